@@ -1,0 +1,1 @@
+"""The rule families that ship with ftkit."""
