@@ -1,1 +1,27 @@
-"""ftkit.catalog"""
+"""Providers and models: limits, prices, dialects and shutdown dates, read from TOML files."""
+
+from __future__ import annotations
+
+from ftkit.catalog.loader import Catalog, base_model_id, builtin_catalog
+from ftkit.catalog.schema import (
+    Dialect,
+    Model,
+    ModelLimits,
+    Price,
+    Provider,
+    ProviderLimits,
+    Shutdown,
+)
+
+__all__ = [
+    "Catalog",
+    "Dialect",
+    "Model",
+    "ModelLimits",
+    "Price",
+    "Provider",
+    "ProviderLimits",
+    "Shutdown",
+    "base_model_id",
+    "builtin_catalog",
+]

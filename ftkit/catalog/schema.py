@@ -1,0 +1,106 @@
+"""What the catalog knows of a provider and of a model, as checked types.
+
+Every figure that ftkit did not measure stands in a group that names its ``source`` and the
+day it was read (``as_of``). What is not known is None: never zero, never a guess.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TuningMethod = Literal["sft", "dpo", "rft"]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sourced(_Entry):
+    """A group of figures with the place and day they were read from."""
+
+    source: str | None = None
+    as_of: date | None = None
+
+
+class ProviderLimits(Sourced):
+    """What one platform accepts. Bytes are bytes, windows are as sent (``"24h"``)."""
+
+    training_file_bytes: int | None = Field(None, gt=0)
+    min_examples: int | None = Field(None, ge=1)
+    batch_requests: int | None = Field(None, gt=0)
+    batch_bytes: int | None = Field(None, gt=0)
+    batch_windows: tuple[str, ...] = ("24h",)
+    requests_per_minute: int | None = Field(None, gt=0)
+    concurrent_requests: int | None = Field(None, gt=0)
+
+
+class Dialect(_Entry):
+    """How a platform's words differ from OpenAI's: field names, status names, refused fields."""
+
+    rename_request: dict[str, str] = {}
+    drop_request: tuple[str, ...] = ()
+    refuse_request: tuple[str, ...] = ()
+    job_status: dict[str, str] = {}
+    batch_status: dict[str, str] = {}
+    suffix_field: str = "suffix"
+    training_file_bom: Literal["refused", "required", "accepted"] = "refused"
+
+
+class Provider(Sourced):
+    """One OpenAI-compatible platform."""
+
+    name: str
+    title: str
+    base_url: str | None = None
+    key_env: str | None = None
+    local: bool = False
+    limits: ProviderLimits = ProviderLimits()
+    dialect: Dialect = Dialect()
+    lacks: tuple[str, ...] = ()
+    closed: date | None = None
+    notice: str | None = None
+
+
+class Price(Sourced):
+    """US dollars per million tokens; ``batch_discount`` is the share taken off, 0 to 1."""
+
+    train: float | None = Field(None, ge=0)
+    input: float | None = Field(None, ge=0)
+    output: float | None = Field(None, ge=0)
+    tuned_input: float | None = Field(None, ge=0)
+    tuned_output: float | None = Field(None, ge=0)
+    batch_discount: float | None = Field(None, ge=0, le=1)
+
+
+class ModelLimits(Sourced):
+    """Tokens: the inference context, the training context of one example, the longest reply."""
+
+    inference_context: int | None = Field(None, gt=0)
+    training_context: int | None = Field(None, gt=0)
+    max_output: int | None = Field(None, gt=0)
+
+
+class Shutdown(Sourced):
+    """When a model stops answering, and when new fine-tuning of it stops."""
+
+    on: date | None = None
+    no_new_jobs_after: date | None = None
+
+
+class Model(_Entry):
+    """One model of one provider, with what is needed to count, check and price its use."""
+
+    id: str
+    provider: str
+    title: str | None = None
+    tokenizer: str | None = None
+    chat_template: str | None = None
+    limits: ModelLimits = ModelLimits()
+    price: Price = Price()
+    tunable: tuple[TuningMethod, ...] = ()
+    shutdown: Shutdown = Shutdown()
+    aliases: tuple[str, ...] = ()
+    notice: str | None = None
