@@ -1,3 +1,75 @@
-"""ftkit: the fine-tuning lifecycle in one toolkit."""
+"""ftkit: the fine-tuning lifecycle in one toolkit.
+
+``validate`` and ``split`` prepare chat data, ``connect`` talks to an OpenAI-compatible platform,
+``benchmark`` compares models on held-out rows, ``run`` does all of it from a recipe. Names are
+imported when they are first used, so ``import ftkit`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ftkit.benchmark import BenchmarkReport, benchmark
+    from ftkit.errors import FtkitError
+    from ftkit.gateway import Platform, connect
+    from ftkit.lifecycle import Recipe, RunResult, load_recipe, run
+    from ftkit.settings import Settings, load_settings
+    from ftkit.splitting import SplitResult, split
+    from ftkit.validation import Finding, ValidationReport, validate
+
+_HOME = {
+    "BenchmarkReport": "ftkit.benchmark",
+    "Finding": "ftkit.validation",
+    "FtkitError": "ftkit.errors",
+    "Platform": "ftkit.gateway",
+    "Recipe": "ftkit.lifecycle",
+    "RunResult": "ftkit.lifecycle",
+    "Settings": "ftkit.settings",
+    "SplitResult": "ftkit.splitting",
+    "ValidationReport": "ftkit.validation",
+    "benchmark": "ftkit.benchmark",
+    "connect": "ftkit.gateway",
+    "load_recipe": "ftkit.lifecycle",
+    "load_settings": "ftkit.settings",
+    "run": "ftkit.lifecycle",
+    "split": "ftkit.splitting",
+    "validate": "ftkit.validation",
+}
+
+__all__ = [
+    "BenchmarkReport",
+    "Finding",
+    "FtkitError",
+    "Platform",
+    "Recipe",
+    "RunResult",
+    "Settings",
+    "SplitResult",
+    "ValidationReport",
+    "__version__",
+    "benchmark",
+    "connect",
+    "load_recipe",
+    "load_settings",
+    "run",
+    "split",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module 'ftkit' has no attribute {name!r}") from None
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -89,7 +89,14 @@ class DataError(FtkitError):
 class ValidationFailed(DataError):
     """Validation found errors; ``report`` holds the findings."""
 
-    def __init__(self, message: str, *, report: object = None, hint: str | None = None, where: Where | str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        report: object = None,
+        hint: str | None = None,
+        where: Where | str | None = None,
+    ) -> None:
         super().__init__(message, hint=hint, where=where)
         self.report = report
 
@@ -117,7 +124,7 @@ class PlatformUnreachable(PlatformError):
 
 
 class PlatformRefused(PlatformError):
-    """The platform answered with an error. ``status`` is the HTTP status, ``code`` and ``param`` the envelope's."""
+    """The platform answered with an error: HTTP ``status``, and the envelope's ``code`` and ``param``."""
 
     def __init__(
         self,

@@ -74,7 +74,7 @@ class Catalog:
         known = [m.id for m in self.models(provider)]
         raise UsageError(
             f"the catalog knows no model {model_id!r}" + (f" on {provider}" if provider else ""),
-            hint=f"{_nearest(model_id, known)} Add it as [models.\"{model_id}\"] with its provider in ftkit.toml.",
+            hint=f"{_nearest(model_id, known)} Or add it to ftkit.toml under [models], with its provider.",
         )
 
     def extended(
@@ -108,7 +108,9 @@ def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in top.items():
         old = merged.get(key)
-        merged[key] = _overlay(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        merged[key] = (
+            _overlay(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+        )
     return merged
 
 
@@ -117,7 +119,9 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     if close:
         return f"Did you mean {' or '.join(close)}?"
-    return f"Known: {', '.join(names)}." if names and len(names) <= 12 else "See `ftkit models list --catalog`."
+    return (
+        f"Known: {', '.join(names)}." if names and len(names) <= 12 else "See `ftkit models list --catalog`."
+    )
 
 
 @cache

@@ -28,13 +28,13 @@ class Sourced(_Entry):
 class ProviderLimits(Sourced):
     """What one platform accepts. Bytes are bytes, windows are as sent (``"24h"``)."""
 
-    training_file_bytes: int | None = Field(None, gt=0)
-    min_examples: int | None = Field(None, ge=1)
-    batch_requests: int | None = Field(None, gt=0)
-    batch_bytes: int | None = Field(None, gt=0)
+    training_file_bytes: int | None = Field(default=None, gt=0)
+    min_examples: int | None = Field(default=None, ge=1)
+    batch_requests: int | None = Field(default=None, gt=0)
+    batch_bytes: int | None = Field(default=None, gt=0)
     batch_windows: tuple[str, ...] = ("24h",)
-    requests_per_minute: int | None = Field(None, gt=0)
-    concurrent_requests: int | None = Field(None, gt=0)
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    concurrent_requests: int | None = Field(default=None, gt=0)
 
 
 class Dialect(_Entry):
@@ -67,20 +67,20 @@ class Provider(Sourced):
 class Price(Sourced):
     """US dollars per million tokens; ``batch_discount`` is the share taken off, 0 to 1."""
 
-    train: float | None = Field(None, ge=0)
-    input: float | None = Field(None, ge=0)
-    output: float | None = Field(None, ge=0)
-    tuned_input: float | None = Field(None, ge=0)
-    tuned_output: float | None = Field(None, ge=0)
-    batch_discount: float | None = Field(None, ge=0, le=1)
+    train: float | None = Field(default=None, ge=0)
+    input: float | None = Field(default=None, ge=0)
+    output: float | None = Field(default=None, ge=0)
+    tuned_input: float | None = Field(default=None, ge=0)
+    tuned_output: float | None = Field(default=None, ge=0)
+    batch_discount: float | None = Field(default=None, ge=0, le=1)
 
 
 class ModelLimits(Sourced):
     """Tokens: the inference context, the training context of one example, the longest reply."""
 
-    inference_context: int | None = Field(None, gt=0)
-    training_context: int | None = Field(None, gt=0)
-    max_output: int | None = Field(None, gt=0)
+    inference_context: int | None = Field(default=None, gt=0)
+    training_context: int | None = Field(default=None, gt=0)
+    max_output: int | None = Field(default=None, gt=0)
 
 
 class Shutdown(Sourced):

@@ -1,1 +1,11 @@
-"""ftkit.display"""
+"""Progress and notices behind one Protocol: plain lines, rich, JSON lines, or silence.
+
+Everything here goes to stderr: stdout belongs to the result.
+"""
+
+from __future__ import annotations
+
+from ftkit.display.base import Display, Progress, SilentDisplay
+from ftkit.display.choose import choose_display
+
+__all__ = ["Display", "Progress", "SilentDisplay", "choose_display"]

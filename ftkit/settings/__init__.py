@@ -1,1 +1,9 @@
-"""ftkit.settings"""
+"""Settings: files, environment and command line in one checked object, and keys apart from it."""
+
+from __future__ import annotations
+
+from ftkit.settings.keys import api_key, key_status, redact
+from ftkit.settings.load import load_settings
+from ftkit.settings.model import Settings
+
+__all__ = ["Settings", "api_key", "key_status", "load_settings", "redact"]

@@ -1,0 +1,91 @@
+"""The top of the command: the list of commands, and the one place where errors become words."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from ftkit.cli.lazy import LazyGroup
+
+EXIT_INTERRUPTED = 130
+EXIT_BUG = 70
+
+COMMANDS = {
+    "run": ("ftkit.cli.run:run", "Run a recipe: data in, a tuned and benchmarked model out."),
+    "recipes": ("ftkit.cli.recipes:recipes", "List, show, copy and check recipes."),
+    "validate": ("ftkit.cli.validate:validate", "Check training data, all findings with their places."),
+    "split": ("ftkit.cli.split:split", "Split data into train, validation and test files."),
+    "upload": ("ftkit.cli.files:upload", "Upload a training or batch file."),
+    "files": ("ftkit.cli.files:files", "List, show, fetch and delete uploaded files."),
+    "jobs": ("ftkit.cli.jobs:jobs", "Create, list, watch and cancel fine-tuning jobs."),
+    "batches": ("ftkit.cli.batches:batches", "Submit, watch and read batches of requests."),
+    "benchmark": ("ftkit.cli.benchmark:benchmark", "Compare models on held-out rows by batch inference."),
+    "models": ("ftkit.cli.models:models", "List and show models."),
+    "chat": ("ftkit.cli.chat:chat", "Ask a model, with the answer as it comes."),
+    "serve": ("ftkit.cli.serve:serve", "Run the local OpenAI-compatible platform."),
+    "tokenizers": ("ftkit.cli.tokenizers:tokenizers", "List, fetch and import vocabularies."),
+    "doctor": ("ftkit.cli.doctor:doctor", "Show what is set up and what is missing."),
+    "completion": ("ftkit.cli.completion:completion", "Print the shell's completion script."),
+}
+
+EXIT_CODES = """\b
+Exit codes: 0 ok; 1 the answer is no (findings, a failed job); 2 usage;
+3 platform failure; 4 configuration, key or disk; 130 interrupted; 70 a bug.
+"""
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from ftkit import __version__
+
+        click.echo(f"ftkit {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup, lazy=COMMANDS, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version.",
+)
+def cli() -> None:
+    """Fine-tuning from raw data to a benchmarked model, on any OpenAI-compatible platform.
+
+    \b
+    Example:
+      ftkit run sentiment
+    """
+
+
+def main() -> NoReturn:
+    """Run the command and leave with its exit code."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result = cli.main(prog_name="ftkit", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted", err=True)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # the reader (head, less) has left; Python must not complain again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one place where errors become words
+        from ftkit.cli.failure import explain
+
+        return explain(error)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,32 @@
+"""Chooses the display that fits the place where the words go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Literal, TextIO
+
+from ftkit.display.base import Display, SilentDisplay
+
+Style = Literal["auto", "rich", "plain", "json", "none"]
+
+
+def choose_display(style: Style = "auto", stream: TextIO | None = None) -> Display:
+    """The display for ``stream`` (stderr): rich in a terminal, plain lines elsewhere."""
+    target = stream if stream is not None else sys.stderr
+    if style == "none":
+        return SilentDisplay()
+    if style == "json":
+        from ftkit.display.jsonlines import JsonDisplay
+
+        return JsonDisplay(target)
+    live = target.isatty() and os.environ.get("TERM") != "dumb"
+    if style == "rich" or (style == "auto" and live):
+        from rich.console import Console
+
+        from ftkit.display.fancy import RichDisplay
+
+        return RichDisplay(Console(file=target))
+    from ftkit.display.plain import PlainDisplay
+
+    return PlainDisplay(target)

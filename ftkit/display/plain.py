@@ -1,0 +1,81 @@
+"""Progress as plain lines, for logs, pipes and terminals without a cursor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from ftkit.display.base import Progress
+
+EVERY_SECONDS = 5.0
+
+
+def amount(value: float, unit: str) -> str:
+    """``value`` for a person: bytes with a decimal prefix, other units as whole numbers."""
+    if unit != "B":
+        return f"{value:,.0f} {unit}".rstrip()
+    for prefix in ("", "k", "M", "G"):
+        if value < 1000 or prefix == "G":
+            return f"{value:.0f} B" if not prefix else f"{value:.1f} {prefix}B"
+        value /= 1000
+    raise AssertionError("unreachable")
+
+
+class _PlainProgress:
+    def __init__(self, stream: TextIO, title: str, total: float | None, unit: str) -> None:
+        self.stream, self.title, self.total, self.unit = stream, title, total, unit
+        self.done = 0.0
+        self.text = ""
+        self._last = time.monotonic()
+
+    def update(self, done: float, total: float | None = None, text: str | None = None) -> None:
+        self.done, self.total = done, total if total is not None else self.total
+        self.text = self.text if text is None else text
+        if time.monotonic() - self._last >= EVERY_SECONDS:
+            self._last = time.monotonic()
+            print(f"  {self.title}: {self.state()}", file=self.stream, flush=True)
+
+    def state(self) -> str:
+        """``12 of 40 rows, running``."""
+        parts = []
+        if self.total:
+            parts.append(
+                f"{amount(self.done, '' if self.unit != 'B' else 'B')} of {amount(self.total, self.unit)}"
+            )
+        elif self.done:
+            parts.append(amount(self.done, self.unit))
+        return ", ".join([*parts, *([self.text] if self.text else [])])
+
+
+class PlainDisplay:
+    """One line per fact, and one every five seconds of a long piece of work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def _line(self, text: str) -> None:
+        print(text, file=self.stream, flush=True)
+
+    def note(self, text: str) -> None:
+        """A line, indented under the work it belongs to."""
+        self._line(f"  {text}")
+
+    def warn(self, text: str) -> None:
+        """A line that begins with ``warning:``."""
+        self._line(f"warning: {text}")
+
+    def event(self, text: str) -> None:
+        """A line, indented further."""
+        self._line(f"    {text}")
+
+    @contextmanager
+    def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:
+        """A line at the start, one every five seconds, and one with the time at the end."""
+        started = time.monotonic()
+        progress = _PlainProgress(self.stream, title, total, unit)
+        self._line(f"{title} ...")
+        yield progress
+        state = progress.state()
+        self._line(f"{title}: done{f', {state}' if state else ''} ({time.monotonic() - started:.1f} s)")

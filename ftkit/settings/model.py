@@ -1,0 +1,48 @@
+"""What can be set, with its defaults."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ftkit.catalog import Catalog, builtin_catalog
+
+
+class Settings(BaseModel):
+    """Every setting. In files they stand at the top level, in the environment as ``FTKIT_NAME``.
+
+    ``timeout`` and ``poll_seconds`` are seconds. ``platform`` None means that nobody chose one:
+    ftkit then uses the local platform and starts it by itself. ``files`` are the configuration
+    files that were read, weakest first.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    platform: str | None = None
+    base_url: str | None = Field(default=None, pattern=r"^https?://")
+    state_dir: Path = Path(".ftkit")
+    runs_dir: Path = Path("runs")
+    timeout: float = Field(default=60.0, gt=0)
+    max_retries: int = Field(default=4, ge=0, le=20)
+    poll_seconds: float | None = Field(default=None, gt=0)
+    providers: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
+    files: tuple[Path, ...] = ()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The built-in catalog with these settings' providers and models laid over it."""
+        return builtin_catalog().extended(self.providers, self.models)
+
+    @property
+    def platform_name(self) -> str:
+        """The platform to talk to: the chosen one, ``custom`` where only an address is set, or ``local``."""
+        return self.platform or ("custom" if self.base_url else "local")
+
+    @property
+    def local_state(self) -> Path:
+        """Directory of the local platform's state."""
+        return self.state_dir / "local"
