@@ -1,0 +1,129 @@
+"""Reading and writing JSON lines, plain or packed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from ftkit.data.files import encode_json, put_in_place, temporary_beside
+from ftkit.data.rows import Row
+from ftkit.data.stream import read_lines
+from ftkit.errors import DataError, Where, storage_error
+
+_BOM = b"\xef\xbb\xbf"
+_BYTE = re.compile(r"\(byte (\d+)\)$")
+_PRETTY = "One JSON object on each line is wanted, without line breaks inside it."
+# Characters at which str.splitlines breaks a line although JSON allows them bare in a text.
+_BREAKS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+
+
+def read_jsonl(path: str | Path) -> Iterator[Row]:
+    """Yield the rows of a .jsonl, .jsonl.gz or .jsonl.zst file; blank lines are passed over.
+
+    Raises `DataError` with file, line and column at the first line that is not JSON.
+    """
+    file = Path(path)
+    decode = msgspec.json.Decoder().decode
+    for number, raw in enumerate(read_lines(file), 1):
+        line = raw.removeprefix(_BOM) if number == 1 else raw
+        if not line or line.isspace():
+            continue
+        try:
+            yield Row(decode(line), number)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _malformed(error, raw, file, number) from error
+
+
+def _malformed(error: Exception, line: bytes, file: Path, number: int) -> DataError:
+    """Say what is wrong with a line, and at which column (in characters, from 1)."""
+    if isinstance(error, RecursionError):
+        return DataError("this line is nested too deeply", where=Where(file, number), hint="Flatten it.")
+    at: int | None
+    if isinstance(error, UnicodeDecodeError):
+        at, what = error.start, f"this is not UTF-8 text: {error.reason}"
+    else:
+        found = _BYTE.search(str(error))
+        at = int(found.group(1)) if found else None
+        reason = _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ").strip().rstrip(",")
+        what = f"this is not JSON: {reason}"
+    column = None if at is None else len(line[:at].decode("utf-8", "replace")) + 1
+    start = line.removeprefix(_BOM).lstrip()
+    if start.startswith(b"["):
+        what, hint = "this is a JSON array, not JSON lines", _PRETTY
+    elif start.strip() in (b"{", b"}"):
+        what, hint = "this JSON goes over several lines", _PRETTY
+    else:
+        hint = "Mend this line, or run `ftkit validate` to see everything that is wrong with the file."
+    return DataError(what, where=Where(file, number, column), hint=hint)
+
+
+class JsonlWriter:
+    """Writes objects as compact UTF-8 JSON lines and counts ``rows``, ``bytes`` and their SHA-256."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.rows = 0
+        self.bytes = 0
+        self._file = file
+        self._path = path
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The hexadecimal SHA-256 of what has been written so far."""
+        return self._hash.hexdigest()
+
+    def write(self, obj: Any) -> None:
+        """Write one object as one line. Raises `DataError` for what JSON cannot say."""
+        self.write_line(encode_json(obj))
+
+    def write_line(self, line: bytes) -> None:
+        """Write one line that is JSON already, without its line end."""
+        if not line.isascii():
+            for mark, escape in _BREAKS:
+                line = line.replace(mark, escape)
+        data = line + b"\n"
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise storage_error(error, self._path) from error
+        self._hash.update(data)
+        self.rows += 1
+        self.bytes += len(data)
+
+
+@contextmanager
+def open_jsonl_writer(path: str | Path) -> Iterator[JsonlWriter]:
+    """Write a JSON lines file under a temporary name, and give it its own when all went well.
+
+    Where the body raises, the temporary file is removed and an older ``path`` stays as it was.
+    """
+    target = Path(path)
+    try:
+        descriptor, temporary = temporary_beside(target)
+    except OSError as error:
+        raise storage_error(error, target) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield JsonlWriter(file, target)
+            _flush(file, target)
+        try:
+            put_in_place(temporary, target)
+        except OSError as error:
+            raise storage_error(error, target) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush(file: BinaryIO, target: Path) -> None:
+    try:
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise storage_error(error, target) from error
