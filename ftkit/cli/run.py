@@ -1,0 +1,81 @@
+"""``ftkit run``: a recipe from its data to a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftkit.cli.frame import App, command
+from ftkit.cli.values import AMOUNT, AUTO_FLOAT, AUTO_INT, column_names
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ftkit.lifecycle import RunResult
+
+
+@command(
+    "run",
+    platform=True,
+    examples=[
+        "ftkit run sentiment",
+        "ftkit run sentiment --data headlines.csv --limit 4000 --train 400 --test 3600 --seed 42",
+        "ftkit run genre --data films.csv --column description=Overview --column title=Name",
+        "ftkit run ./my-recipe --platform openai --epochs 3",
+    ],
+)
+@click.argument("recipe")
+@click.option("--data", help="Data to use instead of the recipe's own: a file, a saved or a hosted dataset.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="OURS=THEIRS", help="What a column is called in --data."
+)
+@click.option("--limit", type=click.IntRange(1), help="Read only the first N rows.")
+@click.option("--train", type=AMOUNT, help="Rows to train on: a count, or a share below 1.")
+@click.option("--validation", type=AMOUNT, help="Rows for the validation loss.")
+@click.option("--test", type=AMOUNT, help="Rows held out for the benchmark.")
+@click.option("--seed", type=int, help="Seed of the split and of the training.")
+@click.option("--model", help="Base model to tune.")
+@click.option("--base-model", "base_models", multiple=True, help="Model to compare with; may be repeated.")
+@click.option("--epochs", "n_epochs", type=AUTO_INT, help="Passes over the training rows, or auto.")
+@click.option("--batch-size", type=AUTO_INT, help="Examples per step, or auto.")
+@click.option("--learning-rate-multiplier", type=AUTO_FLOAT, help="Factor on the learning rate, or auto.")
+@click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.")
+@click.option(
+    "--fresh", is_flag=True, help="Start over; an earlier run's directory is kept under another name."
+)
+def run(app: App, recipe: str, columns: tuple[str, ...], **given: Any) -> None:
+    """Run RECIPE (a name, or a folder with a recipe.toml) from its data to a report.
+
+    Reads, validates, splits, uploads, tunes, watches the job, and compares the tuned model with
+    its base on held-out rows by batch inference. Without a platform it uses the local one and
+    starts it by itself. Run again, it goes on where it was, or says that it is done.
+    """
+    from ftkit.lifecycle import RunOptions
+    from ftkit.lifecycle import run as run_recipe
+
+    hyperparameters = {n: given.pop(n) for n in ("n_epochs", "batch_size", "learning_rate_multiplier")}
+    options = RunOptions(
+        columns=column_names(columns),
+        hyperparameters=hyperparameters,
+        base_models=given.pop("base_models") or None,
+        **given,
+    )
+    result = run_recipe(recipe, options, settings=app.settings, display=app.display)
+    app.emit(result, lambda console: _print(console, result))
+
+
+def _print(console: Console, result: RunResult) -> None:
+    from ftkit.benchmark import print_report
+
+    print_report(console, result.benchmark)
+    words = {
+        "new": "done",
+        "resumed": "done, resumed from an earlier call",
+        "already done": "was already done (--fresh starts over)",
+    }
+    console.print(f"Run {words[result.state]} in {result.seconds:.1f} s on {result.platform}.")
+    console.print(f"Tuned model  {result.tuned_model}", soft_wrap=True)
+    console.print(f"Report       {result.report}", soft_wrap=True)
+    console.print(f"Record       {result.directory / 'run.json'}", soft_wrap=True)

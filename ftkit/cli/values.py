@@ -1,0 +1,61 @@
+"""Kinds of values that commands take: counts or shares, numbers or ``auto``, renamed columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+
+
+class Amount(click.ParamType):
+    """A count (``400``) or a share (``0.1``)."""
+
+    name = "N|SHARE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        """An int of at least 1, or a float between 0 and 1."""
+        if isinstance(value, (int, float)):
+            return value
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a count nor a share", param, ctx)
+        if number >= 1 and number.is_integer() and "." not in value:
+            return int(number)
+        if 0 < number < 1:
+            return number
+        return self.fail(f"{value!r} is neither a count (1, 2, ...) nor a share between 0 and 1", param, ctx)
+
+
+class OrAuto(click.ParamType):
+    """A number, or the word ``auto``."""
+
+    def __init__(self, kind: Callable[[str], int | float], name: str) -> None:
+        self.kind, self.name = kind, name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """``"auto"`` or a positive number."""
+        if value == "auto":
+            return value
+        try:
+            number = self.kind(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
+        return number if number > 0 else self.fail(f"{value!r} is not above zero", param, ctx)
+
+
+AMOUNT = Amount()
+AUTO_INT = OrAuto(int, "N|auto")
+AUTO_FLOAT = OrAuto(float, "X|auto")
+
+
+def column_names(pairs: Iterable[str]) -> dict[str, str]:
+    """``["text=Headline"]`` as ``{"text": "Headline"}``; a usage error for anything else."""
+    names = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"{pair!r} is not OURS=THEIRS", param_hint="--column")
+        names[ours.strip()] = theirs.strip()
+    return names

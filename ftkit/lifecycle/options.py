@@ -1,0 +1,71 @@
+"""What a caller may change of a recipe for one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ftkit.lifecycle.recipe import Amount, Hyperparameters, Recipe, SplitTable, with_columns
+
+Table = TypeVar("Table", bound=BaseModel)
+
+
+class RunOptions(BaseModel):
+    """Overrides of a recipe; None leaves the recipe's own value.
+
+    Where any of ``train``, ``validation`` and ``test`` is given, the three replace the recipe's
+    sizes together. ``columns`` maps the recipe's column names to those of ``data``. ``fresh``
+    starts over: the old directory is kept under another name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: str | None = None
+    columns: dict[str, str] = {}
+    limit: int | None = Field(default=None, ge=1)
+    train: Amount | None = None
+    validation: Amount | None = None
+    test: Amount | None = None
+    seed: int | None = None
+    model: str | None = None
+    base_models: tuple[str, ...] | None = None
+    hyperparameters: dict[str, Any] = {}
+    out: Path | None = None
+    fresh: bool = False
+
+    def applied_to(self, recipe: Recipe, platform: str) -> Recipe:
+        """The recipe as this run carries it out on ``platform``."""
+        recipe = with_columns(recipe.on_platform(platform), self.columns)
+        source = _changed(recipe.source, data=self._data_path(), limit=self.limit)
+        train = _changed(recipe.train, model=self.model, hyperparameters=self._hyperparameters(recipe))
+        models = self.base_models or ((self.model,) if self.model else None)
+        return recipe.model_copy(
+            update={
+                "source": source,
+                "split": self._split(recipe.split),
+                "train": train,
+                "benchmark": _changed(recipe.benchmark, models=models),
+            }
+        )
+
+    def _data_path(self) -> str | None:
+        """A path as the caller sees it; any other name (of a hosted dataset) as it stands."""
+        if self.data is None:
+            return None
+        return str(Path(self.data).resolve()) if Path(self.data).exists() else self.data
+
+    def _split(self, table: SplitTable) -> SplitTable:
+        sizes = {"train": self.train, "validation": self.validation, "test": self.test}
+        if all(size is None for size in sizes.values()):
+            sizes = {}
+        return table.model_copy(update={**sizes, **({} if self.seed is None else {"seed": self.seed})})
+
+    def _hyperparameters(self, recipe: Recipe) -> Hyperparameters:
+        given = {k: v for k, v in self.hyperparameters.items() if v is not None}
+        return Hyperparameters(**{**recipe.train.hyperparameters.model_dump(), **given})
+
+
+def _changed(table: Table, **values: Any) -> Table:
+    return table.model_copy(update={k: v for k, v in values.items() if v is not None})
