@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from ftkit.lifecycle.recipe import Recipe, available_recipes, load_recipe
-from ftkit.lifecycle.result import RunResult
-from ftkit.lifecycle.run import RunOptions, run
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ftkit.lifecycle.options import RunOptions
+    from ftkit.lifecycle.recipe import Recipe, available_recipes, load_recipe
+    from ftkit.lifecycle.result import RunResult
+    from ftkit.lifecycle.run import run
+
+_HOME = {
+    "Recipe": "ftkit.lifecycle.recipe",
+    "RunOptions": "ftkit.lifecycle.options",
+    "RunResult": "ftkit.lifecycle.result",
+    "available_recipes": "ftkit.lifecycle.recipe",
+    "load_recipe": "ftkit.lifecycle.recipe",
+    "run": "ftkit.lifecycle.run",
+}
 
 __all__ = ["Recipe", "RunOptions", "RunResult", "available_recipes", "load_recipe", "run"]
+
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -106,4 +106,5 @@ class Journal:
 
 def key_of(*parts: Any) -> str:
     """A key for what a step depends on: 16 hex digits of SHA-256 over its canonical JSON."""
-    return hashlib.sha256(canonical_json(list(parts))).hexdigest()[:16]
+    plain = [p.model_dump(mode="json") if isinstance(p, BaseModel) else p for p in parts]
+    return hashlib.sha256(canonical_json(plain)).hexdigest()[:16]
