@@ -1,0 +1,71 @@
+# Everything is set up in .venv; nothing outside this folder is touched.
+#   make demo   set up and run the main job (data in, tuned and benchmarked model out)
+#   make test   set up and pass the tests
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS ?= constraints.txt
+WORKERS ?= 2
+
+.PHONY: help demo test test-all check format lint types imports style docs bench lock clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/ready: pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ftkit needs Python 3.11 or newer; this is $$($(PYTHON) --version). Set PYTHON=..."; exit 1; }
+	@echo "== Setting up $(VENV) with $$($(PYTHON) --version)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable .
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready
+	@echo "== Adding what the tests and checks need"
+	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --group dev
+	@$(BIN)/ftkit tokenizers fetch o200k_base cl100k_base llama3
+	@touch $@
+
+demo: $(VENV)/ready ## Set up, then run the main job: ftkit run sentiment
+	@echo "== ftkit run sentiment"
+	@$(BIN)/ftkit run sentiment
+
+test: $(VENV)/ready-dev ## Set up, then run the tests (not the slow ones)
+	@echo "== pytest"
+	@$(BIN)/python -m pytest -n $(WORKERS)
+
+test-all: $(VENV)/ready-dev ## Every test, the slow ones too
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not gpu"
+
+check: lint types imports style docs ## Lint, types, import contract, style numbers, docs
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready-dev
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+imports: $(VENV)/ready-dev
+	$(BIN)/lint-imports
+
+style: $(VENV)/ready-dev
+	$(BIN)/python tools/style.py
+
+docs: $(VENV)/ready-dev
+	$(BIN)/python tools/command_reference.py --check
+
+format: $(VENV)/ready-dev ## Mend what ruff can mend, and write the command reference anew
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python tools/command_reference.py
+
+bench: $(VENV)/ready-dev ## Measure; prints the tables of benchmarks/README.md
+	$(BIN)/python benchmarks/measure.py
+
+lock: $(VENV)/ready-dev ## Write constraints.txt from what is installed
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+
+clean: ## Remove the environment, caches and the local platform's state
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist .ftkit
