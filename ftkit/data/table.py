@@ -121,9 +121,9 @@ def _has_header(first: tuple[str, ...], options: SourceOptions, path: Path) -> b
             where=Where(path, 1),
             hint="Name every column of the file in order: --columns NAME,NAME.",
         )
-    absent = next((name for name in wanted if name not in columns), None)
-    if absent is not None:
-        raise missing_column(absent, tuple(columns), Where(path), "These are the names given by --columns.")
+    for name in wanted:
+        if name not in columns:
+            raise missing_column(name, tuple(columns), Where(path), "These are the names given by --columns.")
     return False
 
 
