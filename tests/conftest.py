@@ -1,0 +1,40 @@
+"""Every test runs apart from the person's own settings, keys and state."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+KEYS = ("OPENAI_API_KEY", "KLUSTER_API_KEY", "NEBIUS_API_KEY", "AZURE_OPENAI_API_KEY", "FTKIT_API_KEY")
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No FTKIT_* variable, key, user file or working directory of the person reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("FTKIT_") and name not in ("FTKIT_TOKENIZER_DIR", "FTKIT_CACHE_DIR"):
+            monkeypatch.delenv(name)
+    for name in KEYS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FTKIT_CONFIG_DIR", str(tmp_path / "user-config"))
+    monkeypatch.setenv("FTKIT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("FTKIT_RUNS_DIR", str(tmp_path / "runs"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def ftkit() -> Command:
+    """The real command in a subprocess; keyword arguments go to subprocess.run."""
+
+    def call(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+        settings = {"capture_output": True, "text": True, "timeout": 120, **options}
+        return subprocess.run([sys.executable, "-m", "ftkit", *arguments], **settings)  # type: ignore[call-overload,no-any-return]
+
+    return call
