@@ -157,14 +157,19 @@ def _contents(source: Path, sizes: set[int]) -> Iterator[bytes]:
 
 
 def _keep(file: VocabularyFile, data: bytes) -> Path:
-    """Write the vocabulary into the cache after a last look at its hash."""
-    from ftkit.data.files import atomic_write
-
+    """Write the vocabulary into the cache, whole or not at all, after a last look at its hash."""
     digest = hashlib.sha256(data).hexdigest()
     if digest != file.sha256:
         raise DataError(f"what came has the SHA-256 {digest}, and {file.sha256} is the published one")
     target = cache_folder() / file.file_name
-    atomic_write(target, data)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=target.parent) as folder:
+            made = Path(folder) / file.file_name
+            made.write_bytes(data)
+            made.replace(target)
+    except OSError as error:
+        raise storage_error(error, target) from error
     return target
 
 
