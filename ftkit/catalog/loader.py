@@ -65,7 +65,12 @@ class Catalog:
         base = base_model_id(model_id)
         names = [base, *_without_date(base)]
         wanted = [provider] if provider else list(self._providers)
-        return next((m for n in names for p in wanted if (m := self._models.get((p, n)))), None)
+        found = next((m for n in names for p in wanted if (m := self._models.get((p, n)))), None)
+        return found or self._by_tuned_prefix(model_id, wanted)
+
+    def _by_tuned_prefix(self, model_id: str, providers: list[str]) -> Model | None:
+        models = (m for m in self.models() if m.provider in providers and m.tuned_prefixes)
+        return next((m for m in models if model_id.startswith(m.tuned_prefixes)), None)
 
     def require_model(self, model_id: str, provider: str | None = None) -> Model:
         """Like :meth:`model`, but a UsageError with the nearest ids where it is not known."""

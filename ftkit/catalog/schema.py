@@ -38,11 +38,16 @@ class ProviderLimits(Sourced):
 
 
 class Dialect(_Entry):
-    """How a platform's words differ from OpenAI's: field names, status names, refused fields."""
+    """How a platform's words differ from OpenAI's: field names, status names, refused fields.
+
+    ``*_request`` speak of inference requests; ``drop_job_request`` of the fields that the
+    creation of a fine-tuning job does not take.
+    """
 
     rename_request: dict[str, str] = {}
     drop_request: tuple[str, ...] = ()
     refuse_request: tuple[str, ...] = ()
+    drop_job_request: tuple[str, ...] = ()
     job_status: dict[str, str] = {}
     batch_status: dict[str, str] = {}
     suffix_field: str = "suffix"
@@ -65,13 +70,19 @@ class Provider(Sourced):
 
 
 class Price(Sourced):
-    """US dollars per million tokens; ``batch_discount`` is the share taken off, 0 to 1."""
+    """US dollars per million tokens; ``batch_discount`` is the share taken off, 0 to 1.
+
+    ``tuned_*`` are the prices of fine-tuned models. ``tuned_batch_*`` stand where the batch price
+    of a fine-tuned model does not follow from the discount.
+    """
 
     train: float | None = Field(default=None, ge=0)
     input: float | None = Field(default=None, ge=0)
     output: float | None = Field(default=None, ge=0)
     tuned_input: float | None = Field(default=None, ge=0)
     tuned_output: float | None = Field(default=None, ge=0)
+    tuned_batch_input: float | None = Field(default=None, ge=0)
+    tuned_batch_output: float | None = Field(default=None, ge=0)
     batch_discount: float | None = Field(default=None, ge=0, le=1)
 
 
@@ -91,7 +102,11 @@ class Shutdown(Sourced):
 
 
 class Model(_Entry):
-    """One model of one provider, with what is needed to count, check and price its use."""
+    """One model of one provider, with what is needed to count, check and price its use.
+
+    ``tuned_prefixes`` are the beginnings of its fine-tuned models' ids where they are not
+    OpenAI's ``ft:ID:...``.
+    """
 
     id: str
     provider: str
@@ -103,4 +118,5 @@ class Model(_Entry):
     tunable: tuple[TuningMethod, ...] = ()
     shutdown: Shutdown = Shutdown()
     aliases: tuple[str, ...] = ()
+    tuned_prefixes: tuple[str, ...] = ()
     notice: str | None = None
