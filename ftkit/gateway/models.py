@@ -1,0 +1,47 @@
+"""The models that a platform offers."""
+
+from __future__ import annotations
+
+from builtins import list as List
+from typing import Any
+
+from ftkit.errors import NotOnPlatform
+from ftkit.gateway.reading import read_model
+from ftkit.gateway.results import ModelInfo
+from ftkit.gateway.wire import Wire, checked_id
+
+
+class Models:
+    """``platform.models``."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def list(self) -> List[ModelInfo]:
+        """All models, as the platform orders them."""
+        pages = self._wire.pages("list the models", self._one_page)
+        return [read_model(item) for page in pages for item in page]
+
+    def get(self, model_id: str) -> ModelInfo:
+        """One model; NotOnPlatform where there is none of this id.
+
+        Ids with a slash are looked up in the list where the platform cannot find them by address.
+        """
+        method = self._wire.client.models.with_raw_response.retrieve
+        try:
+            reply = self._wire.call("find the model", method, checked_id("model", model_id))
+        except NotOnPlatform:
+            found = next((m for m in self.list() if m.id == model_id), None) if "/" in model_id else None
+            if found is None:
+                raise
+            return found
+        return read_model(reply.object)
+
+    def delete(self, model_id: str) -> None:
+        """Delete a tuned model on the platform."""
+        method = self._wire.client.models.with_raw_response.delete
+        self._wire.call("delete the model", method, checked_id("model", model_id))
+
+    def _one_page(self, after: str | None = None) -> Any:
+        query = {"after": after} if after else None
+        return self._wire.client.models.with_raw_response.list(extra_query=query)

@@ -1,0 +1,156 @@
+"""The way to one platform: sends through the openai client, reads plain JSON, pages by cursor."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ftkit.catalog import Provider
+from ftkit.display import Display
+from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused, UsageError
+from ftkit.gateway.dialect import Translator
+from ftkit.gateway.failures import Target, not_json, surely_not_done, translated
+from ftkit.settings import Settings
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+PAGE = 100
+_MAX_WAIT = 20.0
+
+
+class Reply(NamedTuple):
+    """A platform's JSON answer and the id of the request."""
+
+    data: Any
+    request_id: str | None
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The answer as an object; PlatformError where it is something else."""
+        if isinstance(self.data, dict):
+            return self.data
+        raise PlatformError(
+            "the platform answered with JSON of an unexpected form", request_id=self.request_id
+        )
+
+
+class Wire:
+    """Everything that the resources share. ``once`` is the same client without retries."""
+
+    def __init__(
+        self, client: OpenAI, target: Target, provider: Provider, settings: Settings, display: Display
+    ) -> None:
+        self.client = client
+        self.once_client = without_ambient_account(client.with_options(max_retries=0))
+        self.target = target
+        self.provider = provider
+        self.settings = settings
+        self.display = display
+        self.translator = Translator(provider, display)
+
+    def require(self, feature: str) -> None:
+        """NotOnPlatform where the catalog says that the platform lacks ``feature`` (``batches``, ...)."""
+        if feature in self.provider.lacks:
+            raise NotOnPlatform(f"{self.provider.title} has no {feature}", hint="Use another platform.")
+
+    def call(self, doing: str, method: Callable[..., Any], *args: Any, **given: Any) -> Reply:
+        """Send a request that may be repeated. ``method`` is one of the client's raw-response methods."""
+        with translated(self.target, doing):
+            return self._read(doing, method(*args, **given))
+
+    def call_once(self, doing: str, method: Callable[..., Any], **given: Any) -> Reply:
+        """Send a request that has an effect: repeated only where it surely was not carried out.
+
+        ``method`` must come from :attr:`once_client`. A job must not start twice because an
+        answer got lost on its way.
+        """
+        with translated(self.target, doing):
+            for attempt in range(self.settings.max_retries):
+                try:
+                    return self._read(doing, method(**given))
+                except Exception as error:
+                    if not surely_not_done(error):
+                        raise
+                    time.sleep(_pause(attempt, error))
+            return self._read(doing, method(**given))
+
+    def pages(self, doing: str, method: Callable[..., Any], *args: Any, **given: Any) -> Iterator[list[Any]]:
+        """Yield the pages of a list, each a list of objects, following the cursor.
+
+        A platform that ignores the cursor sends the same page again: that ends the list.
+        """
+        seen: set[str] = set()
+        while True:
+            data = self.call(doing, method, *args, **given).data
+            items = [i for i in _items(data) if isinstance(i, dict)]
+            if items:
+                yield items
+            cursor = _cursor(data, items)
+            if cursor is None or cursor in seen:
+                return
+            seen.add(cursor)
+            given["after"] = cursor
+
+    def _read(self, doing: str, raw: Any) -> Reply:
+        request_id = raw.headers.get("x-request-id")
+        text = raw.text
+        try:
+            data = json.loads(text)
+        except ValueError:
+            raise not_json(self.target, doing, text, request_id) from None
+        if isinstance(data, dict) and set(data) == {"error"} and isinstance(data["error"], dict):
+            message = self.target.clean(str(data["error"].get("message")))
+            raise PlatformRefused(
+                f"cannot {doing}: {self.target.title} says: {message}",
+                status=raw.status_code,
+                request_id=request_id,
+            )
+        return Reply(data, request_id)
+
+
+def checked_id(kind: str, value: str) -> str:
+    """``value``, unless it cannot be an id: then UsageError, before a wrong address is asked."""
+    parts = value.split("/") if kind == "model" else [value]
+    if not value or re.search(r"[\s\x00-\x1f]", value) or any(p in ("", ".", "..") for p in parts):
+        raise UsageError(f"{value!r} is not the id of a {kind}")
+    return value
+
+
+def without_ambient_account(client: OpenAI) -> OpenAI:
+    """The client without OPENAI_ORG_ID and OPENAI_PROJECT_ID, which belong to one platform only."""
+    if client.base_url.host != "api.openai.com":
+        client.organization = None
+        client.project = None
+    return client
+
+
+def _items(data: Any) -> list[Any]:
+    if isinstance(data, list):
+        return data
+    found = data.get("data") if isinstance(data, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _cursor(data: Any, items: list[Any]) -> str | None:
+    """The id after which the next page begins; None at the end."""
+    if not isinstance(data, dict) or not items:
+        return None
+    more = data.get("has_more")
+    if more is False or (more is None and len(items) < PAGE):
+        return None
+    last = data.get("last_id") or items[-1].get("id")
+    return str(last) if last else None
+
+
+def _pause(attempt: int, error: BaseException) -> float:
+    """Seconds before the next try: what the platform asks for, else doubling from 0.5 with jitter."""
+    response = getattr(error, "response", None)
+    asked = response.headers.get("retry-after", "") if response is not None else ""
+    if asked.isdigit():
+        return min(float(asked), 120.0)
+    return float(min(0.5 * 2**attempt, _MAX_WAIT)) * random.uniform(0.75, 1.25)
