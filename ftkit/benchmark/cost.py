@@ -1,0 +1,42 @@
+"""What a batch cost, from its tokens and the catalog's prices; what is not known stays unknown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ftkit.benchmark.results import Role
+from ftkit.catalog import Model
+
+MILLION = 1_000_000
+
+
+class Cost(NamedTuple):
+    """US dollars, or None with the reason why they are not known."""
+
+    dollars: float | None
+    note: str | None = None
+
+
+def batch_cost(
+    entry: Model | None, role: Role, prompt_tokens: int | None, completion_tokens: int | None
+) -> Cost:
+    """Tokens times the price per million, less the batch discount.
+
+    A tuned model has prices of its own. A price, discount or token count that is not known makes
+    the cost unknown; where only the discount is missing the note gives the upper bound.
+    """
+    if prompt_tokens is None or completion_tokens is None:
+        return Cost(None, "the platform did not count the tokens of every answer")
+    if entry is None:
+        return Cost(None, "the catalog does not list this model")
+    price = entry.price
+    asked = price.tuned_input if role == "tuned" else price.input
+    answered = price.tuned_output if role == "tuned" else price.output
+    if asked is None or answered is None:
+        return Cost(None, "the catalog has no price for this model")
+    full = (prompt_tokens * asked + completion_tokens * answered) / MILLION
+    if full == 0:
+        return Cost(0.0)
+    if price.batch_discount is None:
+        return Cost(None, f"at most ${full:,.4f}: the batch discount is not known")
+    return Cost(full * (1 - price.batch_discount))

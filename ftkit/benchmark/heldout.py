@@ -1,0 +1,172 @@
+"""Reads the held-out rows: what to ask, which answers are right, and the id that joins the two."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ftkit.benchmark.metrics import Metric, normalise
+from ftkit.data import canonical_json, prompt_of, read_jsonl, reply_of
+from ftkit.errors import DataError, UsageError, Where
+
+MAX_LABELS = 200
+"""More different right answers than this are texts, not labels."""
+
+
+class HeldOutRow(NamedTuple):
+    """One row: its place from 0, its line in the file, the messages to send, the right answers."""
+
+    index: int
+    line: int
+    messages: list[dict[str, Any]]
+    expected: tuple[str, ...]
+
+
+def read_held_out(path: Path, metric: Metric) -> Iterator[HeldOutRow]:
+    """Yield the rows of a chat JSONL file.
+
+    The final assistant message is the expected answer, unless the row has a field ``expected`` (a
+    text, or a list of texts each of which is right). Raises DataError with file and line.
+    """
+    if not path.is_file():
+        raise UsageError("the held-out file is not there", where=str(path))
+    index = -1
+    for index, row in enumerate(read_jsonl(path)):
+        where = Where(path, row.line)
+        messages = _messages(row.data, where)
+        expected = _expected(row.data, metric, where)
+        yield HeldOutRow(index, row.line, messages, expected)
+    if index < 0:
+        raise DataError("there are no rows in it", where=str(path))
+
+
+def _messages(data: Any, where: Where) -> list[dict[str, Any]]:
+    listed = isinstance(data, dict) and isinstance(data.get("messages"), list)
+    if not listed or not all(isinstance(message, dict) for message in data["messages"]):
+        raise DataError(
+            "a chat example is wanted",
+            where=where,
+            hint='Each line holds {"messages": [{"role": ..., "content": ...}, ...]}; see `ftkit validate`.',
+        )
+    messages = prompt_of(data)
+    if not messages:
+        raise DataError("there is no message to send: only an assistant's", where=where)
+    return messages
+
+
+def _expected(data: dict[str, Any], metric: Metric, where: Where) -> tuple[str, ...]:
+    given = data.get("expected")
+    if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
+        return tuple(dict.fromkeys(given))
+    if given is not None and not isinstance(given, str):
+        raise DataError("'expected' is not a text or a list of texts", where=where)
+    reply = given if given is not None else reply_of(data)
+    right = metric.right_answers(reply) if reply and reply.strip() else ()
+    if not right:
+        raise DataError(
+            "there is no expected answer",
+            where=where,
+            hint="End the messages with the assistant's right answer, or add the field 'expected'.",
+        )
+    return right
+
+
+def prompt_text(messages: Sequence[dict[str, Any]]) -> str:
+    """The conversation as a person reads it; the system message, the same in every row, is left out."""
+    shown = [m for m in messages if m.get("role") != "system"] or list(messages)
+    texts = [(str(m.get("role")), _plain(m.get("content"))) for m in shown]
+    if len(texts) == 1:
+        return texts[0][1]
+    return "\n".join(f"{role}: {text}" for role, text in texts)
+
+
+def _plain(content: Any) -> str:
+    if isinstance(content, list):
+        return "\n".join(str(part.get("text", f"[{part.get('type')}]")) for part in content)
+    return content if isinstance(content, str) else ""
+
+
+class RowIds:
+    """The ``custom_id`` of every row, in four bytes each.
+
+    An id is ``row-<index>-<first 8 digits of the prompt's SHA-256>``: the index makes it unique where
+    a text occurs twice, the hash shows an answer to another file's request for what it is.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = array("I")
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def add(self, messages: Sequence[dict[str, Any]]) -> str:
+        """The id of the next row, which asks ``messages``."""
+        self._hashes.append(int.from_bytes(hashlib.sha256(canonical_json(messages)).digest()[:4]))
+        return self.id_of(len(self._hashes) - 1)
+
+    def id_of(self, index: int) -> str:
+        """The id of the row at ``index``."""
+        return f"row-{index:06d}-{self._hashes[index]:08x}"
+
+    def index_of(self, custom_id: str) -> int | None:
+        """The row that ``custom_id`` names; None for a stranger's."""
+        parts = custom_id.split("-")
+        if len(parts) != 3 or not (parts[1].isascii() and parts[1].isdigit()):
+            return None
+        index = int(parts[1])
+        return index if index < len(self._hashes) and self.id_of(index) == custom_id else None
+
+
+@dataclass
+class LabelCensus:
+    """Counts the right answers of a labelled task, to know its labels and its majority class."""
+
+    given: tuple[str, ...] = ()
+    rows: int = 0
+    _counts: Counter[str] = field(default_factory=Counter)
+    _shown: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._shown = {normalise(label): label for label in self.given}
+        if len(self._shown) < len(self.given):
+            raise UsageError(f"two labels are the same but for case or punctuation: {', '.join(self.given)}")
+
+    def add(self, expected: Sequence[str], where: Where) -> None:
+        """Count one row. Raises DataError where no right answer is an allowed label."""
+        forms = {normalise(text): text for text in expected}
+        self.rows += 1
+        if self.given and not forms.keys() & self._shown.keys():
+            raise DataError(
+                f"the expected answer {' / '.join(expected)!r} is not among the labels",
+                where=where,
+                hint=f"The labels are: {', '.join(self.given)}.",
+            )
+        for form, text in forms.items():
+            if self.given and form not in self._shown:
+                continue
+            self._shown.setdefault(form, text)
+            self._counts[form] += 1
+        if len(self._shown) > MAX_LABELS and not self.given:
+            raise UsageError(
+                f"the rows have more than {MAX_LABELS} different right answers, which makes them no labels",
+                where=str(where),
+                hint="Use the metric 'exact', or name the labels.",
+            )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The allowed labels: as given, or all that occur, in alphabetical order."""
+        return self.given or tuple(sorted(self._shown.values()))
+
+    @property
+    def majority(self) -> tuple[str, float] | None:
+        """The label that is right most often, and the share of rows (0 to 1) that it is right for."""
+        if not self._counts:
+            return None
+        form, count = max(self._counts.items(), key=lambda item: (item[1], item[0]))
+        return self._shown[form], count / self.rows

@@ -1,0 +1,205 @@
+"""Gets every model's answers through batches, each submitted once and taken up again after a stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftkit.benchmark.answers import write_answers
+from ftkit.benchmark.requests import Shard
+from ftkit.benchmark.state import METADATA_KEY, AnswersState, BatchState, StateFile
+from ftkit.data import sha256_file
+from ftkit.errors import BatchFailed, NotOnPlatform
+
+if TYPE_CHECKING:
+    from ftkit.display import Display, Progress
+    from ftkit.gateway import Answer, Batch, Platform
+
+ENDED_BADLY = ("failed", "cancelled")
+_MOST_PROBLEMS = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One model's request files and the place for its answers."""
+
+    model: str
+    shards: Sequence[Shard]
+    answers: Path
+
+    @property
+    def hashes(self) -> list[str]:
+        """The SHA-256 of each request file."""
+        return [shard.sha256 for shard in self.shards]
+
+    @property
+    def rows(self) -> int:
+        """Requests in all files."""
+        return sum(shard.rows for shard in self.shards)
+
+
+class Inference:
+    """All batches of one benchmark: ``submit`` every model first, then ``collect``."""
+
+    def __init__(
+        self, platform: Platform, state: StateFile, folder: Path, window: str, display: Display
+    ) -> None:
+        self.platform, self.state, self.folder = platform, state, folder
+        self.window, self.display = window, display
+        self._submitted_at: dict[str, float] = {}
+
+    def answered(self, asked: Asked) -> bool:
+        """Whether the model's answers file is here, whole, and answers these very requests."""
+        known = self.state.state.answers.get(asked.model)
+        if known is None or known.requests_sha256 != asked.hashes or not asked.answers.is_file():
+            return False
+        return sha256_file(asked.answers) == known.sha256
+
+    def submit(self, asked: Asked) -> None:
+        """Make sure that the platform works, or has worked, on each request file of a model."""
+        if self.answered(asked):
+            self.display.note(f"{asked.model}: {asked.rows:,} answers are here already")
+            return
+        for shard in asked.shards:
+            batch = self.state.batch(shard.sha256, shard.rows)
+            if self._taken_up(asked.model, batch):
+                continue
+            if batch.batch_id is not None:
+                batch = self.state.plan(shard.sha256, shard.rows)
+            self._send(asked.model, shard, batch)
+
+    def _taken_up(self, model: str, batch: BatchState) -> bool:
+        """Whether an earlier call submitted this batch, and it is still good for something."""
+        found = self._find(batch)
+        if found is None:
+            return False
+        batch.batch_id, batch.status = found.id, found.status
+        if found.status in ENDED_BADLY:
+            self.display.note(f"{model}: batch {found.id} has {_ended(found)}; it is submitted again")
+            return False
+        self.display.note(f"{model}: taking up batch {found.id} ({found.status})")
+        self.state.save()
+        return True
+
+    def _find(self, batch: BatchState) -> Batch | None:
+        if batch.batch_id is not None:
+            try:
+                return self.platform.batches.get(batch.batch_id)
+            except NotOnPlatform:
+                self.display.warn(f"the platform no longer knows batch {batch.batch_id}")
+                return None
+        if batch.status != "intended":
+            return None
+        # the last call was cut off between asking and hearing the answer
+        listed = self.platform.batches.list()
+        return next((b for b in listed if (b.metadata or {}).get(METADATA_KEY) == batch.operation), None)
+
+    def _send(self, model: str, shard: Shard, batch: BatchState) -> None:
+        batch.status = "intended"
+        self.state.save()
+        made = self.platform.batches.submit(
+            self.folder / shard.file, window=self.window, metadata={METADATA_KEY: batch.operation}
+        )
+        batch.batch_id, batch.status = made.id, made.status
+        self.state.save()
+        self._submitted_at[made.id] = time.monotonic()
+        self.display.note(f"{model}: batch {made.id}, {shard.rows:,} requests")
+
+    def collect(self, all_asked: Sequence[Asked]) -> None:
+        """Wait for every batch and fetch the answers.
+
+        Raises BatchFailed where a batch ended without answers, after the others' are saved.
+        """
+        waiting = [asked for asked in all_asked if not self.answered(asked)]
+        failed: list[str] = []
+        with ExitStack() as stack:
+            bars = {
+                asked.model: stack.enter_context(
+                    self.display.work(f"{asked.model} answers", total=asked.rows, unit="requests")
+                )
+                for asked in waiting
+            }
+            for asked, ended in _side_by_side([(a, self._watched(a, bars[a.model])) for a in waiting]):
+                bad = [batch for batch in ended if batch.status in ENDED_BADLY]
+                failed += [f"{asked.model}: batch {batch.id} has {_ended(batch)}" for batch in bad]
+                if not bad:
+                    self._fetch(asked, ended)
+        if failed:
+            raise BatchFailed(
+                "; ".join(failed),
+                hint="Call again to submit it once more; the other models' answers are kept.",
+            )
+
+    def _watched(self, asked: Asked, bar: Progress) -> Iterator[list[Batch] | None]:
+        """Yields None while the model's batches are at work, and at last all of them."""
+        ended: list[Batch] = []
+        before = 0
+        for shard in asked.shards:
+            known = self.state.batch(shard.sha256, shard.rows)
+            assert known.batch_id is not None, "submit comes before collect"
+            last: Batch | None = None
+            for last in self.platform.batches.watch(known.batch_id):
+                bar.update(before + _done(last), asked.rows, last.status)
+                yield None
+            assert last is not None, "a watched batch is seen at least once"
+            self._ended(known, last)
+            before += shard.rows
+            ended.append(last)
+        bar.update(before, asked.rows, ended[-1].status)
+        yield ended
+
+    def _ended(self, known: BatchState, batch: Batch) -> None:
+        known.status = batch.status
+        started = self._submitted_at.get(batch.id)
+        measured = None if started is None else time.monotonic() - started
+        stamps = _between(batch)
+        # the stamps are coarse, and our own clock may also count the wait for another model's batch
+        known.seconds = min((s for s in (measured, stamps) if s), default=known.seconds)
+        self.state.save()
+
+    def _fetch(self, asked: Asked, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            if batch.status == "expired":
+                self.display.warn(f"{asked.model}: batch {batch.id} expired; what it did not answer counts")
+        _, sha256 = write_answers(asked.answers, self._answers(batches))
+        self.state.state.answers[asked.model] = AnswersState(requests_sha256=asked.hashes, sha256=sha256)
+        self.state.save()
+
+    def _answers(self, batches: Sequence[Batch]) -> Iterator[Answer]:
+        for batch in batches:
+            yield from self.platform.batches.results(batch.id)
+
+
+def _side_by_side(
+    watched: Sequence[tuple[Asked, Iterator[list[Batch] | None]]],
+) -> Iterator[tuple[Asked, list[Batch]]]:
+    """Advance all watches in turn; yield each model with its batches when they have ended."""
+    running = list(watched)
+    while running:
+        for pair in list(running):
+            asked, states = pair
+            ended = next(states)
+            if ended is not None:
+                running.remove(pair)
+                yield asked, ended
+
+
+def _ended(batch: Batch) -> str:
+    words = {"failed": "failed", "cancelled": "been cancelled"}[batch.status]
+    problems = "; ".join(str(problem) for problem in batch.errors[:_MOST_PROBLEMS])
+    return f"{words} ({problems})" if problems else words
+
+
+def _done(batch: Batch) -> int:
+    return batch.completed + batch.failed
+
+
+def _between(batch: Batch) -> float | None:
+    """Seconds from the batch's creation to its end by the platform's stamps, which are whole seconds."""
+    if batch.created_at is None or batch.finished_at is None:
+        return None
+    return (batch.finished_at - batch.created_at).total_seconds() + 1

@@ -1,0 +1,131 @@
+"""The built-in metrics: is one answer right, given the right answers and the allowed labels?
+
+All three are registered under the entry point group ``ftkit.metrics``; a project adds its own
+there, as an object with the members of :class:`Metric`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+_EDGES = " \t\r\n\"'`´‘’“”«»*_()[]{}<>.,;:!?"
+_SPACE = re.compile(r"\s+")
+
+
+class Score(NamedTuple):
+    """What a metric says of one answer.
+
+    ``value`` is 0 to 1 (1.0 for a right answer). ``predicted`` is the allowed label that the answer
+    was read as, None where the metric knows no labels. ``invalid`` says that the answer has not
+    the wanted form.
+    """
+
+    correct: bool
+    value: float
+    predicted: str | None = None
+    invalid: bool = False
+
+
+class Metric(Protocol):
+    """A way to score one answer. ``labelled`` metrics get the allowed labels and a confusion matrix."""
+
+    name: str
+    labelled: bool
+
+    def right_answers(self, reply: str) -> tuple[str, ...]:
+        """The right answers that a held-out row's reply stands for."""
+
+    def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
+        """Score ``answer`` against one or more right answers; ``labels`` is empty where there are none."""
+
+
+@lru_cache(maxsize=65536)
+def normalise(text: str) -> str:
+    """``text`` without the differences that do not matter to a label: case, width, runs of spaces,
+    and quotes, brackets, emphasis marks and punctuation at either end."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _SPACE.sub(" ", folded).strip(_EDGES)
+
+
+class _Allowed(NamedTuple):
+    by_form: dict[str, str]
+    word: re.Pattern[str]
+
+
+@lru_cache(maxsize=64)
+def _allowed(labels: tuple[str, ...]) -> _Allowed:
+    by_form = {normalise(label): label for label in labels}
+    # longest first, so that "very positive" is not also read as "positive"
+    forms = sorted((form for form in by_form if form), key=len, reverse=True)
+    pattern = "|".join(re.escape(form) for form in forms) or r"(?!)"
+    return _Allowed(by_form, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"))
+
+
+def read_label(answer: str, labels: Sequence[str]) -> str | None:
+    """The allowed label that ``answer`` means, or None.
+
+    A reply that is a label after normalisation means that label. So does a longer reply in which
+    exactly one allowed label occurs as a whole word ("The sentiment is Positive."); with two
+    different labels in it, or none, the reply is invalid.
+    """
+    allowed = _allowed(tuple(labels))
+    form = normalise(answer)
+    if form in allowed.by_form:
+        return allowed.by_form[form]
+    found = set(allowed.word.findall(form))
+    return allowed.by_form[found.pop()] if len(found) == 1 else None
+
+
+class _Label:
+    """One right answer out of a set of labels."""
+
+    name = "label"
+    labelled = True
+
+    def right_answers(self, reply: str) -> tuple[str, ...]:
+        """The reply itself."""
+        return (reply.strip(),)
+
+    def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
+        """Right when the label that the answer is read as equals a right answer (see `read_label`)."""
+        predicted = read_label(answer, labels)
+        if predicted is None:
+            return Score(False, 0.0, None, True)
+        form = normalise(predicted)
+        correct = any(normalise(right) == form for right in expected)
+        return Score(correct, float(correct), predicted)
+
+
+class _OneOf(_Label):
+    """Several right answers in one reply, separated by commas: any one of them is right."""
+
+    name = "one_of"
+
+    def right_answers(self, reply: str) -> tuple[str, ...]:
+        """The parts of ``"Action, Crime, Drama"``, each once."""
+        return tuple(dict.fromkeys(part.strip() for part in reply.split(",") if part.strip()))
+
+
+class _Exact:
+    """The same text, but for spaces at either end."""
+
+    name = "exact"
+    labelled = False
+
+    def right_answers(self, reply: str) -> tuple[str, ...]:
+        """The reply itself."""
+        return (reply,)
+
+    def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
+        """Right when the answer equals a right answer character by character, outer spaces apart."""
+        correct = any(answer.strip() == right.strip() for right in expected)
+        return Score(correct, float(correct))
+
+
+label: Metric = _Label()
+one_of: Metric = _OneOf()
+exact: Metric = _Exact()

@@ -1,0 +1,162 @@
+"""What a benchmark gives back, as checked types that are also its JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["tuned", "base"]
+OTHER = "other"
+"""The last column of a confusion matrix: everything that is no allowed label."""
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class LabelScore(_Result):
+    """One label's figures, 0 to 1; None where the denominator is 0.
+
+    ``precision`` is the share of right ones among rows answered with the label, ``recall`` among
+    ``support``, the rows whose right answer it is, and ``f1`` their harmonic mean.
+    """
+
+    label: str
+    support: int
+    predicted: int
+    correct: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class Confusion(_Result):
+    """Rows by right label (rows of ``counts``) and predicted label (columns, the last one ``other``).
+
+    A row with several right answers stands under the predicted one where that is right, else under
+    the first of them.
+    """
+
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class BatchUsed(_Result):
+    """A batch whose answers were scored, and the SHA-256 of the request file it was made from."""
+
+    id: str
+    requests: int
+    requests_sha256: str
+
+
+class ModelScore(_Result):
+    """One model on all rows. Every row is in ``n``: what has no usable answer counts as not correct.
+
+    ``accuracy`` is 0 to 1, with its interval ``low`` to ``high``. Rows without a usable answer, each
+    counted once: ``failures`` (the request failed), ``missing`` (no answer came), ``refused``,
+    ``truncated`` (cut off at the token limit), ``empty`` and ``invalid`` (not of the wanted form).
+    ``duplicates`` and ``strangers`` are answers beyond the rows: a second one to a request, or to none.
+    ``seconds`` is the wall time of the batch, ``cost`` US dollars; None is "not known".
+    """
+
+    model: str
+    title: str
+    role: Role
+    n: int
+    correct: int
+    accuracy: float
+    low: float
+    high: float
+    failures: int = 0
+    missing: int = 0
+    refused: int = 0
+    truncated: int = 0
+    empty: int = 0
+    invalid: int = 0
+    duplicates: int = 0
+    strangers: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None
+    cost: float | None = None
+    cost_note: str | None = None
+    macro_f1: float | None = None
+    per_label: tuple[LabelScore, ...] = ()
+    confusion: Confusion | None = None
+    notes: tuple[str, ...] = ()
+    batches: tuple[BatchUsed, ...] = ()
+    error_samples: tuple[str, ...] = ()
+
+    @property
+    def unusable(self) -> int:
+        """Rows without a usable answer."""
+        return self.failures + self.missing + self.refused + self.truncated + self.empty + self.invalid
+
+
+class Comparison(_Result):
+    """The reference model against another on the same rows (exact McNemar test).
+
+    ``only_model`` rows are right only with ``model``, ``only_other`` only with ``other``;
+    ``difference`` is accuracy minus accuracy, 0 to 1 in size.
+    """
+
+    model: str
+    other: str
+    n: int
+    only_model: int
+    only_other: int
+    difference: float
+    p_value: float
+    verdict: str
+
+
+class Disagreement(_Result):
+    """A row that the reference model and the one beside it answer differently well."""
+
+    row: int
+    line: int
+    prompt: str
+    expected: tuple[str, ...]
+    answers: dict[str, str]
+    correct: dict[str, bool]
+
+
+class BenchmarkReport(_Result):
+    """Models on the same held-out rows, by batch inference.
+
+    ``reference`` is the model that the others are compared with (the best tuned one, else the best),
+    ``rival`` the best of the others; ``disagreements`` are rows that just one of these two has right,
+    a selection out of ``disagreements_total``. ``majority_share`` (0 to 1) is what a model that always
+    answers ``majority_label`` would reach. ``notes`` say what must be known before believing a figure.
+    """
+
+    metric: str
+    labels: tuple[str, ...]
+    confidence: float
+    data: str
+    data_sha256: str
+    rows: int
+    platform: str
+    models: tuple[ModelScore, ...]
+    reference: str
+    rival: str | None = None
+    comparisons: tuple[Comparison, ...] = ()
+    verdict: str = ""
+    majority_label: str | None = None
+    majority_share: float | None = None
+    disagreements: tuple[Disagreement, ...] = ()
+    disagreements_total: int = 0
+    notes: tuple[str, ...] = ()
+    parameters: dict[str, Any] = {}
+    files: dict[str, str] = {}
+    created_at: str = ""
+    ftkit_version: str = ""
+
+    def model(self, name: str) -> ModelScore:
+        """The score of the model called ``name``; KeyError where it was not benchmarked."""
+        for score in self.models:
+            if score.model == name:
+                return score
+        raise KeyError(name)

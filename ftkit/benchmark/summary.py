@@ -1,0 +1,86 @@
+"""Sums one model up: what the platform says of it, and its tally as a score."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ftkit.benchmark.cost import Cost, batch_cost
+from ftkit.benchmark.results import BatchUsed, ModelScore, Role
+from ftkit.benchmark.scoring import Outcome, Tally, label_scores, macro_f1
+from ftkit.benchmark.state import BatchState
+from ftkit.benchmark.statistics import wilson_interval
+
+if TYPE_CHECKING:
+    from ftkit.catalog import Model
+    from ftkit.gateway import Platform
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a model before it is asked anything."""
+
+    model: str
+    title: str
+    role: Role
+    notes: tuple[str, ...]
+    entry: Model | None
+
+
+def facts_of(platform: Platform, model: str, tuned: Collection[str] = ()) -> ModelFacts:
+    """Ask the platform and the catalog about a model. Raises NotOnPlatform where there is no such model."""
+    info = platform.models.get(model)
+    notes = []
+    if info.stand_in_for:
+        notes.append(f"a local stand-in for {info.stand_in_for}, not that model")
+    if info.engine:
+        notes.append(f"engine {info.engine}")
+    entry = platform.catalog.model(model, platform.provider.name)
+    role: Role = "tuned" if model in tuned or model.startswith("ft:") else "base"
+    title = (entry.title if entry and role == "base" else None) or model
+    return ModelFacts(model, title, role, tuple(notes), entry)
+
+
+def score_of(facts: ModelFacts, tally: Tally, batches: Sequence[BatchState]) -> ModelScore:
+    """One model's score, with its interval, its labels' figures, tokens, time and cost."""
+    n = len(tally.right)
+    low, high = wilson_interval(tally.correct, n)
+    confusion = tally.confusion()
+    per_label = label_scores(confusion) if confusion else ()
+    prompt = None if tally.uncounted else tally.prompt_tokens
+    completion = None if tally.uncounted else tally.completion_tokens
+    cost: Cost = batch_cost(facts.entry, facts.role, prompt, completion)
+    times = [batch.seconds for batch in batches]
+    return ModelScore(
+        model=facts.model,
+        title=facts.title,
+        role=facts.role,
+        n=n,
+        correct=tally.correct,
+        accuracy=tally.correct / n,
+        low=low,
+        high=high,
+        failures=tally.outcomes[Outcome.FAILED],
+        missing=tally.outcomes[Outcome.MISSING],
+        refused=tally.outcomes[Outcome.REFUSED],
+        truncated=tally.outcomes[Outcome.TRUNCATED],
+        empty=tally.outcomes[Outcome.EMPTY],
+        invalid=tally.outcomes[Outcome.INVALID],
+        duplicates=tally.duplicates,
+        strangers=tally.strangers,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        seconds=None if None in times else max((t for t in times if t is not None), default=None),
+        cost=cost.dollars,
+        cost_note=cost.note,
+        macro_f1=macro_f1(per_label),
+        per_label=per_label,
+        confusion=confusion,
+        notes=facts.notes,
+        batches=tuple(
+            BatchUsed(id=b.batch_id or "", requests=b.rows, requests_sha256=b.requests_sha256)
+            for b in batches
+        ),
+        error_samples=tally.error_samples,
+    )

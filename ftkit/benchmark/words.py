@@ -1,0 +1,65 @@
+"""Figures as a person reads them: the same in the terminal, the HTML report and the Markdown summary."""
+
+from __future__ import annotations
+
+from ftkit.benchmark.results import ModelScore
+
+UNKNOWN = "unknown"
+
+
+def percent(share: float | None) -> str:
+    """``72.4 %``; a dash where there is no figure."""
+    return "–" if share is None else f"{share * 100:.1f} %"
+
+
+def interval(score: ModelScore) -> str:
+    """``70.9 – 73.8 %``."""
+    return f"{score.low * 100:.1f} – {score.high * 100:.1f} %"
+
+
+def whole(number: int | None) -> str:
+    """``12,345``, or ``unknown``."""
+    return UNKNOWN if number is None else f"{number:,}"
+
+
+def seconds(value: float | None) -> str:
+    """``0.8 s``, ``12 s``, ``4 min 5 s``, ``2 h 3 min``, or ``unknown``."""
+    if value is None:
+        return UNKNOWN
+    if value < 10:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+
+
+def dollars(value: float | None) -> str:
+    """``$0``, ``$0.0031``, ``$1.27``, or ``unknown``: never zero for what is not known."""
+    if value is None:
+        return UNKNOWN
+    if value == 0:
+        return "$0"
+    return f"${value:,.2f}" if value >= 1 else f"${value:.4f}" if value >= 0.0001 else "< $0.0001"
+
+
+def faults(score: ModelScore) -> str:
+    """The rows without a usable answer, by kind: ``3 failed, 12 invalid``; ``none``."""
+    kinds = {
+        "failed": score.failures,
+        "missing": score.missing,
+        "refused": score.refused,
+        "cut off": score.truncated,
+        "empty": score.empty,
+        "invalid": score.invalid,
+    }
+    return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count) or "none"
+
+
+def shortened(text: str, width: int) -> str:
+    """``text`` with its middle left out where it is longer than ``width``: ids differ at their ends."""
+    if len(text) <= width:
+        return text
+    head = (width - 1) // 2
+    return f"{text[:head]}…{text[-(width - 1 - head) :]}"
