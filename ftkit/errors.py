@@ -199,6 +199,7 @@ def storage_error(error: OSError, path: str | Path) -> StorageError:
 
     hints = {
         errno.ENOSPC: "Free some space, or choose another directory.",
+        errno.EFBIG: "A file grew past the limit set for this process or file system (ulimit -f).",
         errno.EDQUOT: "Your disk quota is used up: free some space, or choose another directory.",
         errno.EACCES: "Choose a directory that you may write to, or change its permissions.",
         errno.EPERM: "Choose a directory that you may write to, or change its permissions.",
