@@ -1,0 +1,123 @@
+"""Cuts bytes into lines with their numbers, and notes how the lines end.
+
+A line ends at LF, CRLF or a lone CR, as in ``ftkit.data``; a CR cannot stand inside a JSON text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ftkit.validation.rules import FileFacts
+
+_LONE_CR = re.compile(rb"\r(?!\n)")
+_ANY_END = re.compile(rb"\r\n?|\n")
+_HEAD = 200
+
+
+class LongLine(bytes):
+    """The first bytes of a line that is longer than the limit; ``size`` is its whole length."""
+
+    size: int
+
+    @classmethod
+    def of(cls, head: bytes, size: int) -> LongLine:
+        """A line of ``size`` bytes that begins with ``head``."""
+        line = cls(head[:_HEAD])
+        line.size = size
+        return line
+
+
+@dataclass(slots=True)
+class Block:
+    """Consecutive lines without their ends; ``end`` is the number of bytes read up to here."""
+
+    first: int
+    lines: list[bytes]
+    end: int
+
+
+class LineReader:
+    """Iterates over chunks of bytes as blocks of lines. ``facts`` gets the bytes and line ends."""
+
+    def __init__(self, chunks: Iterable[bytes], facts: FileFacts, max_line_bytes: int) -> None:
+        self._chunks = chunks
+        self._facts = facts
+        self._max = max_line_bytes
+        self._line = 1
+        self._read = 0
+        self._rest: list[bytes] = []
+        self._rest_size = 0
+        self._dropped = 0
+
+    def __iter__(self) -> Iterator[Block]:
+        for chunk in self._chunks:
+            self._read += len(chunk)
+            if (block := self._take(chunk)) is not None:
+                yield block
+        self._facts.bytes = self._read
+        if tail := b"".join(self._rest):
+            yield self._block(tail)
+
+    def _take(self, chunk: bytes) -> Block | None:
+        half = bool(self._rest) and self._rest[-1].endswith(b"\r")
+        if not half and b"\n" not in chunk and b"\r" not in chunk:
+            self._keep(chunk)
+            return None
+        data = b"".join([*self._rest, chunk])
+        self._rest, self._rest_size = [], 0
+        last = _open_end(data)
+        block = self._block(data[: len(data) - len(last)]) if len(last) < len(data) else None
+        self._keep(last)
+        return block
+
+    def _keep(self, piece: bytes) -> None:
+        """Hold a piece of an unfinished line, or only its length once the line is too long."""
+        if not piece:
+            return
+        if self._rest_size + len(piece) > self._max and not piece.endswith(b"\r"):
+            head = b"".join(self._rest)[:_HEAD] or piece[:_HEAD]
+            self._dropped += self._rest_size + len(piece) - len(head)
+            self._rest, self._rest_size = [head], len(head)
+            return
+        self._rest.append(piece)
+        self._rest_size += len(piece)
+
+    def _block(self, data: bytes) -> Block:
+        """The lines of ``data``, which are whole."""
+        lines = data.splitlines()
+        self._count_ends(data)
+        first = self._line
+        self._line += len(lines)
+        if self._dropped:
+            lines[0] = LongLine.of(lines[0], len(lines[0]) + self._dropped)
+            self._dropped = 0
+        if len(data) > self._max:
+            lines = [LongLine.of(x, len(x)) if len(x) > self._max else x for x in lines]
+        return Block(first, lines, self._read)
+
+    def _count_ends(self, data: bytes) -> None:
+        facts = self._facts
+        facts.lf += data.count(b"\n")
+        returns = data.count(b"\r")
+        if not returns:
+            return
+        pairs = data.count(b"\r\n")
+        facts.lf -= pairs
+        if pairs and not facts.crlf:
+            facts.first_crlf = self._line_at(data, data.index(b"\r\n"))
+        if returns > pairs and not facts.cr and (alone := _LONE_CR.search(data)):
+            facts.first_cr = self._line_at(data, alone.start())
+        facts.crlf += pairs
+        facts.cr += returns - pairs
+
+    def _line_at(self, data: bytes, offset: int) -> int:
+        return self._line + sum(1 for _ in _ANY_END.finditer(data, 0, offset))
+
+
+def _open_end(data: bytes) -> bytes:
+    """What comes after the last sure line end; a CR at the very end may be half of a CRLF."""
+    stop = len(data) - 1 if data.endswith(b"\r") else len(data)
+    cut = max(data.rfind(b"\n", 0, stop), data.rfind(b"\r", 0, stop)) + 1
+    return data[cut:]

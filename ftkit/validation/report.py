@@ -1,0 +1,112 @@
+"""The result of a validation: findings, counts, and how the data fits each model."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from ftkit.errors import ValidationFailed, Where
+from ftkit.validation.rules import Severity
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Excerpt(_Result):
+    """A piece of the line, and which characters of it are meant (``start`` counts from 0)."""
+
+    text: str
+    start: int
+    length: int
+
+
+class Finding(_Result):
+    """One thing that a rule found. ``line`` and ``column`` count from 1, in characters.
+
+    ``pointer`` is a JSON pointer (RFC 6901) into the row, such as ``/messages/1/role``.
+    """
+
+    code: str
+    rule: str
+    severity: Severity
+    message: str
+    hint: str | None = None
+    file: str
+    line: int | None = None
+    column: int | None = None
+    pointer: str | None = None
+    excerpt: Excerpt | None = None
+
+
+class TokenStats(_Result):
+    """Exact tokens per row under one tokenizer and chat template, over ``rows`` rows."""
+
+    tokenizer: str
+    rows: int
+    total: int
+    mean: float
+    p50: int
+    p95: int
+    max: int
+
+
+class ModelFit(_Result):
+    """How the rows fit one model: tokens per row against its training context ``limit``.
+
+    ``over`` is the number of rows above the limit. ``training_cost`` is in US dollars for one epoch,
+    None where the catalog knows no price.
+    """
+
+    model: str
+    provider: str
+    tokenizer: str
+    limit: int | None
+    over: int
+    max_tokens: int
+    total_tokens: int
+    p50: int
+    p95: int
+    training_cost: float | None = None
+
+
+class ValidationReport(_Result):
+    """What was read and what was found.
+
+    ``accepted + rejected == rows``: every line that is not blank is a row, and a row with an error is
+    rejected. ``counts`` are all findings by code, also those that ``findings`` leaves out for their
+    number. ``messages``, ``labels`` (the last replies, where they are few), ``tokens`` and ``fits``
+    are of the rows without errors in their form.
+    """
+
+    ok: bool
+    source: str
+    kind: str
+    platform: str
+    rows: int
+    accepted: int
+    rejected: int
+    messages: int
+    bytes: int | None = None
+    errors: int
+    warnings: int
+    counts: dict[str, int]
+    findings: list[Finding]
+    labels: dict[str, int] | None = None
+    tokens: TokenStats | None = None
+    fits: list[ModelFit] = []
+    notes: list[str] = []
+
+    def raise_if_failed(self) -> None:
+        """Raise ValidationFailed with the first error where there are any."""
+        if self.ok:
+            return
+        first = next((f for f in self.findings if f.severity == "error"), None)
+        what = f"; the first: {first.code} {first.message}" if first else ""
+        count = f"{self.errors:,} error{'s' if self.errors != 1 else ''}"
+        raise ValidationFailed(
+            f"the data has {count}, {self.rejected:,} of {self.rows:,} rows are rejected{what}",
+            report=self,
+            where=Where(first.file, first.line, first.column) if first else self.source,
+            hint=(first.hint if first and self.errors == 1 else None)
+            or "Run `ftkit validate` on it to see every finding with its place.",
+        )

@@ -1,0 +1,18 @@
+"""Writes the bad and good examples of the chat rules: one line of JSON from its messages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+USER: dict[str, Any] = {"role": "user", "content": "What is 2+2?"}
+REPLY: dict[str, Any] = {"role": "assistant", "content": "4"}
+SYSTEM: dict[str, Any] = {"role": "system", "content": "Answer with a number."}
+
+
+def chat(*messages: Any, **fields: Any) -> str:
+    """One example with these messages, and other fields beside them."""
+    return json.dumps({"messages": list(messages), **fields}, ensure_ascii=False) + "\n"
+
+
+GOOD = chat(SYSTEM, USER, REPLY)
