@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ftkit.data.jsonl import open_jsonl_writer
 from ftkit.errors import OutcomeError, PlatformError, UsageError
 from ftkit.gateway.files import Files
 from ftkit.gateway.polling import HOSTED_PATIENCE, LOCAL_PATIENCE, Pacer, Patience
 from ftkit.gateway.reading import read_answer, read_batch
 from ftkit.gateway.requests import request_file
-from ftkit.gateway.results import Answer, Batch
+from ftkit.gateway.results import Answer, Batch, SavedAnswers
 from ftkit.gateway.wire import PAGE, Wire, checked_id
 
 
@@ -106,7 +107,7 @@ class Batches:
             for batch in self.watch(batch_id, timeout):
                 failed = f", {batch.failed} failed" if batch.failed else ""
                 progress.update(batch.completed + batch.failed, batch.total or None, batch.status + failed)
-        return batch
+        return self.get(batch_id)
 
     def results(self, batch_id: str) -> Iterator[Answer]:
         """Yield every answer, from the output file and from the error file, in no order.
@@ -125,6 +126,15 @@ class Batches:
         for file_id in (batch.output_file_id, batch.error_file_id):
             if file_id is not None:
                 yield from self._answers(file_id)
+
+    def save_results(self, batch_id: str, path: str | Path) -> SavedAnswers:
+        """Write every answer to a JSON lines file, all or none, and count them."""
+        failed = 0
+        with open_jsonl_writer(path) as writer:
+            for answer in self.results(batch_id):
+                failed += not answer.ok
+                writer.write(answer.model_dump(mode="json"))
+        return SavedAnswers(path=Path(path), answers=writer.rows, failed=failed)
 
     def _answers(self, file_id: str) -> Iterator[Answer]:
         for number, line in enumerate(self._files.lines(file_id), 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,8 @@ class Chat:
         wire = self._wire
         doing = f"get a reply from the model {model}"
         with translated(wire.target, doing):
-            stream: Stream[Any] = wire.client.chat.completions.create(  # type: ignore[call-overload]
+            create: Any = wire.client.chat.completions.create
+            stream: Stream[Any] = create(
                 model=model,
                 messages=[dict(m) for m in messages],
                 stream=True,
@@ -49,8 +51,7 @@ class Chat:
                 if self._streams(stream, doing):
                     yield from _pieces(stream)
                 else:
-                    stream.response.read()
-                    yield read_reply(stream.response.json(), None).text
+                    yield read_reply(json.loads(stream.response.read()), None).text
 
     def _streams(self, stream: Stream[Any], doing: str) -> bool:
         """False where the platform answers with a whole reply instead; PlatformError for a web page."""

@@ -5,6 +5,7 @@ Nothing of the openai client or of its HTTP library leaves the gateway; Ctrl-C p
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -74,6 +75,8 @@ def translate(error: Exception, target: Target, doing: str) -> PlatformError | N
         )
     if isinstance(error, openai.OpenAIError):
         return PlatformError(f"cannot {doing}: {target.clean(str(error))}")
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return PlatformError(f"cannot {doing}: {target.address} answered with broken JSON ({error})")
     if type(error).__module__.partition(".")[0] in _HTTP_LIBRARIES or isinstance(error, ssl.SSLError):
         return _unreachable(error, target, doing)
     return None
@@ -184,11 +187,8 @@ def _where_to_look(doing: str, target: Target) -> str:
 
 def _hint(status: int, code: str | None, target: Target, error: APIStatusError) -> str | None:
     if status in (401, 403):
-        return (
-            f"Check the key in {target.key_env}."
-            if target.key_env
-            else "This platform wants another API key."
-        )
+        variable = target.key_env
+        return f"Check the key in {variable}." if variable else "This platform wants another API key."
     if code == "insufficient_quota":
         return "The account has used up its quota: check its plan and billing."
     if status == 429:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -101,7 +102,7 @@ class Files:
         temporary: Path | None = None
         try:
             descriptor, temporary = temporary_beside(target)
-            with open(descriptor, "wb") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 self._fetch(file_id, file)
             put_in_place(temporary, target)
             temporary = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ftkit.display import Progress
@@ -99,7 +100,7 @@ class Jobs:
         known = ""
         while True:
             # The state is asked before the events: those of the end are in the list by then.
-            job = patience.ask(lambda: self._still_there(job_id, known))
+            job = patience.ask(partial(self._still_there, job_id, known))
             fresh = patience.ask(feed.new) if job is not None else None
             yield from fresh or ()
             if job is not None and job.ended and fresh is not None:

@@ -26,6 +26,7 @@ from ftkit.gateway.results import (
     ModelInfo,
     Problem,
     Usage,
+    numbers_of,
 )
 
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138: such a number is milliseconds
@@ -142,14 +143,11 @@ def read_event(data: dict[str, Any]) -> JobEvent:
 
 def read_checkpoint(data: dict[str, Any]) -> Checkpoint:
     """A checkpoint object."""
-    metrics = as_map(data.get("metrics"))
     return Checkpoint(
         id=_id(data, "checkpoint"),
         model=as_text(data.get("fine_tuned_model_checkpoint")),
         step=as_whole(data.get("step_number")),
-        metrics={
-            k: float(v) for k, v in metrics.items() if isinstance(v, int | float) and not isinstance(v, bool)
-        },
+        metrics=numbers_of(as_map(data.get("metrics"))),
         created_at=as_time(data.get("created_at")),
         raw=data,
     )

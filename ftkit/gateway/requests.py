@@ -117,7 +117,7 @@ class _Check:
         most = self._provider.limits.batch_requests
         if most is not None and len(self._ids) > most:
             raise DataError(
-                f"more than {most:,} requests, which is the most that {self._provider.title} takes in a batch",
+                f"a batch on {self._provider.title} takes at most {most:,} requests, and this is one more",
                 where=self.where(line),
                 hint="Split them into several batches.",
             )

@@ -7,6 +7,7 @@ it is left out of JSON output. A status that ftkit does not know is kept and cou
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,11 @@ from ftkit.errors import BatchFailed, JobFailed
 JOB_ENDS = frozenset({"succeeded", "failed", "cancelled"})
 BATCH_ENDS = frozenset({"completed", "failed", "expired", "cancelled"})
 _MOST_PROBLEMS = 10
+
+
+def numbers_of(data: dict[str, Any]) -> dict[str, float]:
+    """The entries of ``data`` that are numbers."""
+    return {k: float(v) for k, v in data.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
 
 class Result(BaseModel):
@@ -104,11 +110,7 @@ class JobEvent(Result):
     @property
     def metrics(self) -> dict[str, float]:
         """The numbers in ``data``, by name (``step``, ``train_loss``, ...)."""
-        return {
-            k: float(v)
-            for k, v in self.data.items()
-            if isinstance(v, int | float) and not isinstance(v, bool)
-        }
+        return numbers_of(self.data)
 
 
 class Checkpoint(Result):
@@ -179,6 +181,16 @@ class Answer(Result):
     model: str | None = None
     error: str | None = None
     status_code: int | None = None
+
+
+class SavedAnswers(BaseModel):
+    """A batch's answers in a file: how many there are, and how many of them are failures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    answers: int
+    failed: int
 
 
 class Usage(BaseModel):

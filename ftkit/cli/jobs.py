@@ -1,0 +1,209 @@
+"""``ftkit jobs``: fine-tuning jobs on a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftkit.cli.frame import App, command, table
+from ftkit.cli.remote import detaching, show_fields, when
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ftkit.gateway import Checkpoint, Job, JobEvent, Platform
+
+
+@click.group()
+def jobs() -> None:
+    """Fine-tuning jobs on a platform."""
+
+
+def _number_or_auto(kind: type[int] | type[float]) -> Callable[[str], int | float | str]:
+    """What reads a number above zero, or ``auto``: the platform chooses."""
+
+    def read(value: str) -> int | float | str:
+        if value == "auto":
+            return value
+        try:
+            number = kind(value)
+        except ValueError:
+            number = kind(0)
+        if not 0 < number < float("inf"):
+            raise click.BadParameter(f"{value!r} is neither a number above zero nor 'auto'")
+        return number
+
+    return read
+
+
+@dataclass(frozen=True)
+class JobOrder:
+    """The options of ``jobs create``."""
+
+    training_file: str
+    model: str
+    validation_file: str | None
+    suffix: str | None
+    epochs: int | str | None
+    batch_size: int | str | None
+    learning_rate_multiplier: float | str | None
+    seed: int | None
+    watch: bool
+
+    @property
+    def hyperparameters(self) -> dict[str, Any]:
+        """Those that were given, under OpenAI's names."""
+        named = {
+            "n_epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate_multiplier": self.learning_rate_multiplier,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@command(
+    "create",
+    platform=True,
+    examples=[
+        "ftkit jobs create --training-file train.jsonl --model linear --watch",
+        "ftkit jobs create --training-file file-abc123 --model gpt-4.1-mini --epochs 3 --platform openai",
+    ],
+)
+@click.option(
+    "--training-file", required=True, metavar="ID|PATH", help="An uploaded file, or one to upload first."
+)
+@click.option("--model", required=True, help="The model to tune.")
+@click.option("--validation-file", metavar="ID|PATH", help="Held-out examples, uploaded or to upload.")
+@click.option("--suffix", help="A word of your own in the tuned model's name.")
+@click.option("--epochs", type=_number_or_auto(int), metavar="N|auto", help="Passes over the data.")
+@click.option("--batch-size", type=_number_or_auto(int), metavar="N|auto", help="Examples per step.")
+@click.option(
+    "--learning-rate-multiplier",
+    type=_number_or_auto(float),
+    metavar="X|auto",
+    help="Factor on the learning rate.",
+)
+@click.option("--seed", type=int, help="The same seed and data give the same job, where it can be.")
+@click.option("--watch", is_flag=True, help="Stay until the job has ended.")
+def create(app: App, **options: Any) -> None:
+    """Start a fine-tuning job; files that lie on this machine are uploaded first."""
+    order = JobOrder(**options)
+    with app.connect() as platform:
+        files = platform.files
+        validation = order.validation_file
+        job = platform.jobs.create(
+            files.resolve(order.training_file),
+            order.model,
+            validation_file=files.resolve(validation) if validation is not None else None,
+            suffix=order.suffix,
+            seed=order.seed,
+            hyperparameters=order.hyperparameters,
+        )
+        if order.watch:
+            app.display.note(f"job {job.id} created")
+            job = _follow(app, platform, job.id)
+    app.emit(job, lambda console: _show_job(console, job))
+    job.raise_if_failed()
+
+
+@command("list", platform=True, examples=["ftkit jobs list", "ftkit jobs list --limit 5 --json"])
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
+def list_jobs(app: App, limit: int) -> None:
+    """List the jobs, the newest first."""
+    with app.connect() as platform:
+        found = list(islice(platform.jobs.list(), limit))
+    app.emit(found, lambda console: _show_list(console, found))
+
+
+@command("show", platform=True, examples=["ftkit jobs show ftjob-abc123"])
+@click.argument("job_id")
+def show(app: App, job_id: str) -> None:
+    """Show one job."""
+    with app.connect() as platform:
+        job = platform.jobs.get(job_id)
+    app.emit(job, lambda console: _show_job(console, job))
+
+
+@command(
+    "events",
+    platform=True,
+    examples=["ftkit jobs events ftjob-abc123", "ftkit jobs events ftjob-abc123 --follow --json"],
+)
+@click.argument("job_id")
+@click.option("--follow", is_flag=True, help="Go on with new events until the job has ended.")
+def events(app: App, job_id: str, follow: bool) -> None:
+    """Print a job's events, the oldest first; with --json one object a line."""
+    with (
+        detaching(app, f"job {job_id}", f"ftkit jobs events {job_id} --follow"),
+        app.connect() as platform,
+    ):
+        found = platform.jobs.watch(job_id) if follow else platform.jobs.events(job_id)
+        app.emit_lines(found, _event_line)
+
+
+@command("watch", platform=True, examples=["ftkit jobs watch ftjob-abc123"])
+@click.argument("job_id")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
+def watch(app: App, job_id: str, timeout: float | None) -> None:
+    """Follow a job to its end; exit code 0 where it succeeded, 1 where it failed or was cancelled.
+
+    Ctrl-C stops watching; the job goes on.
+    """
+    with app.connect() as platform:
+        job = _follow(app, platform, job_id, timeout)
+    app.emit(job, lambda console: _show_job(console, job))
+    job.raise_if_failed()
+
+
+@command("cancel", platform=True, examples=["ftkit jobs cancel ftjob-abc123"])
+@click.argument("job_id")
+def cancel(app: App, job_id: str) -> None:
+    """Ask the platform to stop a job."""
+    with app.connect() as platform:
+        job = platform.jobs.cancel(job_id)
+    app.emit(job, lambda console: console.print(f"job {job.id}: {job.status}"))
+
+
+@command("checkpoints", platform=True, examples=["ftkit jobs checkpoints ftjob-abc123"])
+@click.argument("job_id")
+def checkpoints(app: App, job_id: str) -> None:
+    """List the models that were saved during a job's training."""
+    with app.connect() as platform:
+        found = list(platform.jobs.checkpoints(job_id))
+    app.emit(found, lambda console: _show_checkpoints(console, found))
+
+
+for _command in (create, list_jobs, show, events, watch, cancel, checkpoints):
+    jobs.add_command(_command)
+
+
+def _follow(app: App, platform: Platform, job_id: str, timeout: float | None = None) -> Job:
+    with detaching(app, f"job {job_id}", f"ftkit jobs watch {job_id}"):
+        return platform.jobs.wait(job_id, timeout=timeout)
+
+
+def _event_line(event: JobEvent) -> str:
+    level = "" if event.level == "info" else f"{event.level}: "
+    return f"{when(event.created_at) or '-'}  {level}{event.message}"
+
+
+def _show_job(console: Console, job: Job) -> None:
+    fields = dict(job)
+    if job.hyperparameters:
+        fields["hyperparameters"] = ", ".join(f"{k} {v}" for k, v in job.hyperparameters.items())
+    fields["result_files"] = ", ".join(job.result_files)
+    show_fields(console, {k: v for k, v in fields.items() if k != "raw"})
+
+
+def _show_list(console: Console, found: Iterable[Job]) -> None:
+    rows = ((j.id, j.status, j.model, j.fine_tuned_model, when(j.created_at)) for j in found)
+    table(console, ["id", "status", "model", "tuned model", "created"], rows)
+
+
+def _show_checkpoints(console: Console, found: Iterable[Checkpoint]) -> None:
+    rows = ((c.id, c.step, c.model, ", ".join(f"{k} {v:.4g}" for k, v in c.metrics.items())) for c in found)
+    table(console, ["id", "step", "model", "metrics"], rows, right=[1])

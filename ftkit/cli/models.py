@@ -1,0 +1,147 @@
+"""``ftkit models``: what a platform offers, and what the catalog knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ftkit.cli.frame import App, command, table
+from ftkit.cli.remote import show_fields, when
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ftkit.catalog import Model
+    from ftkit.gateway import ModelInfo
+
+
+@click.group()
+def models() -> None:
+    """Models of a platform and of the catalog."""
+
+
+@command(
+    "list",
+    platform=True,
+    examples=[
+        "ftkit models list",
+        "ftkit models list --catalog",
+        "ftkit models list --platform openai --json",
+    ],
+)
+@click.option("--catalog", "from_catalog", is_flag=True, help="What ftkit knows; no platform is asked.")
+def list_models(app: App, from_catalog: bool) -> None:
+    """List the models that the platform offers, or those that the catalog knows."""
+    if from_catalog:
+        wanted = app.settings.platform
+        if wanted is not None:
+            app.settings.catalog.provider(wanted)
+        known = app.settings.catalog.models(wanted)
+        app.emit(known, lambda console: _show_catalog(console, known))
+        return
+    with app.connect() as platform:
+        found = platform.models.list()
+    app.emit(found, lambda console: _show_list(console, found))
+
+
+@command(
+    "show",
+    platform=True,
+    examples=["ftkit models show linear", "ftkit models show gpt-4.1-mini --platform openai"],
+)
+@click.argument("model")
+def show(app: App, model: str) -> None:
+    """Show what the platform says of MODEL, and the limits, prices and last days in the catalog."""
+    provider = app.settings.platform_name
+    known = app.settings.catalog.model(model, provider)
+    info = _ask(app, model, known is not None)
+    result = {
+        "id": model,
+        "platform": info.model_dump(mode="json") if info is not None else None,
+        "catalog": known.model_dump(mode="json") if known is not None else None,
+    }
+    app.emit(result, lambda console: _show_model(console, info, known))
+
+
+for _command in (list_models, show):
+    models.add_command(_command)
+
+
+def _ask(app: App, model: str, known: bool) -> ModelInfo | None:
+    """What the platform says; where it cannot be asked and the catalog knows the model, a warning."""
+    from ftkit.errors import MissingKey, NotOnPlatform, PlatformUnreachable
+
+    try:
+        with app.connect() as platform:
+            return platform.models.get(model)
+    except (MissingKey, NotOnPlatform, PlatformUnreachable) as error:
+        if not known:
+            raise
+        app.display.warn(f"{error.message}; only the catalog's entry is shown")
+        return None
+
+
+def _show_list(console: Console, found: Iterable[ModelInfo]) -> None:
+    rows = (
+        (m.id, m.owned_by, m.engine, f"stands in for {m.stand_in_for}" if m.stand_in_for else None)
+        for m in found
+    )
+    table(console, ["model", "owner", "engine", "note"], rows)
+
+
+def _show_catalog(console: Console, known: Iterable[Model]) -> None:
+    rows = (
+        (
+            m.id,
+            m.provider,
+            m.limits.inference_context,
+            m.limits.training_context,
+            m.price.train,
+            m.price.input,
+            m.price.output,
+            ", ".join(m.tunable) or None,
+            m.shutdown.on,
+        )
+        for m in known
+    )
+    headers = ["model", "platform", "context", "training context"]
+    headers += ["$/M train", "$/M in", "$/M out", "tunable", "ends"]
+    table(console, headers, rows, right=[2, 3, 4, 5, 6])
+
+
+def _show_model(console: Console, info: ModelInfo | None, known: Model | None) -> None:
+    fields: dict[str, Any] = {}
+    if info is not None:
+        fields |= {"id": info.id, "owner": info.owned_by, "created": when(info.created_at)}
+        fields |= {"engine": info.engine, "stands in for": info.stand_in_for}
+    if known is not None:
+        fields |= _catalog_fields(known)
+    show_fields(console, fields)
+
+
+def _catalog_fields(known: Model) -> dict[str, Any]:
+    price, limits = known.price, known.limits
+    dollars = {
+        "training": price.train,
+        "input": price.input,
+        "output": price.output,
+        "tuned input": price.tuned_input,
+        "tuned output": price.tuned_output,
+    }
+    cost = ", ".join(f"{name} ${value:g}" for name, value in dollars.items() if value is not None)
+    return {
+        "catalog entry": f"{known.id} on {known.provider}",
+        "title": known.title,
+        "tokenizer": known.tokenizer,
+        "context": f"{limits.inference_context:,} tokens" if limits.inference_context else "unknown",
+        "training context": f"{limits.training_context:,} tokens" if limits.training_context else "unknown",
+        "longest reply": f"{limits.max_output:,} tokens" if limits.max_output else "unknown",
+        "price per million": cost or "unknown",
+        "batch discount": f"{price.batch_discount:.0%}" if price.batch_discount else None,
+        "tunable": ", ".join(known.tunable) or "no",
+        "ends": known.shutdown.on,
+        "no new jobs after": known.shutdown.no_new_jobs_after,
+        "notice": known.notice,
+    }
