@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.3
     """A count (``400``) or a share (``0.1``)."""
 
     name = "N|SHARE"
@@ -28,7 +28,7 @@ class Amount(click.ParamType):
         return self.fail(f"{value!r} is neither a count (1, 2, ...) nor a share between 0 and 1", param, ctx)
 
 
-class OrAuto(click.ParamType):
+class OrAuto(click.ParamType):  # type: ignore[type-arg]
     """A number, or the word ``auto``."""
 
     def __init__(self, kind: Callable[[str], int | float], name: str) -> None:

@@ -19,7 +19,6 @@ from ftkit.data import atomic_write, canonical_json
 from ftkit.errors import DataError, Where, storage_error
 
 JOURNAL_FILE = "journal.json"
-VERSION = 1
 
 
 class Entry(BaseModel):
@@ -37,7 +36,7 @@ class Entry(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     steps: dict[str, Entry] = {}
 
 

@@ -76,11 +76,12 @@ class Tuning:
     def _find_job(self, training_file: str, operation: str, since: float) -> str | None:
         """A job that a killed call created: by metadata, or by its file where the platform keeps none."""
         for job in self.platform.jobs.list():
-            metadata = job.raw.get("metadata") or {}
+            metadata = job.metadata
             if metadata.get(OPERATION) == operation:
                 return job.id
-            same_file = job.raw.get("training_file") == training_file and not metadata
-            if same_file and (job.created_at or 0) >= since - CLOCK_SKEW and job.status not in GONE_WRONG:
+            same_file = job.training_file == training_file and not metadata
+            recent = job.created_at is not None and job.created_at.timestamp() >= since - CLOCK_SKEW
+            if same_file and recent and job.status not in GONE_WRONG:
                 return job.id
         return None
 
