@@ -32,12 +32,12 @@ def score_answers(task: Task, asked: Sequence[Asked], display: Display) -> dict[
         for row in task.rows():
             prompt = prompt_text(row.messages)
             for one, file, tally in zip(asked, files, tallies, strict=True):
-                answer = file.get(row.index)
+                answer = file.get(row.number)
                 judged = judge(answer, task.metric, row.expected, labels)
                 tally.add(judged, answer, row.expected)
                 table.add(row, one.model, prompt, answer, judged)
-            if row.index % PROGRESS_EVERY == 0:
-                progress.update(row.index)
+            if row.number % PROGRESS_EVERY == 0:
+                progress.update(row.number)
         progress.update(len(task.ids))
     return {one.model: tally for one, tally in zip(asked, tallies, strict=True)}
 
@@ -51,16 +51,16 @@ def show_disagreements(
     with ExitStack() as stack:
         files = {one.model: stack.enter_context(AnswerFile(one.answers, task.ids)) for one in asked}
         for row in task.rows():
-            if row.index not in wanted:
+            if row.number not in wanted:
                 continue
             shown.append(
                 Disagreement(
-                    row=row.index,
+                    row=row.number,
                     line=row.line,
                     prompt=_cut(prompt_text(row.messages)),
                     expected=tuple(_cut(text) for text in row.expected),
-                    answers={model: _said(file.get(row.index)) for model, file in files.items()},
-                    correct={model: bool(tally.right[row.index]) for model, tally in tallies.items()},
+                    answers={model: _said(file.get(row.number)) for model, file in files.items()},
+                    correct={model: bool(tally.right[row.number]) for model, tally in tallies.items()},
                 )
             )
             if len(shown) == len(wanted):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ftkit.benchmark.results import Comparison, ModelScore
 from ftkit.benchmark.statistics import discordant, mcnemar_exact, verdict_words
+from ftkit.benchmark.words import interval, percent
 
 MAX_DISAGREEMENTS = 50
 
@@ -45,8 +46,8 @@ def compare(
 def verdict(reference: ModelScore, comparisons: Sequence[Comparison]) -> str:
     """One sentence for a person in a hurry."""
     share = (
-        f"{reference.model} is right on {reference.accuracy:.1%} of {reference.n:,} rows "
-        f"(95 % interval {reference.low:.1%} to {reference.high:.1%})"
+        f"{reference.model} is right on {percent(reference.accuracy)} of {reference.n:,} rows "
+        f"(95 % interval {interval(reference)})"
     )
     return "; ".join([share, *(comparison.verdict for comparison in comparisons)]) + "."
 

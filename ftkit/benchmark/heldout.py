@@ -21,7 +21,7 @@ MAX_LABELS = 200
 class HeldOutRow(NamedTuple):
     """One row: its place from 0, its line in the file, the messages to send, the right answers."""
 
-    index: int
+    number: int
     line: int
     messages: list[dict[str, Any]]
     expected: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from ftkit.benchmark.requests import Shard
 from ftkit.benchmark.state import METADATA_KEY, AnswersState, BatchState, StateFile
 from ftkit.data import sha256_file
 from ftkit.errors import BatchFailed, NotOnPlatform
+from ftkit.gateway.polling import HOSTED_PATIENCE, LOCAL_PATIENCE, Pacer, Patience
 
 if TYPE_CHECKING:
     from ftkit.display import Display, Progress
@@ -78,8 +79,8 @@ class Inference:
         if found is None:
             return False
         batch.batch_id, batch.status = found.id, found.status
-        if found.status in ENDED_BADLY:
-            self.display.note(f"{model}: batch {found.id} has {_ended(found)}; it is submitted again")
+        if _useless(found):
+            self.display.note(f"{model}: batch {found.id} has {_words(found)}; it is submitted again")
             return False
         self.display.note(f"{model}: taking up batch {found.id} ({found.status})")
         self.state.save()
@@ -110,47 +111,53 @@ class Inference:
         self.display.note(f"{model}: batch {made.id}, {shard.rows:,} requests")
 
     def collect(self, all_asked: Sequence[Asked]) -> None:
-        """Wait for every batch and fetch the answers.
+        """Wait for every batch, side by side, and fetch each model's answers as soon as it has ended.
 
         Raises BatchFailed where a batch ended without answers, after the others' are saved.
         """
-        waiting = [asked for asked in all_asked if not self.answered(asked)]
         failed: list[str] = []
         with ExitStack() as stack:
-            bars = {
-                asked.model: stack.enter_context(
-                    self.display.work(f"{asked.model} answers", total=asked.rows, unit="requests")
-                )
-                for asked in waiting
-            }
-            for asked, ended in _side_by_side([(a, self._watched(a, bars[a.model])) for a in waiting]):
-                bad = [batch for batch in ended if batch.status in ENDED_BADLY]
-                failed += [f"{asked.model}: batch {batch.id} has {_ended(batch)}" for batch in bad]
-                if not bad:
-                    self._fetch(asked, ended)
+            waiting = [self._waiting(asked, stack) for asked in all_asked if not self.answered(asked)]
+            local = self.platform.provider.local
+            pacer = Pacer(local, self.platform.settings.poll_seconds)
+            patience = Patience(self.display, LOCAL_PATIENCE if local else HOSTED_PATIENCE)
+            while waiting:
+                progressed = [self._look(model, patience) for model in waiting]
+                for model in [m for m in waiting if not m.running]:
+                    waiting.remove(model)
+                    failed += self._finish(model)
+                if waiting:
+                    pacer.wait(any(progressed))
         if failed:
             raise BatchFailed(
                 "; ".join(failed),
                 hint="Call again to submit it once more; the other models' answers are kept.",
             )
 
-    def _watched(self, asked: Asked, bar: Progress) -> Iterator[list[Batch] | None]:
-        """Yields None while the model's batches are at work, and at last all of them."""
-        ended: list[Batch] = []
-        before = 0
-        for shard in asked.shards:
-            known = self.state.batch(shard.sha256, shard.rows)
-            assert known.batch_id is not None, "submit comes before collect"
-            last: Batch | None = None
-            for last in self.platform.batches.watch(known.batch_id):
-                bar.update(before + _done(last), asked.rows, last.status)
-                yield None
-            assert last is not None, "a watched batch is seen at least once"
-            self._ended(known, last)
-            before += shard.rows
-            ended.append(last)
-        bar.update(before, asked.rows, ended[-1].status)
-        yield ended
+    def _waiting(self, asked: Asked, stack: ExitStack) -> _Waiting:
+        work = self.display.work(f"{asked.model} answers", total=asked.rows, unit="requests")
+        batches = [self.state.batch(shard.sha256, shard.rows) for shard in asked.shards]
+        return _Waiting(asked, stack.enter_context(work), {b.batch_id or "": b for b in batches})
+
+    def _look(self, model: _Waiting, patience: Patience) -> bool:
+        """Ask for a model's running batches; whether anything has changed."""
+        before = dict(model.seen)
+        for batch_id in list(model.running):
+            batch = patience.ask(lambda asked_for=batch_id: self.platform.batches.get(asked_for))  # type: ignore[misc]
+            if batch is None:
+                continue
+            model.seen[batch_id] = batch
+            if batch.ended:
+                self._ended(model.running.pop(batch_id), batch)
+        model.show()
+        return model.seen != before
+
+    def _finish(self, model: _Waiting) -> list[str]:
+        """Fetch a model's answers; or say which of its batches have none."""
+        useless = [batch for batch in model.seen.values() if _useless(batch)]
+        if not useless:
+            self._fetch(model.asked, list(model.seen.values()))
+        return [f"{model.asked.model}: batch {batch.id} has {_words(batch)}" for batch in useless]
 
     def _ended(self, known: BatchState, batch: Batch) -> None:
         known.status = batch.status
@@ -174,22 +181,28 @@ class Inference:
             yield from self.platform.batches.results(batch.id)
 
 
-def _side_by_side(
-    watched: Sequence[tuple[Asked, Iterator[list[Batch] | None]]],
-) -> Iterator[tuple[Asked, list[Batch]]]:
-    """Advance all watches in turn; yield each model with its batches when they have ended."""
-    running = list(watched)
-    while running:
-        for pair in list(running):
-            asked, states = pair
-            ended = next(states)
-            if ended is not None:
-                running.remove(pair)
-                yield asked, ended
+@dataclass
+class _Waiting:
+    """One model whose batches are at work: those that run, and each as it was last seen."""
+
+    asked: Asked
+    bar: Progress
+    running: dict[str, BatchState]
+    seen: dict[str, Batch] = field(default_factory=dict)
+
+    def show(self) -> None:
+        """Set the bar to what is done in all batches."""
+        states = ", ".join(dict.fromkeys(batch.status for batch in self.seen.values()))
+        self.bar.update(sum(_done(batch) for batch in self.seen.values()), self.asked.rows, states)
 
 
-def _ended(batch: Batch) -> str:
-    words = {"failed": "failed", "cancelled": "been cancelled"}[batch.status]
+def _useless(batch: Batch) -> bool:
+    """Whether a batch has ended and will never have answers that can be scored."""
+    return batch.status in ENDED_BADLY or (batch.status == "expired" and not batch.has_output)
+
+
+def _words(batch: Batch) -> str:
+    words = {"failed": "failed", "cancelled": "been cancelled"}.get(batch.status, batch.status)
     problems = "; ".join(str(problem) for problem in batch.errors[:_MOST_PROBLEMS])
     return f"{words} ({problems})" if problems else words
 

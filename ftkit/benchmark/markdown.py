@@ -13,7 +13,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
 def to_markdown(report: BenchmarkReport) -> str:
     """One table, the verdict and the notes; every value from outside is escaped."""
     lines = [
-        "| Model | Accuracy | 95 % interval | n | No answer | Tokens in / out | Time | Cost |",
+        "| Model | Accuracy | 95 % interval | n | Unusable | Tokens in / out | Time | Cost |",
         "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |",
     ]
     for score in sorted(report.models, key=lambda score: -score.correct):
@@ -30,10 +30,8 @@ def to_markdown(report: BenchmarkReport) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", _plain(report.verdict)]
     if report.majority_label is not None:
-        lines += [
-            "",
-            f"Always answering “{_plain(report.majority_label)}” would reach {percent(report.majority_share)}.",
-        ]
+        label, share = _plain(report.majority_label), percent(report.majority_share)
+        lines += ["", f"Always answering “{label}” would reach {share}."]
     remarks = [f"{score.model}: {'; '.join(score.notes)}" for score in report.models if score.notes]
     if remarks or report.notes:
         lines += ["", *(f"- {_plain(text)}" for text in (*remarks, *report.notes))]

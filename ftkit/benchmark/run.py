@@ -78,8 +78,8 @@ def benchmark(
         parameters={**said, "completion_window": window},
         created_at=state.state.created_at,
         ftkit_version=__version__,
-        **_task_facts(task),
-        **_comparison(task, asked, scores, tallies),
+        **task_facts(task),
+        **comparison(task, asked, scores, tallies),
     )
     atomic_write(task.folder / REPORT_FILE, report.model_dump_json(indent=2))
     return report
@@ -104,7 +104,8 @@ def _infer(inference: Inference, asked: Sequence[Asked]) -> None:
     inference.collect(asked)
 
 
-def _task_facts(task: Task) -> dict[str, Any]:
+def task_facts(task: Task) -> dict[str, Any]:
+    """The report's fields about the task itself."""
     label, share = task.census.majority or (None, None)
     return {
         "metric": task.metric.name,
@@ -115,13 +116,14 @@ def _task_facts(task: Task) -> dict[str, Any]:
         "rows": len(task.ids),
         "majority_label": label,
         "majority_share": share,
-        "files": {"answers": ANSWERS_FILE, "report": REPORT_FILE},
+        "files": {"answers": ANSWERS_FILE, "record": REPORT_FILE},
     }
 
 
-def _comparison(
+def comparison(
     task: Task, asked: Sequence[Asked], scores: Sequence[ModelScore], tallies: Mapping[str, Tally]
 ) -> dict[str, Any]:
+    """The report's fields about the models: scores, comparisons, the rows they disagree on."""
     reference = reference_of(scores)
     rival = rival_of(scores, reference)
     right = tallies[reference.model].right

@@ -32,7 +32,7 @@ class AnswerTable:
         right = int(judged.outcome is Outcome.RIGHT)
         word = judged.outcome.name.lower()
         expected = " | ".join(row.expected)
-        self._file.writerow((row.index, model, prompt, expected, text, judged.predicted, right, word, error))
+        self._file.writerow((row.number, model, prompt, expected, text, judged.predicted, right, word, error))
 
 
 @contextmanager

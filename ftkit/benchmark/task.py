@@ -77,8 +77,8 @@ class Task:
                 custom_id = self.ids.add(row.messages)
                 for writer in writers:
                     writer.write(custom_id, row.messages)
-                if row.index % PROGRESS_EVERY == 0:
-                    progress.update(row.index)
+                if row.number % PROGRESS_EVERY == 0:
+                    progress.update(row.number)
             progress.update(len(self.ids))
         return [
             Asked(writer.model, tuple(writer.shards), self.folder / f"{names[writer.model]}.answers.jsonl")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ftkit.benchmark.results import BenchmarkReport, ModelScore
-from ftkit.benchmark.words import dollars, faults, interval, percent, seconds, whole
+from ftkit.benchmark.words import cost_unknown, dollars, faults, interval, percent, seconds, whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,8 +27,8 @@ def print_report(console: Console, report: BenchmarkReport) -> None:
     for score in _ranked(report):
         if score.notes:
             console.print(Text(f"{score.model}: {'; '.join(score.notes)}.", style="dim"))
-        if score.cost_note and score.cost is None:
-            console.print(Text(f"{score.model}: cost unknown: {score.cost_note}.", style="dim"))
+    for reason, models in cost_unknown(report).items():
+        console.print(Text(f"Cost unknown ({reason}): {', '.join(models)}.", style="dim"))
     for note in report.notes:
         console.print(Text(f"Note: {note}", style="yellow"))
 
@@ -46,7 +46,7 @@ def _table(report: BenchmarkReport, *, wide: bool) -> Table:
     grid.add_column("Model", overflow="fold")
     for header in ("Accuracy", "95 % interval", "n"):
         grid.add_column(header, justify="right", no_wrap=True)
-    grid.add_column("No answer", overflow="fold")
+    grid.add_column("Unusable", overflow="fold")
     for header in ("Tokens in", "out", "Time", "Cost") if wide else ():
         grid.add_column(header, justify="right", no_wrap=True)
     for score in _ranked(report):

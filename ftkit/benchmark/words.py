@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftkit.benchmark.results import ModelScore
+from ftkit.benchmark.results import BenchmarkReport, ModelScore
 
 UNKNOWN = "unknown"
 
@@ -42,6 +42,15 @@ def dollars(value: float | None) -> str:
     if value == 0:
         return "$0"
     return f"${value:,.2f}" if value >= 1 else f"${value:.4f}" if value >= 0.0001 else "< $0.0001"
+
+
+def cost_unknown(report: BenchmarkReport) -> dict[str, list[str]]:
+    """Why a cost is not known, with the models of which that is so."""
+    reasons: dict[str, list[str]] = {}
+    for score in report.models:
+        if score.cost is None and score.cost_note:
+            reasons.setdefault(score.cost_note, []).append(score.model)
+    return reasons
 
 
 def faults(score: ModelScore) -> str:
