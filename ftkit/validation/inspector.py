@@ -86,7 +86,12 @@ class Inspector:
         """What can be said only of a row whose form is right: its tokens, its place among the others."""
         errors = 0
         if self.context.models:
-            row.tokens = self.tokens.count(row.value)
+            try:
+                row.tokens = self.tokens.count(row.value)
+            except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
+                what = f"its tokens cannot be counted: {type(error).__name__}: {error}"
+                self.fault(Fault("tokens-not-countable", what, "Look at its tools."), row.line, row.raw)
+                return 1
             for rule in self._tokens:
                 errors += self._run(rule, (row,), row.line, row.raw)
         self.messages += len(row.messages)

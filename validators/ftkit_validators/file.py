@@ -62,7 +62,7 @@ damaged_source = fault_rule(
     "FT114",
     "damaged-source",
     "The source ends or breaks before its end: a packed file that was cut off or damaged, or a table with a "
-    "row that does not fit its columns. The rows after that place cannot be read, so none of them is counted.",
+    "row that does not fit its columns. The rows after that place cannot be read; none of them is counted.",
     bad=Case(gzip.compress(GOOD.encode(), mtime=0)[:-20], "data.jsonl.gz"),
     good=Case(gzip.compress(GOOD.encode(), mtime=0), "data.jsonl.gz"),
 )

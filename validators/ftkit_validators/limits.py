@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from ftkit.validation import Case, Found, RowView, rule
+from ftkit.validation import Case, Found, RowView, fault_rule, rule
 
 _LONG = '{"messages": [{"role": "user", "content": "one two three four five six seven eight"}, '
 _SHORT = '{"messages": [{"role": "user", "content": "one"}, '
 _REPLY = '{"role": "assistant", "content": "ok"}]}\n'
 
 
-def _settings(**limits: int) -> dict[str, Any]:
-    model = {"provider": "local", "tokenizer": "words", "chat_template": "words", "limits": limits}
-    return {"models": {"narrow": model}}
+_TOOLS = (
+    _SHORT
+    + _REPLY[:-2]
+    + ', "tools": [{"type": "function", "function": {"name": "add", "parameters": {"properties": %s}}}]}\n'
+)
 
 
-_TRAINING = {"models": ("narrow",), "settings": _settings(training_context=6)}
-_INFERENCE = {"models": ("narrow",), "settings": _settings(inference_context=6)}
+def _case(content: str, template: str = "words", **limits: int) -> Case:
+    model = {"provider": "local", "tokenizer": "words", "chat_template": template, "limits": limits}
+    return Case(content, models=("narrow",), settings={"models": {"narrow": model}})
 
 
 @rule(
     "FT301",
     "over-training-context",
     scope="tokens",
-    bad=Case(_LONG + _REPLY, **_TRAINING),
-    good=Case(_SHORT + _REPLY, **_TRAINING),
+    bad=_case(_LONG + _REPLY, training_context=6),
+    good=_case(_SHORT + _REPLY, training_context=6),
 )
 def over_training_context(row: RowView) -> Iterator[Found]:
     """The example has more tokens than the model's training context, which is often far smaller than the
@@ -46,8 +48,8 @@ def over_training_context(row: RowView) -> Iterator[Found]:
     "over-context",
     scope="tokens",
     severity="warning",
-    bad=Case(_LONG + _REPLY, **_INFERENCE),
-    good=Case(_SHORT + _REPLY, **_INFERENCE),
+    bad=_case(_LONG + _REPLY, inference_context=6),
+    good=_case(_SHORT + _REPLY, inference_context=6),
 )
 def over_context(row: RowView) -> Iterator[Found]:
     """The example has more tokens than the model can read at once when it is used. The catalog knows no
@@ -60,4 +62,13 @@ def over_context(row: RowView) -> Iterator[Found]:
             yield Found(what, "Shorten it, or split the conversation.")
 
 
-RULES = (over_training_context, over_context)
+tokens_not_countable = fault_rule(
+    "FT303",
+    "tokens-not-countable",
+    "The row looks right as a conversation, but a tool definition in it has a form that no chat template can "
+    "write out, so that its tokens cannot be counted. A platform will refuse it for the same reason.",
+    bad=_case(_TOOLS % "5", template="openai", training_context=60),
+    good=_case(_TOOLS % "{}", template="openai", training_context=60),
+)
+
+RULES = (over_training_context, over_context, tokens_not_countable)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from ftkit_validators.chat import content, extras, labels, repeats, roles, shape
+from ftkit_validators.chat import calls, content, extras, labels, repeats, roles, shape
 
-RULES = (*shape.RULES, *roles.RULES, *content.RULES, *extras.RULES, *labels.RULES, *repeats.RULES)
+RULES = (
+    *shape.RULES,
+    *roles.RULES,
+    *content.RULES,
+    *extras.RULES,
+    *calls.RULES,
+    *labels.RULES,
+    *repeats.RULES,
+)

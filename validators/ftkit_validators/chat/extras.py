@@ -13,20 +13,10 @@ from ftkit_validators.chat.examples import GOOD, REPLY, USER, chat
 # The pattern that OpenAI's API answers with when it refuses a name, and its documented length.
 _NAME = re.compile(r"[^\s<|\\/>]{1,64}")
 _MESSAGE_KEYS = frozenset(
-    [
-        "role",
-        "content",
-        "name",
-        "weight",
-        "tool_calls",
-        "tool_call_id",
-        "function_call",
-        "refusal",
-        "audio",
-        "reasoning_content",
-    ]
+    {"role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call"}
 )
-_ROW_KEYS = frozenset(["messages", "tools", "functions", "parallel_tool_calls", "metadata"])
+_MESSAGE_KEYS |= {"refusal", "audio", "reasoning_content"}
+_ROW_KEYS = frozenset({"messages", "tools", "functions", "parallel_tool_calls", "metadata"})
 
 
 @rule("FT217", "weight-not-0-or-1", scope="message", bad=chat(USER, {**REPLY, "weight": 0.5}), good=GOOD)

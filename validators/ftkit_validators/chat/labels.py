@@ -11,14 +11,14 @@ from ftkit_validators.chat.examples import USER, chat
 
 _POSITIVE = chat(USER, {"role": "assistant", "content": "positive"})
 _NEGATIVE = chat(USER, {"role": "assistant", "content": "negative"})
-_LABELS = {"options": {"labels": ("positive", "negative")}}
+_LABELS = {"labels": ("positive", "negative")}
 
 
 @rule(
     "FT401",
     "reply-not-a-label",
-    bad=Case(chat(USER, {"role": "assistant", "content": "Positive."}), **_LABELS),
-    good=Case(_POSITIVE, **_LABELS),
+    bad=Case(chat(USER, {"role": "assistant", "content": "Positive."}), options=_LABELS),
+    good=Case(_POSITIVE + _NEGATIVE, options=_LABELS),
 )
 def reply_not_a_label(row: RowView) -> Iterator[Found]:
     """The reply is none of the labels that were given. One such row teaches the model a word that no score
@@ -42,8 +42,8 @@ def reply_not_a_label(row: RowView) -> Iterator[Found]:
     "label-without-rows",
     scope="dataset",
     severity="warning",
-    bad=Case(_POSITIVE, **_LABELS),
-    good=Case(_POSITIVE + _NEGATIVE, **_LABELS),
+    bad=Case(_POSITIVE, options=_LABELS),
+    good=Case(_POSITIVE + _NEGATIVE, options=_LABELS),
 )
 class LabelWithoutRows:
     """A label was given that no row has as its reply. The model cannot learn it, and will hardly say it."""
