@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from ftkit.data.stream import read_lines
 from ftkit.errors import DataError, Where, storage_error
 
 _BOM = b"\xef\xbb\xbf"
-_BYTE = re.compile(r"\(byte (\d+)\)$")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _PRETTY = "One JSON object on each line is wanted, without line breaks inside it."
 # Characters at which str.splitlines breaks a line although JSON allows them bare in a text.
 _BREAKS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
@@ -38,30 +39,52 @@ def read_jsonl(path: str | Path) -> Iterator[Row]:
         try:
             yield Row(decode(line), number)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _malformed(error, raw, file, number) from error
+            raise _malformed(error, line, file, number) from error
 
 
 def _malformed(error: Exception, line: bytes, file: Path, number: int) -> DataError:
     """Say what is wrong with a line, and at which column (in characters, from 1)."""
     if isinstance(error, RecursionError):
         return DataError("this line is nested too deeply", where=Where(file, number), hint="Flatten it.")
-    at: int | None
-    if isinstance(error, UnicodeDecodeError):
-        at, what = error.start, f"this is not UTF-8 text: {error.reason}"
-    else:
-        found = _BYTE.search(str(error))
-        at = int(found.group(1)) if found else None
-        reason = _BYTE.sub("", str(error)).removeprefix("JSON is malformed: ").strip().rstrip(",")
-        what = f"this is not JSON: {reason}"
-    column = None if at is None else len(line[:at].decode("utf-8", "replace")) + 1
-    start = line.removeprefix(_BOM).lstrip()
+    start = line.strip()
     if start.startswith(b"["):
-        what, hint = "this is a JSON array, not JSON lines", _PRETTY
-    elif start.strip() in (b"{", b"}"):
-        what, hint = "this JSON goes over several lines", _PRETTY
-    else:
-        hint = "Mend this line, or run `ftkit validate` to see everything that is wrong with the file."
-    return DataError(what, where=Where(file, number, column), hint=hint)
+        return DataError("this is a JSON array, not JSON lines", where=Where(file, number), hint=_PRETTY)
+    if start in (b"{", b"}"):
+        return DataError("this JSON goes over several lines", where=Where(file, number), hint=_PRETTY)
+    what, column = _fault(error, line)
+    return DataError(
+        what,
+        where=Where(file, number, column),
+        hint="Mend this line, or run `ftkit validate` to see everything that is wrong with the file.",
+    )
+
+
+def _fault(error: Exception, line: bytes) -> tuple[str, int | None]:
+    """Return what is wrong and its column; read once more by the slower decoder, whose places are exact."""
+
+    def refuse(name: str) -> None:
+        raise _Constant(name)
+
+    try:
+        text = line.decode()
+        json.loads(text, parse_constant=refuse)
+    except UnicodeDecodeError as bad:
+        at = len(line[: bad.start].decode()) + 1
+        return f"this is not UTF-8 text: byte 0x{line[bad.start]:02X}", at
+    except json.JSONDecodeError as bad:
+        return f"this is not JSON: {bad.msg.removesuffix(' enclosed in double quotes')}", bad.pos + 1
+    except _Constant as bad:
+        return f"this is not JSON: {bad} is no JSON number", line.decode().find(str(bad)) + 1
+    except RecursionError:
+        return f"this is not JSON: {error}", None
+    half = _SURROGATE.search(text)
+    if half:
+        return "this escape is half of a surrogate pair, which is no character", half.start() + 1
+    return f"this is not JSON: {error}", None
+
+
+class _Constant(Exception):
+    """NaN or Infinity, which Python's decoder would take."""
 
 
 class JsonlWriter:

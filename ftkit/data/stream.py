@@ -45,12 +45,11 @@ def read_lines(path: Path) -> Iterator[bytes]:
     """Yield the lines of ``path`` without their ends, which may be LF, CRLF or CR."""
     rest: list[bytes] = []
     for chunk in read_chunks(path):
-        if b"\n" not in chunk and b"\r" not in chunk:
-            rest.append(chunk)
-            continue
-        *lines, last = _split(b"".join([*rest, chunk]))
-        yield from lines
-        rest = [last]
+        rest.append(chunk)
+        if b"\n" in chunk or b"\r" in chunk or rest[0].endswith(b"\r"):
+            *lines, last = _split(b"".join(rest))
+            yield from lines
+            rest = [last]
     tail = b"".join(rest)
     if tail:
         yield tail.removesuffix(b"\r")

@@ -59,11 +59,12 @@ def open_saved(folder: Path, options: SourceOptions) -> RowSource:
 def open_hub(name: str, options: SourceOptions) -> RowSource:
     """Open a dataset of the Hugging Face hub by name, as a stream: nothing is kept on disk."""
     import datasets
+    from datasets.exceptions import DatasetNotFoundError
 
     try:
         with _quiet():
             dataset = datasets.load_dataset(name, options.subset, split=options.split, streaming=True)
-    except datasets.exceptions.DatasetNotFoundError as error:
+    except DatasetNotFoundError as error:
         raise UsageError(
             f"there is no dataset {name!r} on the Hugging Face hub that you may read",
             hint="Check its name, or write ./NAME for a file.",

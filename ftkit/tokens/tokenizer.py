@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import functools
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -58,7 +59,7 @@ class HuggingFaceTokenizer:
 
     def __init__(self, path: Path) -> None:
         try:
-            from tokenizers import Tokenizer as Runner
+            runner = import_module("tokenizers").Tokenizer
         except ImportError as error:
             raise ConfigurationError(
                 "the package tokenizers is not installed", hint="Run: pip install 'ftkit[hf]'"
@@ -68,7 +69,7 @@ class HuggingFaceTokenizer:
             raise UsageError("there is no such tokenizer file", where=str(file))
         self.name = f"hf:{path}"
         try:
-            self._runner: Any = Runner.from_file(str(file))
+            self._runner: Any = runner.from_file(str(file))
         except Exception as error:  # tokenizers raises nothing narrower
             raise DataError(f"this is not a tokenizer file: {error}", where=str(file)) from error
 

@@ -123,7 +123,7 @@ def _harmony_special() -> dict[str, int]:
         "<|call|>": 200_012,
         "<|endofprompt|>": 200_018,
     }
-    taken = set(named.values())
+    taken = set(named.values()) - {200_018}  # tiktoken gives this rank both of its names
     return {token: rank for token, rank in special.items() if rank not in taken} | named
 
 
