@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=list(MEASURES), default=list(MEASURES))
     options = parser.parse_args()
     print(
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.runs} runs; median (low to high)\n"
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.runs} runs; medians, ranges\n"
     )
     print("| what | measured | asked for |\n|---|---|---|")
     for name in options.only:
