@@ -59,6 +59,8 @@ def connect(
     key = api_key or _key(provider, address)
     server = _local_server(chosen, shown) if address is None else None
     address = server.url if server is not None else _api_root(str(address), provider)
+    if provider.name == "custom":  # "any platform" is no name to speak of one by
+        provider = provider.model_copy(update={"title": urlsplit(address).netloc})
     _warn(provider, address, key, shown)
     target = Target(
         title=provider.title,

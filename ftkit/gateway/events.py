@@ -26,7 +26,7 @@ class EventFeed:
 
     def new(self) -> list[JobEvent]:
         """The events that have not been given out yet, the oldest first."""
-        fresh: list[JobEvent] = []
+        fresh: dict[str, JobEvent] = {}
         newest_first = True
         method = self._wire.client.fine_tuning.jobs.with_raw_response.list_events
         for number, page in enumerate(
@@ -36,11 +36,12 @@ class EventFeed:
             if number == 0:
                 newest_first = _newest_first(events)
             unseen = [e for e in events if e.id not in self._seen]
-            self._seen.update(e.id for e in unseen)
-            fresh += unseen
+            for event in unseen:  # pages overlap where an event came between two requests
+                fresh.setdefault(event.id, event)
             if newest_first and len(unseen) < len(events):
-                break  # what follows is older still, and known
-        return in_time_order(fresh, newest_first)
+                break  # what follows is older still, and was given out before
+        self._seen.update(fresh)  # only now: a page that fails must not lose those before it
+        return in_time_order(fresh.values(), newest_first)
 
 
 def in_time_order(events: Iterable[JobEvent], newest_first: bool = True) -> list[JobEvent]:

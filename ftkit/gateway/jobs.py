@@ -95,13 +95,14 @@ class Jobs:
         wire = self._wire
         feed = EventFeed(wire, checked_id("job", job_id))
         pacer = Pacer(wire.provider.local, wire.settings.poll_seconds)
-        patience = Patience(wire.display, LOCAL_PATIENCE if wire.provider.local else HOSTED_PATIENCE)
+        seconds = LOCAL_PATIENCE if wire.provider.local else HOSTED_PATIENCE
+        of_state, of_events = Patience(wire.display, seconds), Patience(wire.display, seconds)
         deadline = None if timeout is None else time.monotonic() + timeout
         known = ""
         while True:
             # The state is asked before the events: those of the end are in the list by then.
-            job = patience.ask(partial(self._still_there, job_id, known))
-            fresh = patience.ask(feed.new) if job is not None else None
+            job = of_state.ask(partial(self._still_there, job_id, known))
+            fresh = of_events.ask(feed.new) if job is not None else None
             yield from fresh or ()
             if job is not None and job.ended and fresh is not None:
                 return
