@@ -47,22 +47,25 @@ def open_rows(source: str | Path | Any, options: SourceOptions | None = None) ->
 
 
 def _open_named(name: str, options: SourceOptions) -> RowSource:
-    from ftkit.data import tabular
-
-    if name.startswith("hf:"):
-        return tabular.open_hub(name.removeprefix("hf:").removeprefix("//datasets/"), options)
     path = Path(name).expanduser()
     try:
+        if name.startswith("hf:"):
+            return _open_hub(name.removeprefix("hf:").removeprefix("//datasets/"), options)
         if path.is_dir():
             return _open_folder(path, options)
-        there = path.exists()
+        if path.exists():
+            return _open_file(path, options)
+        if _HUB_NAME.fullmatch(name) and not path.parent.exists() and not _file_suffix(path):
+            return _open_hub(name, options)
+        raise _not_there(path)
     except OSError as error:
         raise storage_error(error, path) from error
-    if there:
-        return _open_file(path, options)
-    if _HUB_NAME.fullmatch(name) and not path.parent.exists() and not _file_suffix(path):
-        return tabular.open_hub(name, options)
-    raise _not_there(path)
+
+
+def _open_hub(name: str, options: SourceOptions) -> RowSource:
+    from ftkit.data import tabular
+
+    return tabular.open_hub(name, options)
 
 
 def _open_folder(path: Path, options: SourceOptions) -> RowSource:

@@ -49,11 +49,13 @@ def table_shape(path: Path, facts: TextFacts, options: SourceOptions, *, tab: bo
     sample = _sample(path, facts)
     delimiter = options.delimiter or _delimiter(sample, options, tab)
     records, ends = _records(sample, delimiter)
+    if not records and sample.strip():
+        raise DataError("the first row is too long to be a table's", where=Where(path, 1), hint=_HEADERLESS)
     if not records:
         raise DataError("the file is empty", where=Where(path), hint="Check that this is the right file.")
     first = tuple(field.strip() for field in records[0])
     header = _has_header(first, options, path)
-    columns = _names(first, path) if header else tuple(options.columns or ())
+    columns = _names(first if header else tuple(options.columns or ()), path)
     _check_widths(records[1:] if header else records, ends[1:] if header else ends, len(columns), path)
     return TableShape(delimiter, columns, header, ends[0] + 1 if header else 1)
 

@@ -157,6 +157,20 @@ def test_a_wrong_count_of_names(tmp_path: Path) -> None:
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="two columns are called 'text'"):
         open_rows(write(tmp_path / "a.csv", "text,text\na,b\n"))
+    with pytest.raises(DataError, match="two columns are called 'a'"):
+        open_rows(write(tmp_path / "b.csv", "x,y\n"), SourceOptions(columns=("a", "a")))
+
+
+def test_a_first_row_without_end(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f'up,"{"x" * 200_000}"\n')
+    with pytest.raises(DataError, match="too long"):
+        open_rows(path, SourceOptions(columns=("label", "text")))
+
+
+def test_a_long_text_behind_the_header(tmp_path: Path) -> None:
+    text = "word, " * 100_000
+    path = write(tmp_path / "a.csv", f'label,text\nup,"{text}"\ndown,b\n')
+    assert [row["text"] for row in data(open_rows(path))] == [text, "b"]
 
 
 def test_a_column_without_name_is_called_by_its_place(tmp_path: Path) -> None:

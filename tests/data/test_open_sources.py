@@ -310,6 +310,23 @@ def test_a_broken_archive(tmp_path: Path, pack: str, kind: str, damage: str) -> 
     assert str(caught.value.where) == str(path)
 
 
+def test_a_file_made_to_swell_stays_small_in_memory(tmp_path: Path) -> None:
+    """200 MB of blank lines in a few KB: unpacked in pieces."""
+    from ftkit.data.stream import read_chunks
+
+    for pack, made in (("gz", gzip.compress), ("zst", zstandard.compress)):
+        path = tmp_path / f"a.jsonl.{pack}"
+        path.write_bytes(made(b"\n" * 200_000_000))
+        sizes = [len(chunk) for chunk in read_chunks(path)]
+        assert sum(sizes) == 200_000_000
+        assert max(sizes) <= 80_000_000
+
+
+def test_a_path_too_long_for_the_disk() -> None:
+    with pytest.raises(StorageError):
+        open_rows("x" * 5000 + ".csv")
+
+
 def test_archives_of_several_members(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(
         gzip.compress(jsonl(ROWS[:1])) + gzip.compress(jsonl(ROWS[1:])) + b"\0" * 8
