@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.splitting.engine import split
     from ftkit.splitting.result import Part, SplitOptions, SplitResult, read_manifest
 
 _HOME = {
-    "Part": "result",
-    "SplitOptions": "result",
-    "SplitResult": "result",
-    "read_manifest": "result",
-    "split": "engine",
+    "Part": "ftkit.splitting.result",
+    "SplitOptions": "ftkit.splitting.result",
+    "SplitResult": "ftkit.splitting.result",
+    "read_manifest": "ftkit.splitting.result",
+    "split": "ftkit.splitting.engine",
 }
 
 __all__ = ["Part", "SplitOptions", "SplitResult", "read_manifest", "split"]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name from its module when it is first asked for (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -94,7 +94,7 @@ def assign(ranks: array[int], requests: Mapping[str, Request]) -> Assignment:
 
 def _threshold(share: float) -> int:
     """The first rank beyond ``share`` of all ranks."""
-    return min(round(share * 2**64), 2**64)
+    return 2**64 if share > 1 - 1e-9 else round(share * 2**64)
 
 
 def _enough(name: str, requests: Mapping[str, Request], rows: int, left: int) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from ftkit.errors import storage_error
+
 _RUN_BYTES = 64 << 20
 _DIGITS = 20  # of 2**64
 
@@ -51,9 +53,12 @@ class ShuffledLines:
             yield line[_DIGITS:-1]
 
     def _spill(self) -> None:
-        run = self._files.enter_context(tempfile.TemporaryFile(dir=self._folder, prefix=".shuffle."))
         self._waiting.sort()
-        run.writelines(self._waiting)
-        run.flush()
-        self._runs.append(run)
+        try:
+            run = tempfile.TemporaryFile(dir=self._folder, prefix=".shuffle.")  # noqa: SIM115 - __exit__ closes it
+            self._runs.append(self._files.enter_context(run))
+            run.writelines(self._waiting)
+            run.flush()
+        except OSError as error:
+            raise storage_error(error, self._folder) from error
         self._waiting, self._size = [], 0

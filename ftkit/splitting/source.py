@@ -35,7 +35,7 @@ class ExampleSource:
         self._verbatim = self.rows.kind == "jsonl" and self._template is None and self.path is not None
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """Each example, checked to be one, and its line. Raises DataError with the place of one that is none."""
+        """Each example, checked to be one, and its line. Raises DataError where one is none."""
         for line, (data, raw) in self._read():
             yield self._example(data, raw, line)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.validation.engine import validate
@@ -24,25 +25,25 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
-    "Case": "rules",
-    "Context": "rules",
-    "DatasetCheck": "rules",
-    "Excerpt": "report",
-    "Fault": "rules",
-    "FileFacts": "rules",
-    "Finding": "report",
-    "Found": "rules",
-    "ModelFit": "report",
-    "RowView": "rules",
-    "Rule": "rules",
-    "RuleSet": "plugins",
-    "TokenStats": "report",
-    "ValidateOptions": "options",
-    "ValidationReport": "report",
-    "fault_rule": "rules",
-    "load_rules": "plugins",
-    "rule": "rules",
-    "validate": "engine",
+    "Case": "ftkit.validation.rules",
+    "Context": "ftkit.validation.rules",
+    "DatasetCheck": "ftkit.validation.rules",
+    "Excerpt": "ftkit.validation.report",
+    "Fault": "ftkit.validation.rules",
+    "FileFacts": "ftkit.validation.rules",
+    "Finding": "ftkit.validation.report",
+    "Found": "ftkit.validation.rules",
+    "ModelFit": "ftkit.validation.report",
+    "RowView": "ftkit.validation.rules",
+    "Rule": "ftkit.validation.rules",
+    "RuleSet": "ftkit.validation.plugins",
+    "TokenStats": "ftkit.validation.report",
+    "ValidateOptions": "ftkit.validation.options",
+    "ValidationReport": "ftkit.validation.report",
+    "fault_rule": "ftkit.validation.rules",
+    "load_rules": "ftkit.validation.plugins",
+    "rule": "ftkit.validation.rules",
+    "validate": "ftkit.validation.engine",
 }
 
 __all__ = [
@@ -68,10 +69,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import a name from its module when it is first asked for (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -69,9 +69,10 @@ def _targets(settings: Settings, platform: str | None, models: Sequence[str]) ->
 
 
 def _entry(catalog: Catalog, model: str, provider: Provider | None) -> Model:
-    """The model's entry; any platform's will do where the platform is one that lists none."""
-    listed = provider is not None and bool(catalog.models(provider.name))
-    return catalog.require_model(model, provider.name if provider is not None and listed else None)
+    """The model's entry. A platform that is local or unknown may serve any platform's model by its name."""
+    if provider is not None and (provider.local or not catalog.models(provider.name)):
+        return catalog.model(model, provider.name) or catalog.require_model(model)
+    return catalog.require_model(model, provider.name if provider is not None else None)
 
 
 def _text_path(source: Any) -> Path | None:
@@ -123,8 +124,6 @@ def _check_rows(rows: RowSource, context: Context, rules: RuleSet, display: Disp
     """Read any other source of rows through its template."""
     template = context.options.template or _usual_template(rows)
     inspector = Inspector(context, rules, _renderer(template, rows.name) if template else None)
-    for note in rows.notes:
-        display.note(note)
     with display.work(f"validate {rows.name}", None, "rows") as progress:
         try:
             for row in rows:
