@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 4.6
+WIDTH = 3.8
 """Inches. Narrow, so that on a phone the words keep nearly their size."""
 MAX_LABELS = 20
 """A larger confusion matrix cannot be read as a picture; the tables and the JSON have it."""
@@ -49,7 +49,7 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "ftkit",
     "font.family": "sans-serif",
-    "font.size": 9.5,
+    "font.size": 9,
     "text.parse_math": False,
     "text.color": _INK,
 }
@@ -61,7 +61,7 @@ def accuracy_chart(report: BenchmarkReport) -> str:
 
     scores = sorted(report.models, key=lambda score: -score.correct)
     with rc_context(_SETTINGS):
-        height = 0.5 * len(scores) + (0.75 if report.majority_share is not None else 0.5)
+        height = 0.46 * len(scores) + (0.7 if report.majority_share is not None else 0.5)
         figure, axes = _canvas(WIDTH, height)
         for place, score in enumerate(scores):
             colour = _TUNED if score.role == "tuned" else _BASE
@@ -69,7 +69,7 @@ def accuracy_chart(report: BenchmarkReport) -> str:
             axes.plot([score.low, score.high], [place, place], color=_INK, linewidth=1.4)
             for end in (score.low, score.high):
                 axes.plot([end, end], [place - 0.12, place + 0.12], color=_INK, linewidth=1.4)
-            axes.text(0, place - 0.29, shortened(score.model, 40), va="bottom", ha="left")
+            axes.text(0, place - 0.29, shortened(score.model, 34), va="bottom", ha="left")
             axes.text(1, place - 0.29, percent(score.accuracy), va="bottom", ha="right", weight="bold")
         _accuracy_axis(axes, len(scores), report.majority_share)
         words = "; ".join(f"{s.model} {percent(s.accuracy)} (interval {interval(s)})" for s in scores)
@@ -90,14 +90,14 @@ def _accuracy_axis(axes: Axes, count: int, majority: float | None) -> None:
         axes.axvline(majority, color=_QUIET, linestyle=(0, (3, 2)), linewidth=1)
         left = majority > 0.5
         axes.annotate(
-            f"always the commonest answer: {percent(majority)}",
+            f"majority {percent(majority)}",
             (majority, 0),
             xycoords=("data", "axes fraction"),
             xytext=(4 if left else -4, -24),
             textcoords="offset points",
             ha="right" if left else "left",
             color=_QUIET,
-            fontsize=8.5,
+            fontsize=8,
         )
 
 
@@ -116,8 +116,8 @@ def confusion_chart(confusion: Confusion, name: str, model: str) -> str | None:
         axes.set_xlim(0, columns)
         axes.set_ylim(rows, 0)
         longest = max(len(label) for label in confusion.columns)
-        upright = longest * columns > 42
-        names = [shortened(label, 16) for label in confusion.columns]
+        upright = longest * columns > 36
+        names = [shortened(label, 14) for label in confusion.columns]
         middles = [column + 0.5 for column in range(columns)]
         axes.set_xticks(middles, names, rotation=50 if upright else 0, ha="left" if upright else "center")
         axes.xaxis.tick_top()

@@ -9,6 +9,7 @@ from typing import Any
 
 from ftkit.benchmark import words
 from ftkit.benchmark.results import BenchmarkReport, ModelScore
+from ftkit.benchmark.statistics import ALPHA
 from ftkit.data import atomic_write
 
 TEMPLATE = "report.html.j2"
@@ -44,7 +45,11 @@ def render_report(
         percent=words.percent, whole=words.whole, seconds=words.seconds, dollars=words.dollars
     )
     environment.globals.update(
-        interval=words.interval, faults=words.faults, cost_unknown=words.cost_unknown, points=_points
+        interval=words.interval,
+        faults=words.faults,
+        cost_unknown=words.cost_unknown,
+        points=_points,
+        alpha=ALPHA,
     )
     ranked = sorted(report.models, key=lambda score: -score.correct)
     charts = {
