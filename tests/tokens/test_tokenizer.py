@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -41,11 +40,9 @@ def plain(name: str, folder: Path, vocabulary: Vocabulary) -> tiktoken.Encoding:
     url_name = SPECS[name].file.tiktoken_name
     assert url_name is not None
     shutil.copy(vocabulary(name), folder / url_name)
-    os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
         return tiktoken.Encoding(**getattr(openai_public, name)())
-    finally:
-        del os.environ["TIKTOKEN_CACHE_DIR"]
 
 
 @pytest.fixture(scope="module", params=OPENAI)
