@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ftkit.cli.values import name_list
+
 if TYPE_CHECKING:
     from ftkit.data import ExampleTemplate, SourceOptions
 
@@ -68,9 +70,7 @@ class DataOptions:
         """How to open the source, over ``default`` (a recipe's)."""
         from ftkit.data import SourceOptions
 
-        names = tuple(name.strip() for name in self.columns.split(",")) if self.columns else None
-        if names is not None and (not all(names) or len(set(names)) < len(names)):
-            raise click.UsageError(f"--columns {self.columns!r}: every column needs a name of its own.")
+        names = name_list(self.columns)
         given = {"columns": names, "encoding": self.encoding, "limit": self.limit}
         base = default or SourceOptions()
         return base.model_copy(update={name: value for name, value in given.items() if value is not None})

@@ -18,6 +18,8 @@ COMMANDS = {
     "recipes": ("ftkit.cli.recipes:recipes", "List, show, copy and check recipes."),
     "validate": ("ftkit.cli.validate:validate", "Check training data, all findings with their places."),
     "split": ("ftkit.cli.split:split", "Split data into train, validation and test files."),
+    "rules": ("ftkit.cli.rules:rules", "List the rules that validate checks."),
+    "explain": ("ftkit.cli.rules:explain", "Explain one rule, with a bad and a good example."),
     "upload": ("ftkit.cli.files:upload", "Upload a training or batch file."),
     "files": ("ftkit.cli.files:files", "List, show, fetch and delete uploaded files."),
     "jobs": ("ftkit.cli.jobs:jobs", "Create, list, watch and cancel fine-tuning jobs."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftkit.cli.frame import App, command
-from ftkit.cli.values import AMOUNT, AUTO_FLOAT, AUTO_INT, column_names
+from ftkit.cli.values import AMOUNT, AUTO_FLOAT, AUTO_INT, column_names, name_list
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 @click.option(
     "--column", "columns", multiple=True, metavar="OURS=THEIRS", help="What a column is called in --data."
 )
+@click.option(
+    "--columns", "file_columns", metavar="NAME,NAME", help="Column names of a file without a header row."
+)
+@click.option("--encoding", help="Encoding of a text table, if not detected.")
 @click.option("--limit", type=click.IntRange(1), help="Read only the first N rows.")
 @click.option("--train", type=AMOUNT, help="Rows to train on: a count, or a share below 1.")
 @click.option("--validation", type=AMOUNT, help="Rows for the validation loss.")
@@ -59,6 +63,7 @@ def run(app: App, recipe: str, columns: tuple[str, ...], **given: Any) -> None:
     options = RunOptions(
         columns=column_names(columns),
         hyperparameters=hyperparameters,
+        file_columns=name_list(given.pop("file_columns")),
         base_models=given.pop("base_models") or None,
         **given,
     )

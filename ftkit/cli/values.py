@@ -59,3 +59,13 @@ def column_names(pairs: Iterable[str]) -> dict[str, str]:
             raise click.BadParameter(f"{pair!r} is not OURS=THEIRS", param_hint="--column")
         names[ours.strip()] = theirs.strip()
     return names
+
+
+def name_list(text: str | None) -> tuple[str, ...] | None:
+    """``"label, text"`` as ``("label", "text")``; a usage error where a name is missing or stands twice."""
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) < len(names):
+        raise click.BadParameter(f"{text!r}: every column needs a name of its own", param_hint="--columns")
+    return names

@@ -68,7 +68,7 @@ def check_recipe(name: str | Path, settings: Settings | None = None) -> RecipeCh
     settings = settings or load_settings()
     problems = _model_problems(recipe, settings) + _metric_problems(recipe)
     template = ExampleTemplate(**recipe.example.model_dump())
-    options = SourceOptions(columns=recipe.source.columns, wanted=template.columns)
+    options = SourceOptions(**recipe.source.model_dump(exclude={"data"}), wanted=template.columns)
     rows = open_rows(recipe.data_path, options)
     tried = made = 0
     for row in itertools.islice(rows, ROWS_TRIED):

@@ -16,14 +16,16 @@ class RunOptions(BaseModel):
     """Overrides of a recipe; None leaves the recipe's own value.
 
     Where any of ``train``, ``validation`` and ``test`` is given, the three replace the recipe's
-    sizes together. ``columns`` maps the recipe's column names to those of ``data``. ``fresh``
-    starts over: the old directory is kept under another name.
+    sizes together. ``columns`` maps the recipe's column names to those of ``data``;
+    ``file_columns`` names the columns of a file without a header row. ``fresh`` starts over: the old directory is kept under another name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: str | None = None
     columns: dict[str, str] = {}
+    file_columns: tuple[str, ...] | None = None
+    encoding: str | None = None
     limit: int | None = Field(default=None, ge=1)
     train: Amount | None = None
     validation: Amount | None = None
@@ -38,7 +40,13 @@ class RunOptions(BaseModel):
     def applied_to(self, recipe: Recipe, platform: str) -> Recipe:
         """The recipe as this run carries it out on ``platform``."""
         recipe = with_columns(recipe.on_platform(platform), self.columns)
-        source = _changed(recipe.source, data=self._data_path(), limit=self.limit)
+        source = _changed(
+            recipe.source,
+            data=self._data_path(),
+            columns=self.file_columns,
+            encoding=self.encoding,
+            limit=self.limit,
+        )
         train = _changed(recipe.train, model=self.model, hyperparameters=self._hyperparameters(recipe))
         models = self.base_models or ((self.model,) if self.model else None)
         return recipe.model_copy(

@@ -51,9 +51,7 @@ class Preparation:
     def _write_examples(self, path: Path) -> dict[str, Any]:
         recipe = self.recipe
         template = ExampleTemplate(**recipe.example.model_dump())
-        options = SourceOptions(
-            columns=recipe.source.columns, wanted=template.columns, limit=recipe.source.limit
-        )
+        options = SourceOptions(**recipe.source.model_dump(exclude={"data"}), wanted=template.columns)
         rejected = self.directory / "rejected.jsonl"
         read = 0
         with self.display.work("Reading rows", recipe.source.limit, "rows") as progress:

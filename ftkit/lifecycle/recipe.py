@@ -31,6 +31,8 @@ class SourceTable(_Table):
 
     data: str
     columns: tuple[str, ...] | None = None
+    encoding: str | None = None
+    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     limit: int | None = Field(default=None, ge=1)
 
 
