@@ -210,3 +210,32 @@ def chat_example(text: str, reply: str) -> dict[str, Any]:
             {"role": "assistant", "content": reply},
         ]
     }
+
+
+@pytest.fixture
+def ftkit_serve(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Runs ``ftkit serve`` with one accepted key and gives its address."""
+    import subprocess
+    import sys
+    import time
+
+    from ftkit.gateway.autostart import find_local
+
+    running: list[subprocess.Popen[bytes]] = []
+
+    def serve(key: str) -> str:
+        keys, state = tmp_path / "keys.txt", tmp_path / "served"
+        keys.write_text(f"{key}\n")
+        command = [sys.executable, "-m", "ftkit", "serve", "--port", "0", "--state", str(state)]
+        running.append(subprocess.Popen([*command, "--api-key-file", str(keys)]))
+        for _ in range(600):
+            if (found := find_local(state)) is not None:
+                return found.url
+            assert running[-1].poll() is None
+            time.sleep(0.05)
+        raise AssertionError("the platform did not start")
+
+    yield serve
+    for process in running:
+        process.terminate()
+        process.wait(20)

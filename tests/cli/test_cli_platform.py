@@ -1,0 +1,279 @@
+"""The commands on a platform, as a person types them: results, exit codes, Ctrl-C, no key in sight."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+KEY = "sk-proj-0123456789abcdefghijklmnop"
+SYSTEM = {"role": "system", "content": "Answer with one word: up or down."}
+
+
+@pytest.fixture(scope="module")
+def shared_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state directory of one local platform for this module; it is ended afterwards."""
+    state = tmp_path_factory.mktemp("cli-platform")
+    yield state
+    record = state / "local" / "server.json"
+    if record.exists():
+        os.kill(json.loads(record.read_text())["pid"], signal.SIGTERM)
+
+
+@pytest.fixture
+def local(shared_state: Path, monkeypatch: pytest.MonkeyPatch, ftkit: Command) -> Command:
+    """The command on the module's local platform, with a key for another one in the environment."""
+    monkeypatch.setenv("FTKIT_STATE_DIR", str(shared_state))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        done = ftkit(*arguments, **options)
+        assert KEY not in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return call
+
+
+def answer_of(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    rows = [("profit rose", "up"), ("sales climbed", "up"), ("loss widened", "down"), ("sales fell", "down")]
+    lines = [
+        {
+            "messages": [
+                SYSTEM,
+                {"role": "user", "content": f"{text} in region {n}"},
+                {"role": "assistant", "content": label},
+            ]
+        }
+        for n in range(10)
+        for text, label in rows
+    ]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_from_file_to_answers(local: Command, train: Path, tmp_path: Path) -> None:
+    created = local(
+        "jobs", "create", "--training-file", str(train), "--model", "linear", "--suffix", "cli", "--watch"
+    )
+    assert created.returncode == 0, created.stderr
+    assert "local platform at http://127.0.0.1:" in created.stderr
+    assert "Upload train.jsonl" in created.stderr
+    fields = dict(line.split(maxsplit=1) for line in created.stdout.splitlines())
+    assert fields["status"] == "succeeded"
+    job_id, model = fields["id"], fields["fine_tuned_model"]
+
+    watched = local("jobs", "watch", job_id, "--json")
+    assert answer_of(watched)["fine_tuned_model"] == model
+    shown = [json.loads(line) for line in watched.stderr.splitlines()]
+    assert [e for e in shown if e["type"] == "event"]
+
+    events = local("jobs", "events", job_id, "--follow", "--json")
+    assert events.returncode == 0
+    assert len(events.stdout.splitlines()) == len([e for e in shown if e["type"] == "event"])
+    assert all(json.loads(line)["id"] for line in events.stdout.splitlines())
+
+    reply = local("chat", model, "-", "--system", str(SYSTEM["content"]), input="sales climbed in region 3")
+    assert (reply.returncode, reply.stdout) == (0, "up\n")
+
+    requests = tmp_path / "requests.jsonl"
+    body = {"model": model, "messages": [SYSTEM, {"role": "user", "content": "loss widened in region 2"}]}
+    request = {"custom_id": "r-1", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    requests.write_text(json.dumps(request) + "\n")
+    batch = answer_of(local("batches", "submit", str(requests), "--watch", "--json"))
+    assert (batch["status"], batch["completed"]) == ("completed", 1)
+    assert local("batches", "results", batch["id"], "-q").stdout == "r-1\tdown\n"
+    out = tmp_path / "answers.jsonl"
+    saved = answer_of(local("batches", "results", batch["id"], "--out", str(out), "--json"))
+    assert (saved["answers"], saved["failed"]) == (1, 0)
+    assert json.loads(out.read_text())["custom_id"] == "r-1"
+
+
+def test_lists_and_files(local: Command, train: Path, tmp_path: Path) -> None:
+    uploaded = local("upload", str(train))
+    file_id = uploaded.stdout.strip()
+    assert answer_of(local("files", "show", file_id, "--json"))["bytes"] == train.stat().st_size
+    assert file_id in local("files", "list").stdout
+    assert local("files", "content", file_id, "-q").stdout == train.read_text()
+    copy = tmp_path / "copy.jsonl"
+    assert local("files", "content", file_id, "--out", str(copy)).returncode == 0
+    assert copy.read_bytes() == train.read_bytes()
+    assert local("files", "delete", file_id).stdout == f"deleted {file_id}\n"
+    gone = local("files", "show", file_id)
+    assert gone.returncode == 3
+    assert "ftkit files list" in gone.stderr
+
+
+def test_models(local: Command) -> None:
+    assert "linear" in [m["id"] for m in answer_of(local("models", "list", "--json"))]
+    shown = answer_of(local("models", "show", "linear", "--json"))
+    assert shown["platform"]["id"] == shown["catalog"]["id"] == "linear"
+    text = local("models", "show", "linear").stdout
+    assert "longest reply" in text
+    assert "32,768 tokens" in text
+    assert local("models", "show", "no-such-model").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["upload", "missing.jsonl"], 2, "not there"),
+        (["jobs", "show", "ftjob-none"], 3, "ftkit jobs list"),
+        (["jobs", "create", "--training-file", "none.jsonl", "--model", "linear"], 2, "not there"),
+        (["batches", "results", "batch_none"], 3, "ftkit batches list"),
+        (["chat", "no-such-model", "hello"], 3, "no-such-model"),
+    ],
+)
+def test_wrong_calls_on_the_platform(local: Command, arguments: list[str], code: int, words: str) -> None:
+    done = local(*arguments)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["jobs", "list", "--platform", "openai"], 4, "OPENAI_API_KEY"),
+        (["jobs", "list", "--platform", "kluster"], 4, "KLUSTER_API_KEY"),
+        (["files", "list", "--platform", "opneai"], 2, "openai"),
+        (["models", "list", "--platform", "custom"], 4, "--base-url"),
+        (["models", "list", "--catalog", "--platform", "nope"], 2, "'nope'"),
+        (["chat", "linear", "  "], 2, "question is empty"),
+        (["jobs", "create", "--training-file", "f", "--model", "m", "--epochs", "0"], 2, "'0' is neither"),
+        (
+            ["jobs", "create", "--training-file", "f", "--model", "m", "--epochs", "some"],
+            2,
+            "'some' is neither",
+        ),
+    ],
+)
+def test_wrong_calls_that_reach_no_platform(
+    ftkit: Command, arguments: list[str], code: int, words: str
+) -> None:
+    done = ftkit(*arguments)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(Path.cwd().rglob("server.json"))
+
+
+def test_nothing_answers(ftkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTKIT_MAX_RETRIES", "0")
+    done = ftkit("jobs", "list", "--base-url", "http://127.0.0.1:9/v1", "--json")
+    assert done.returncode == 3
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert error["type"] == "PlatformUnreachable"
+    assert "http://127.0.0.1:9/v1" in error["message"]
+
+
+def test_the_catalog_needs_no_platform(ftkit: Command) -> None:
+    listed = answer_of(ftkit("models", "list", "--catalog", "--json"))
+    assert {"local", "openai", "kluster"} <= {m["provider"] for m in listed}
+    only = ftkit("models", "list", "--catalog", "--platform", "kluster").stdout
+    assert "klusterai/" in only
+    assert "gpt-4.1" not in only
+
+
+def test_a_model_is_shown_from_the_catalog_without_a_key(ftkit: Command) -> None:
+    done = ftkit("models", "show", "gpt-4.1-mini", "--platform", "openai")
+    assert done.returncode == 0
+    assert "only the catalog's entry" in done.stderr
+    assert "no new jobs after" in done.stdout
+
+
+@pytest.fixture
+def endless() -> Iterator[str]:
+    """The address of a platform whose job and batch run for ever and whose job 'bad' has failed."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            failed = {"status": "failed", "error": {"code": "bad_file", "message": "line 7 has no reply"}}
+            if self.path.partition("?")[0].endswith("/events"):
+                data = [{"id": "e1", "created_at": 1, "message": "training has begun"}]
+                answer: dict[str, Any] = {"data": data, "has_more": False}
+            else:
+                name = self.path.rsplit("/", 1)[-1]
+                answer = {"id": name, "status": "running"} | (failed if name == "bad" else {})
+            body = json.dumps(answer).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing on stderr."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begun", "again"),
+    [
+        (["jobs", "watch", "ftjob-1"], "training has begun", "ftkit jobs watch ftjob-1"),
+        (["jobs", "events", "ftjob-1", "--follow"], None, "ftkit jobs events ftjob-1 --follow"),
+        (["batches", "watch", "batch_1"], "Batch batch_1", "ftkit batches watch batch_1"),
+    ],
+)
+def test_ctrl_c_leaves_the_work_running(
+    endless: str, arguments: list[str], begun: str | None, again: str
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ftkit", *arguments, "--base-url", endless],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        stream = process.stderr if begun else process.stdout
+        while (begun or "training has begun") not in (line := stream.readline()):
+            assert line, "the command ended"
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=20)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "goes on" in rest
+    assert f"{again} --base-url {endless}" in rest
+    assert "Traceback" not in rest
+
+
+def test_a_failed_job_exits_with_one(ftkit: Command, endless: str) -> None:
+    done = ftkit("jobs", "watch", "bad", "--base-url", endless)
+    assert done.returncode == 1
+    assert "job bad failed: line 7 has no reply (bad_file)" in done.stderr
+    assert "ftkit jobs events bad" in done.stderr
+    assert "failed" in done.stdout
+
+
+def test_a_watch_that_times_out(ftkit: Command, endless: str) -> None:
+    done = ftkit("jobs", "watch", "ftjob-1", "--timeout", "0.5", "--base-url", endless)
+    assert done.returncode == 3
+    assert "still running after 0.5 seconds" in done.stderr
