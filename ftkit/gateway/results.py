@@ -13,15 +13,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ftkit.errors import BatchFailed, JobFailed
+from ftkit.gateway.values import numbers_of
 
 JOB_ENDS = frozenset({"succeeded", "failed", "cancelled"})
 BATCH_ENDS = frozenset({"completed", "failed", "expired", "cancelled"})
 _MOST_PROBLEMS = 10
-
-
-def numbers_of(data: dict[str, Any]) -> dict[str, float]:
-    """The entries of ``data`` that are numbers."""
-    return {k: float(v) for k, v in data.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
 
 class Result(BaseModel):

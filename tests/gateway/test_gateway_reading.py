@@ -10,8 +10,6 @@ import pytest
 from ftkit.catalog import Dialect
 from ftkit.errors import BatchFailed, JobFailed, PlatformError
 from ftkit.gateway.reading import (
-    as_time,
-    as_whole,
     read_answer,
     read_batch,
     read_checkpoint,
@@ -22,6 +20,7 @@ from ftkit.gateway.reading import (
     read_problem,
     read_reply,
 )
+from ftkit.gateway.values import as_time, as_whole
 
 PLAIN = Dialect()
 MOMENT = datetime(2024, 12, 5, 0, 0, tzinfo=UTC)
