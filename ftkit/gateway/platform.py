@@ -62,6 +62,14 @@ class Platform:
         return self._wire.target.address
 
     @property
+    def identity(self) -> str:
+        """What names this platform for good: its address, or the state directory of a local one.
+
+        The local platform takes another port at each start, but its files and jobs stay.
+        """
+        return str(self._server.state) if self._server is not None else self.base_url
+
+    @property
     def local_server(self) -> LocalServer | None:
         """The local platform that ftkit found or started; None for any other address."""
         return self._server

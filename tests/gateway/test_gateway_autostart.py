@@ -27,6 +27,7 @@ def test_a_running_platform_is_used_again(local: Platform, local_settings: Setti
         assert again.local_server is not None
         assert local.local_server is not None
         assert again.local_server.pid == local.local_server.pid
+        assert again.identity == local.identity == str(local_settings.local_state.resolve())
         assert any(m.id == "linear" for m in again.models.list())
     assert seen.notes == []
 

@@ -69,7 +69,7 @@ def test_whose_address_it_is(
     address = base_url.format(canned.address) if base_url else None
     made = connect(platform, settings=Settings(**filled), base_url=address, api_key="k")  # type: ignore[arg-type]
     with made:
-        assert (made.name, made.base_url) == (expected, canned.address)
+        assert (made.name, made.base_url, made.identity) == (expected, canned.address, canned.address)
         assert not made.started_local
         assert made.local_server is None
 
