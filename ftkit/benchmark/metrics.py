@@ -38,9 +38,11 @@ class Metric(Protocol):
 
     def right_answers(self, reply: str) -> tuple[str, ...]:
         """The right answers that a held-out row's reply stands for."""
+        ...
 
     def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
         """Score ``answer`` against one or more right answers; ``labels`` is empty where there are none."""
+        ...
 
 
 @lru_cache(maxsize=65536)
