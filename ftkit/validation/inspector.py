@@ -110,7 +110,7 @@ class Inspector:
     def notes(self) -> list[str]:
         """What a person should know beside the findings: rules that failed, models not counted."""
         failed = [
-            f"rule {code} failed {count:,} times and says nothing there: {self._trouble[code]}"
+            f"rule {code} failed on {count:,} calls and says nothing there: {self._trouble[code]}"
             for code, count in self._failed.items()
         ]
         return [*self.tokens.notes, *failed]

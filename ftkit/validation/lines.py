@@ -50,6 +50,7 @@ class LineReader:
         self._rest: list[bytes] = []
         self._rest_size = 0
         self._dropped = 0
+        self._head = b""
 
     def __iter__(self) -> Iterator[Block]:
         for chunk in self._chunks:
@@ -57,7 +58,8 @@ class LineReader:
             if (block := self._take(chunk)) is not None:
                 yield block
         self._facts.bytes = self._read
-        if tail := b"".join(self._rest):
+        tail = b"".join(self._rest)
+        if tail or self._dropped:
             yield self._block(tail)
 
     def _take(self, chunk: bytes) -> Block | None:
@@ -69,32 +71,39 @@ class LineReader:
         self._rest, self._rest_size = [], 0
         last = _open_end(data)
         block = self._block(data[: len(data) - len(last)]) if len(last) < len(data) else None
-        self._keep(last)
+        if last:
+            self._keep(last)
         return block
 
     def _keep(self, piece: bytes) -> None:
-        """Hold a piece of an unfinished line, or only its length once the line is too long."""
-        if not piece:
+        """Hold a piece of an unfinished line; of a line that is too long only the head and the size.
+
+        A CR at the end is held in any case: it may be half of a CRLF.
+        """
+        half = piece.endswith(b"\r")
+        size = len(piece) - half
+        if not self._dropped and self._rest_size + size <= self._max:
+            self._rest.append(piece)
+            self._rest_size += len(piece)
             return
-        if self._rest_size + len(piece) > self._max and not piece.endswith(b"\r"):
-            head = b"".join(self._rest)[:_HEAD] or piece[:_HEAD]
-            self._dropped += self._rest_size + len(piece) - len(head)
-            self._rest, self._rest_size = [head], len(head)
-            return
-        self._rest.append(piece)
-        self._rest_size += len(piece)
+        if not self._dropped:
+            self._head = b"".join([*self._rest, piece[: min(size, _HEAD)]])[:_HEAD]
+        self._dropped += self._rest_size + size
+        self._rest, self._rest_size = [b"\r"] if half else [], int(half)
 
     def _block(self, data: bytes) -> Block:
         """The lines of ``data``, which are whole."""
-        lines = data.splitlines()
+        lines = data.splitlines() or [b""]
         self._count_ends(data)
         first = self._line
         self._line += len(lines)
-        if self._dropped:
-            lines[0] = LongLine.of(lines[0], len(lines[0]) + self._dropped)
-            self._dropped = 0
+        rest = lines[0]
         if len(data) > self._max:
             lines = [LongLine.of(x, len(x)) if len(x) > self._max else x for x in lines]
+        if self._dropped:
+            head = self._head + rest if self._dropped <= len(self._head) else self._head
+            lines[0] = LongLine.of(head, self._dropped + len(rest))
+            self._dropped = 0
         return Block(first, lines, self._read)
 
     def _count_ends(self, data: bytes) -> None:

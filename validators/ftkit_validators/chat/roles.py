@@ -76,7 +76,7 @@ def last_not_assistant(row: RowView) -> Iterator[Found]:
         yield Found(what, hint, ("messages", row.messages[-1][0]))
 
 
-@rule("FT215", "system-not-first", bad=chat(USER, SYSTEM, REPLY), good=GOOD)
+@rule("FT215", "system-not-first", severity="warning", bad=chat(USER, SYSTEM, REPLY), good=GOOD)
 def system_not_first(row: RowView) -> Iterator[Found]:
     """The system (or developer) message stands at the beginning. Most chat templates put it there whatever
     its place, or refuse it elsewhere; the model would be trained on a conversation that nobody meant."""
@@ -91,7 +91,7 @@ def system_not_first(row: RowView) -> Iterator[Found]:
         )
 
 
-@rule("FT216", "system-repeated", bad=chat(SYSTEM, SYSTEM, USER, REPLY), good=GOOD)
+@rule("FT216", "system-repeated", severity="warning", bad=chat(SYSTEM, SYSTEM, USER, REPLY), good=GOOD)
 def system_repeated(row: RowView) -> Iterator[Found]:
     """One conversation has one system (or developer) message. Several are joined by some platforms, cut by
     others and refused by the rest."""
