@@ -29,7 +29,7 @@ class Tuning:
         """The platform's id of a file, uploaded now or found there by its name and size."""
         step = f"upload {path.stem.rsplit('-', 2)[1]}"
         digest = sha256_file(path)
-        key = key_of(digest, self.platform.name, self.platform.base_url)
+        key = key_of(digest, self.platform.identity)
         if done := self.journal.done(step, key):
             return str(done["file"])
         if self.journal.intended(step, key) and (found := self._find_file(path)):
@@ -51,7 +51,7 @@ class Tuning:
     def job(self, training_file: str, validation_file: str | None) -> str:
         """The id of the job that tunes on these files, created now or found by its operation's name."""
         train, seed = self.recipe.train, self.recipe.split.seed
-        key = key_of(training_file, validation_file, train, seed, self.platform.name, self.platform.base_url)
+        key = key_of(training_file, validation_file, train, seed, self.platform.identity)
         if done := self.journal.done("job", key):
             return str(done["job"])
         begun = self.journal.intended("job", key)
