@@ -20,6 +20,7 @@ Request = Amount | Literal["rest"]
 PARTS = ("train", "validation", "test")
 _TAKE = ("test", "validation", "train")
 """The order in which parts take their rows: a test part stays the same however much is trained on."""
+_EXCHANGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def assign(ranks: array[int], requests: Mapping[str, Request]) -> Assignment:
 
     Fractions: each part owns a range of ranks, and a group belongs where its rank falls, whatever other
     groups there are. Counts: the groups are taken in the order of their ranks; one that would make a
-    part too large is passed over for smaller ones, so that the count comes out exactly unless only
-    larger groups are left. Raises UsageError where there are fewer rows than counts ask for.
+    part too large is passed over for smaller ones, so that counts come out exactly wherever there are
+    enough small groups. Raises UsageError where there are fewer rows than counts ask for.
     """
     import numpy as np
 
@@ -125,3 +126,25 @@ def _take(codes: Codes, sizes: Any, part: int, count: int) -> None:
         if sizes[group] <= missing:
             codes[group] = part
             missing -= int(sizes[group])
+    if missing:
+        _exchange(codes, sizes, part, missing)
+
+
+def _exchange(codes: Codes, sizes: Any, part: int, missing: int) -> None:
+    """Make a part that only larger groups could complete exact: one of them comes, smaller ones go.
+
+    Tries the first free groups against the last ones taken; where none fits, the part stays short.
+    """
+    import numpy as np
+
+    taken = np.flatnonzero(codes == part)[::-1]
+    for group in np.flatnonzero(codes == -1)[:_EXCHANGES]:
+        surplus, out = int(sizes[group]) - missing, []
+        for other in taken:
+            if sizes[other] <= surplus:
+                out.append(other)
+                surplus -= int(sizes[other])
+            if not surplus:
+                codes[group] = part
+                codes[out] = -1
+                return

@@ -16,7 +16,7 @@ from ftkit.validation.lines import LineReader, LongLine
 
 LINE_END = re.compile(rb"\r\n|\r|\n")
 CATALOG = Settings(platform="local")
-GOOD = b'{"messages":[{"role":"user","content":"\xc3\xa9 \\ud83d\\ude00"},{"role":"assistant","content":"4"}]}'
+GOOD = b'{"messages":[{"role":"user","content":"\xc3\xa9\\ud83d\\ude00"},{"role":"assistant","content":"4"}]}'
 ROW = st.sampled_from(
     [
         GOOD,
