@@ -161,12 +161,20 @@ class Inference:
 
     def _ended(self, known: BatchState, batch: Batch) -> None:
         known.status = batch.status
-        started = self._submitted_at.get(batch.id)
-        measured = None if started is None else time.monotonic() - started
-        stamps = _between(batch)
-        # the stamps are coarse, and our own clock may also count the wait for another model's batch
-        known.seconds = min((s for s in (measured, stamps) if s), default=known.seconds)
+        if known.seconds is None:
+            known.seconds = self._seconds(batch)
         self.state.save()
+
+    def _seconds(self, batch: Batch) -> float | None:
+        """The wall time of a batch: as measured here, or by the platform's stamps (whole seconds).
+
+        What was measured is too long where the batch ended while nobody looked.
+        """
+        started, stamped = self._submitted_at.get(batch.id), _between(batch)
+        if started is None:
+            return stamped or None
+        measured = time.monotonic() - started
+        return measured if stamped is None else min(measured, stamped + 1)
 
     def _fetch(self, asked: Asked, batches: Sequence[Batch]) -> None:
         for batch in batches:
@@ -212,7 +220,7 @@ def _done(batch: Batch) -> int:
 
 
 def _between(batch: Batch) -> float | None:
-    """Seconds from the batch's creation to its end by the platform's stamps, which are whole seconds."""
+    """Seconds from the batch's creation to its end by the platform's stamps."""
     if batch.created_at is None or batch.finished_at is None:
         return None
-    return (batch.finished_at - batch.created_at).total_seconds() + 1
+    return (batch.finished_at - batch.created_at).total_seconds()

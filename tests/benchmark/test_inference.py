@@ -1,0 +1,305 @@
+"""Batches on a platform with bad days: nothing is asked for twice, nothing is lost, nothing mistaken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench_parts import LABELS, chat_row, write_rows
+from odd_platform import Json, OddPlatform, running, shuffled
+
+from ftkit.benchmark import BenchmarkReport, benchmark
+from ftkit.errors import BatchFailed, DataError, NotOnPlatform, PlatformError, UsageError
+from ftkit.gateway import Platform, connect
+from ftkit.settings import Settings
+
+ROWS = 12
+
+
+def truth(text: str) -> str:
+    return LABELS[int(text.split()[1]) % 3]
+
+
+@pytest.fixture
+def odd() -> Iterator[OddPlatform]:
+    """A platform with a model that is always right and one that always says the same."""
+    with running(OddPlatform(models={"good": truth, "dull": lambda _: "Neutral."})) as platform:
+        yield platform
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "test.jsonl", [chat_row(f"text {i}", LABELS[i % 3]) for i in range(ROWS)])
+
+
+Run = Callable[..., BenchmarkReport]
+
+
+def connected(odd: OddPlatform, **limits: Any) -> Platform:
+    provider = {"title": "odd", "base_url": odd.url, "limits": limits}
+    settings = Settings(providers={"odd": provider}, poll_seconds=0.01, max_retries=0, timeout=5)
+    return connect("odd", settings=settings, api_key="not-a-key")
+
+
+@pytest.fixture
+def run(odd: OddPlatform, data: Path, tmp_path: Path) -> Run:
+    """The benchmark on that platform, in one working directory."""
+
+    def call(models: tuple[str, ...] = ("good", "dull"), **options: Any) -> BenchmarkReport:
+        with connected(odd, **options.pop("limits", {})) as platform:
+            return benchmark(
+                models, options.pop("data", data), platform=platform, workdir=tmp_path / "w", **options
+            )
+
+    return call
+
+
+def operations(odd: OddPlatform) -> list[str]:
+    return [batch["metadata"]["ftkit_operation"] for batch in odd.batches.values()]
+
+
+def test_answers_in_any_order_are_joined_by_id(odd: OddPlatform, run: Run) -> None:
+    odd.mangle = shuffled
+    report = run()
+    assert [(s.model, s.correct, s.n) for s in report.models] == [("good", ROWS, ROWS), ("dull", 4, ROWS)]
+    assert (report.models[0].prompt_tokens, report.models[0].completion_tokens) == (7 * ROWS, ROWS)
+    assert report.reference == "good"
+    assert report.models[0].batches[0].id in odd.batches
+    assert 0 < (report.models[0].seconds or 0) <= 5
+
+
+def test_every_batch_is_submitted_before_any_is_waited_for(odd: OddPlatform, run: Run) -> None:
+    submitted: list[int] = []
+    looked_at = odd._looked_at
+
+    def watched(batch_id: str) -> Json:
+        submitted.append(len(odd.batches))
+        return looked_at(batch_id)
+
+    odd._looked_at = watched  # type: ignore[method-assign]
+    run()
+    assert set(submitted) == {2}
+
+
+def test_missing_duplicate_and_strange_answers_are_counted(odd: OddPlatform, run: Run) -> None:
+    def mangle(lines: list[Json]) -> list[Json]:
+        failed = json.loads(json.dumps(lines[3]))
+        failed["response"] = {"status_code": 429, "body": {"error": {"message": "slow down"}}}
+        stranger = {**lines[0], "custom_id": "row-000000-ffffffff"}
+        return [stranger, *lines[:3], failed, lines[4], lines[4], *lines[5:-1]]
+
+    odd.mangle = mangle
+    score = run(("good",)).models[0]
+    assert (score.n, score.correct, score.failures, score.missing) == (ROWS, ROWS - 2, 1, 1)
+    assert (score.strangers, score.duplicates) == (1, 1)
+    assert score.error_samples == ("slow down (1×)",)
+
+
+def test_a_second_call_submits_nothing(odd: OddPlatform, run: Run) -> None:
+    first = run()
+    odd.mangle = lambda lines: []  # would show if anything were fetched again
+    assert run() == first
+    assert len(odd.batches) == 2
+
+
+def test_a_lost_answers_file_is_fetched_from_the_same_batch(
+    odd: OddPlatform, run: Run, tmp_path: Path
+) -> None:
+    first = run()
+    (tmp_path / "w" / "good.answers.jsonl").unlink()
+    changed = tmp_path / "w" / "dull.answers.jsonl"
+    changed.write_bytes(changed.read_bytes()[:-40])
+    assert run() == first
+    assert len(odd.batches) == 2
+
+
+def test_a_new_model_runs_alone(odd: OddPlatform, run: Run) -> None:
+    run(("good",))
+    report = run(("good", "dull"))
+    assert len(odd.batches) == 2
+    assert [score.correct for score in report.models] == [ROWS, 4]
+
+
+def test_changed_rows_are_other_requests_and_the_old_ones_stay_known(
+    odd: OddPlatform, run: Run, tmp_path: Path
+) -> None:
+    other = write_rows(tmp_path / "other.jsonl", [chat_row(f"text {i}", "neutral") for i in range(3)])
+    first = run(("good",))
+    assert run(("good",), data=other).rows == 3
+    assert run(("good",), max_tokens=5).rows == ROWS
+    assert len(odd.batches) == 3
+    again = run(("good",))
+    assert len(odd.batches) == 3
+    assert (again.models, again.rows) == (first.models, first.rows)
+
+
+def test_fresh_asks_again(odd: OddPlatform, run: Run) -> None:
+    run(("good",))
+    run(("good",), resume=False)
+    assert len(odd.batches) == 2
+    assert len(set(operations(odd))) == 2
+
+
+def test_an_answer_lost_on_the_way_is_no_second_batch(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
+    odd.cut_after_create = True
+    with pytest.raises(PlatformError):
+        run(("good",))
+    state = json.loads((tmp_path / "w" / "state.json").read_text())
+    assert [batch["status"] for batch in state["batches"].values()] == ["intended"]
+    odd.cut_after_create = False
+    assert run(("good",)).models[0].correct == ROWS
+    assert len(odd.batches) == 1
+
+
+def test_a_request_lost_on_the_way_is_sent_again(odd: OddPlatform, run: Run) -> None:
+    odd.cut_before_create = True
+    with pytest.raises(PlatformError):
+        run(("good",))
+    odd.cut_before_create = False
+    assert run(("good",)).models[0].correct == ROWS
+    assert len(odd.batches) == 1
+
+
+def test_a_running_batch_is_taken_up(odd: OddPlatform, run: Run) -> None:
+    odd.polls = 10**9
+
+    class Stopped(Exception):
+        pass
+
+    class Impatient:
+        """A display that ends the wait at the first sign of it, as Ctrl-C would."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "work":
+                return self.start
+            return lambda text: None
+
+        def start(self, title: str, total: float | None = None, unit: str = "") -> Any:
+            if title.endswith("answers"):
+                raise Stopped
+            from ftkit.display import SilentDisplay
+
+            return SilentDisplay().work(title)
+
+    with pytest.raises(Stopped):
+        run(display=Impatient())
+    assert len(odd.batches) == 2
+    odd.polls = 0
+    assert run().models[0].correct == ROWS
+    assert len(odd.batches) == 2
+
+
+def test_a_failed_batch_says_why_and_keeps_the_other(odd: OddPlatform, run: Run) -> None:
+    finish = odd._finish
+
+    def fail_the_first(batch: Json) -> None:
+        odd.end = "failed" if batch["id"] == "batch_0" else "completed"
+        finish(batch)
+
+    odd._finish = fail_the_first  # type: ignore[method-assign]
+    with pytest.raises(
+        BatchFailed, match=r"good: batch batch_0 has failed \(line 1: no such model\)"
+    ) as caught:
+        run()
+    assert caught.value.exit_code == 1
+    report = run()
+    assert [score.correct for score in report.models] == [ROWS, 4]
+    assert len(odd.batches) == 3  # only the failed one was asked for again
+    assert [score.batches[0].id for score in report.models] == ["batch_2", "batch_1"]
+
+
+def test_a_cancelled_batch_is_asked_for_again(odd: OddPlatform, run: Run) -> None:
+    odd.end = "cancelled"
+    with pytest.raises(BatchFailed, match="has been cancelled"):
+        run(("good",))
+    odd.end = "completed"
+    assert run(("good",)).models[0].correct == ROWS
+
+
+def test_an_expired_batch_is_scored_with_what_it_has(odd: OddPlatform, run: Run) -> None:
+    odd.end, odd.mangle = "expired", lambda lines: lines[:5]
+    report = run(("good",))
+    assert (report.models[0].correct, report.models[0].missing) == (5, ROWS - 5)
+    assert "7 requests have no answer" in report.notes[0]
+
+
+def test_an_expired_batch_without_an_answer_has_failed(odd: OddPlatform, run: Run) -> None:
+    odd.end, odd.mangle = "expired", lambda lines: []
+    with pytest.raises(BatchFailed, match="has expired"):
+        run(("good",))
+
+
+def test_a_batch_that_the_platform_forgot_is_asked_for_again(
+    odd: OddPlatform, run: Run, tmp_path: Path
+) -> None:
+    run(("good",))
+    forgotten = odd.batches.pop("batch_0")
+    (tmp_path / "w" / "good.answers.jsonl").unlink()
+    assert run(("good",)).models[0].correct == ROWS
+    assert operations(odd) != [forgotten["metadata"]["ftkit_operation"]]
+
+
+def test_rows_beyond_a_batch_go_into_another(odd: OddPlatform, run: Run) -> None:
+    odd.mangle = shuffled
+    report = run(("good",), limits={"batch_requests": 5})
+    assert [b["request_counts"]["total"] for b in odd.batches.values()] == [5, 5, 2]
+    assert report.models[0].correct == ROWS
+    assert [batch.requests for batch in report.models[0].batches] == [5, 5, 2]
+    run(("good",), limits={"batch_requests": 5})
+    assert len(odd.batches) == 3
+
+
+def test_another_platform_is_another_state(odd: OddPlatform, run: Run, data: Path, tmp_path: Path) -> None:
+    run(("good",))
+    with running(OddPlatform(models={"good": truth})) as second:
+        settings = Settings(poll_seconds=0.01, max_retries=0)
+        with connect("custom", settings=settings, base_url=second.url, api_key="k") as platform:
+            benchmark(["good"], data, platform=platform, workdir=tmp_path / "w")
+        assert len(second.batches) == 1
+
+
+def test_the_window_is_one_that_the_platform_has(odd: OddPlatform, run: Run) -> None:
+    assert run(("good",), limits={"batch_windows": ["1h", "12h"]}).parameters["completion_window"] == "12h"
+    assert odd.batches["batch_0"]["completion_window"] == "12h"
+
+
+def test_wrong_calls_cost_nothing(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(NotOnPlatform):
+        run(("good", "nobody"))
+    with pytest.raises(UsageError, match="no model"):
+        run(())
+    with pytest.raises(UsageError, match="not there"):
+        run(data=tmp_path / "none.jsonl")
+    with pytest.raises(UsageError, match="no metric"):
+        run(metric="labl")
+    with pytest.raises(DataError, match="not among the labels"):
+        run(labels=["a", "b"])
+    assert (odd.batches, odd.files) == ({}, {})
+
+
+def test_a_damaged_state_file_is_named(run: Run, tmp_path: Path) -> None:
+    run(("good",))
+    (tmp_path / "w" / "state.json").write_text("{")
+    with pytest.raises(DataError) as caught:
+        run(("good",))
+    assert str(caught.value.where).endswith("state.json")
+    assert run(("good",), resume=False).models[0].correct == ROWS
+
+
+def test_the_files_say_what_was_done(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
+    report = run(("good",), tuned=["good"])
+    folder = tmp_path / "w"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "answers.csv",
+        "good.answers.jsonl",
+        "good.requests.jsonl",
+        "report.json",
+        "state.json",
+    ]
+    assert BenchmarkReport.model_validate_json((folder / "report.json").read_bytes()) == report
+    assert report.models[0].role == "tuned"
+    assert report.models[0].cost is None and report.models[0].cost_note
+    assert "not-a-key" not in "".join(p.read_text("utf-8") for p in folder.iterdir())
