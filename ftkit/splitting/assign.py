@@ -20,7 +20,7 @@ Request = Amount | Literal["rest"]
 PARTS = ("train", "validation", "test")
 _TAKE = ("test", "validation", "train")
 """The order in which parts take their rows: a test part stays the same however much is trained on."""
-_EXCHANGES = 100
+_EXCHANGES, _CANDIDATES = 100, 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _exchange(codes: Codes, sizes: Any, part: int, missing: int) -> None:
     """
     import numpy as np
 
-    taken = np.flatnonzero(codes == part)[::-1]
+    taken = np.flatnonzero(codes == part)[: -_CANDIDATES - 1 : -1]
     for group in np.flatnonzero(codes == -1)[:_EXCHANGES]:
         surplus, out = int(sizes[group]) - missing, []
         for other in taken:
