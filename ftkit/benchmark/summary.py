@@ -11,6 +11,7 @@ from ftkit.benchmark.results import BatchUsed, ModelScore, Role
 from ftkit.benchmark.scoring import Outcome, Tally, label_scores, macro_f1
 from ftkit.benchmark.state import BatchState
 from ftkit.benchmark.statistics import wilson_interval
+from ftkit.errors import NotOnPlatform
 
 if TYPE_CHECKING:
     from ftkit.catalog import Model
@@ -30,7 +31,14 @@ class ModelFacts:
 
 def facts_of(platform: Platform, model: str, tuned: Collection[str] = ()) -> ModelFacts:
     """Ask the platform and the catalog about a model. Raises NotOnPlatform where there is no such model."""
-    info = platform.models.get(model)
+    try:
+        info = platform.models.get(model)
+    except NotOnPlatform as error:
+        raise NotOnPlatform(
+            f"there is no model {model!r} to benchmark: {error.message}",
+            hint=error.hint,
+            request_id=error.request_id,
+        ) from error
     notes = []
     if info.stand_in_for:
         notes.append(f"a local stand-in for {info.stand_in_for}, not that model")

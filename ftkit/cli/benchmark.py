@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         "ftkit benchmark genres.jsonl --model linear --metric one_of --out runs/genres",
     ],
 )
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--model", "-m", "models", multiple=True, required=True, help="A model; give it once for each.")
 @click.option(
     "--metric", default="label", show_default=True, help="label, one_of, exact, or a plug-in's name."

@@ -1,0 +1,136 @@
+"""``ftkit benchmark`` in a subprocess: results, exit codes, Ctrl-C and coming back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bench_parts import LABELS, chat_row, write_rows
+from odd_platform import OddPlatform, running
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def odd(monkeypatch: pytest.MonkeyPatch) -> Iterator[OddPlatform]:
+    """A platform that the settings' environment variables point at."""
+    models = {"good": lambda text: LABELS[int(text.split()[1]) % 3], "dull": lambda _: "neutral"}
+    with running(OddPlatform(models=models)) as platform:
+        monkeypatch.setenv("FTKIT_BASE_URL", platform.url)
+        monkeypatch.setenv("FTKIT_API_KEY", "sk-verysecret-0123456789")
+        monkeypatch.setenv("FTKIT_POLL_SECONDS", "0.05")
+        monkeypatch.setenv("FTKIT_MAX_RETRIES", "0")
+        yield platform
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_rows(tmp_path / "test.jsonl", [chat_row(f"text {i}", LABELS[i % 3]) for i in range(9)])
+
+
+def test_the_table_the_verdict_and_the_files(
+    odd: OddPlatform, data: Path, ftkit: Command, tmp_path: Path
+) -> None:
+    done = ftkit(
+        "benchmark", str(data), "--model", "good", "-m", "dull", "--labels", "positive, neutral,negative"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "100.0 %" in done.stdout and "33.3 %" in done.stdout
+    assert "better than dull by 66.7 points" in done.stdout
+    folder = tmp_path / "runs" / "benchmark-test"
+    for name in ("report.html", "report.md", "report.json", "answers.csv"):
+        assert str(folder / name) in done.stdout
+        assert (folder / name).stat().st_size > 200
+    assert "verysecret" not in done.stdout + done.stderr
+    again = ftkit(
+        "benchmark", str(data), "--model", "good", "-m", "dull", "--labels", "positive, neutral,negative"
+    )
+    assert again.stdout == done.stdout
+    assert "answers are here already" in again.stderr
+    assert len(odd.batches) == 2
+
+
+def test_json_is_the_report_alone(odd: OddPlatform, data: Path, ftkit: Command) -> None:
+    done = ftkit("benchmark", str(data), "-m", "good", "--max-tokens", "7", "--json", "--out", "here")
+    report = json.loads(done.stdout)
+    assert report["models"][0]["accuracy"] == 1.0
+    assert report["labels"] == sorted(LABELS)
+    assert report["parameters"]["max_tokens"] == 7
+    assert all(json.loads(line)["type"] for line in done.stderr.splitlines())
+    quiet = ftkit("benchmark", str(data), "-m", "good", "--max-tokens", "7", "--json", "--out", "here", "-q")
+    assert (json.loads(quiet.stdout), quiet.stderr) == (report, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["none.jsonl", "-m", "good"], 2, "'none.jsonl' does not exist"),
+        (["test.jsonl"], 2, "Missing option '--model'"),
+        (["test.jsonl", "-m", "good", "--metric", "lable"], 2, "Did you mean label?"),
+        (["test.jsonl", "-m", "good", "--max-tokens", "0"], 2, "--max-tokens"),
+        (["test.jsonl", "-m", "good", "--labels", "yes,no"], 1, "test.jsonl:1"),
+        (["test.jsonl", "-m", "nobody"], 3, "no model 'nobody'"),
+        (["test.jsonl", "-m", "good", "--base-url", "http://127.0.0.1:9/v1"], 3, "127.0.0.1:9"),
+        (["test.jsonl", "-m", "good", "--out", "test.jsonl/deep"], 4, "test.jsonl/deep"),
+    ],
+)
+def test_wrong_calls(
+    odd: OddPlatform, data: Path, ftkit: Command, arguments: list[str], code: int, words: str
+) -> None:
+    done = ftkit("benchmark", *arguments)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.stdout, odd.batches) == ("", {})
+
+
+def test_a_failed_batch_is_the_answer_no(odd: OddPlatform, data: Path, ftkit: Command) -> None:
+    odd.end = "failed"
+    done = ftkit("benchmark", str(data), "-m", "good")
+    assert done.returncode == 1
+    assert "has failed (line 1: no such model)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_control_c_leaves_the_batch_and_says_how_to_come_back(
+    odd: OddPlatform, data: Path, ftkit: Command
+) -> None:
+    odd.polls = 10**9
+    command = ["benchmark", data.name, "-m", "good", "--out", "my run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ftkit", *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 30
+    while not any(batch["looked_at"] for batch in odd.batches.values()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "ftkit benchmark test.jsonl -m good --out 'my run'" in err
+    assert "Traceback" not in err
+    odd.polls = 0
+    assert ftkit(*command).returncode == 0
+    assert len(odd.batches) == 1
+
+
+def test_a_killed_call_goes_on(odd: OddPlatform, data: Path, ftkit: Command) -> None:
+    odd.polls = 10**9
+    command = ["benchmark", data.name, "-m", "good", "-m", "dull"]
+    process = subprocess.Popen([sys.executable, "-m", "ftkit", *command], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not odd.batches and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(30)
+    odd.polls = 0
+    done = ftkit(*command)
+    assert done.returncode == 0, done.stderr
+    assert len(odd.batches) == 2
