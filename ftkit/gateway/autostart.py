@@ -28,6 +28,7 @@ IDLE_SECONDS = 300
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 _POLL = 0.05
+_SECOND_TRY = 1.0
 _TAIL_LINES = 15
 
 _children: dict[int, subprocess.Popen[bytes]] = {}  # kept so that each can be reaped when it has ended
@@ -56,7 +57,7 @@ def ensure_local(state_dir: Path, display: Display) -> LocalServer:
         with _locked(state / "start.lock"):
             if (running := find_local(state)) is not None:
                 return running
-            server = _start(state, display)
+            server = _start_patiently(state, display)
     except OSError as error:
         raise storage_error(error, state) from error
     display.note(
@@ -97,6 +98,15 @@ def stop_local(server: LocalServer) -> None:
     raise PlatformError(
         f"the local platform (process {server.pid}) does not stop", hint=f"End it: kill -9 {server.pid}"
     )
+
+
+def _start_patiently(state: Path, display: Display) -> LocalServer:
+    """Start, and once more after a moment: a platform that is just ending still holds its state."""
+    try:
+        return _start(state, display)
+    except PlatformUnreachable:
+        time.sleep(_SECOND_TRY)
+        return find_local(state) or _start(state, display)
 
 
 def _start(state: Path, display: Display) -> LocalServer:
