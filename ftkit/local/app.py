@@ -1,0 +1,76 @@
+"""Put the routes together into one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ftkit import __version__
+from ftkit.local.context import Context
+from ftkit.local.envelope import ApiError
+from ftkit.local.middleware import Frame, error_response
+from ftkit.local.routes import batches, chat, files, jobs, models
+from ftkit.local.routing import read_route
+
+
+def health(context: Context, request: Request) -> dict[str, Any]:
+    """Whether the server answers, and which version it is."""
+    return {"status": "ok", "version": __version__}
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (no such route, wrong method) in OpenAI's envelope."""
+    assert isinstance(error, HTTPException)
+    place = f"{request.method} {request.url.path[:200]}"
+    if error.status_code == 404:
+        refusal = ApiError(404, f"Unknown request URL: {place}.", code="unknown_url")
+    elif error.status_code == 405:
+        refusal = ApiError(405, f"Not allowed: {place}.", code="method_not_allowed")
+    else:
+        refusal = ApiError(error.status_code, str(error.detail))
+    response = error_response(refusal)
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error_response(error)
+
+
+def build_app(context: Context) -> Starlette:
+    """The application; its lifespan starts and stops the supervisor of the workers."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        context.supervisor.start()
+        try:
+            yield
+        finally:
+            await context.supervisor.stop()
+            context.state.db.close()
+
+    app = Starlette(
+        routes=[
+            read_route("/healthz", health),
+            *files.ROUTES,
+            *jobs.ROUTES,
+            *batches.ROUTES,
+            *chat.ROUTES,
+            *models.ROUTES,
+        ],
+        middleware=[Middleware(Frame, context=context)],
+        exception_handlers={HTTPException: _http_error, ApiError: _api_error},
+        lifespan=lifespan,
+    )
+    app.state.context = context
+    app.router.redirect_slashes = False
+    return app

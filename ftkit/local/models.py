@@ -1,0 +1,57 @@
+"""Loaded models, a few at a time: the server's for chat, each worker's for batches."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from ftkit.local.engines.base import Responder
+from ftkit.local.engines.registry import Engines
+from ftkit.local.envelope import ApiError
+from ftkit.local.names import ServedModel
+from ftkit.local.store.models import ModelStore
+
+KEPT = 4
+
+
+class LoadedModels:
+    """The ``KEPT`` most recently used models."""
+
+    def __init__(self, store: ModelStore, engines: Engines | None = None) -> None:
+        self._store = store
+        self._engines = engines or Engines()
+        self._kept: OrderedDict[str, Responder] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def get(self, model: ServedModel) -> Responder:
+        """The loaded model. Raises ``ApiError`` (500 or 503) when its engine or its files are broken."""
+        key = model.tuned.folder if model.tuned else f"base:{model.engine}"
+        with self._guard:
+            found = self._kept.get(key)
+            if found is None:
+                found = self._kept[key] = self._load(model)
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+        return found
+
+    def _load(self, model: ServedModel) -> Responder:
+        engine = self._engines.get(model.engine)
+        if engine is None:
+            raise ApiError(
+                503,
+                f"The engine '{model.engine}' of model '{model.id}' cannot be used on this platform.",
+                type="server_error",
+                code="engine_unavailable",
+            )
+        if model.tuned is None:
+            return engine.base()
+        try:
+            return engine.load(self._store.path(model.tuned))
+        except (OSError, ValueError, KeyError) as error:
+            raise ApiError(
+                500,
+                f"The files of model '{model.id}' cannot be read.",
+                type="server_error",
+                code="model_unreadable",
+            ) from error

@@ -1,0 +1,103 @@
+"""Names of models: the base, the stand-ins for hosted ones, and the tuned ones made here."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+from ftkit.errors import ConfigurationError
+from ftkit.local.config import MAX_NAME_LENGTH, ORGANIZATION
+from ftkit.local.engines.registry import engine_names
+from ftkit.local.store.models import ModelStore, TunedModel
+
+DEFAULT_ENGINE: Final = "linear"
+OWNER: Final = "ftkit-local"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A name that can be asked for.
+
+    ``base`` is the untuned model's name; ``stand_in_for`` the hosted model that an engine of this
+    platform answers for; ``tuned`` what was trained, or None for an untuned model.
+    """
+
+    id: str
+    created_at: int
+    base: str
+    engine: str
+    stand_in_for: str | None
+    tuned: TunedModel | None = None
+
+    def view(self) -> dict[str, Any]:
+        """OpenAI's model object, with ``engine`` and ``stand_in_for`` beside its fields."""
+        return {
+            "id": self.id,
+            "object": "model",
+            "created": self.created_at,
+            "owned_by": ORGANIZATION if self.tuned else OWNER,
+            "shutdown_date": None,
+            "engine": self.engine,
+            "stand_in_for": self.stand_in_for,
+            "root": self.base,
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """What answered, for ``system_fingerprint``."""
+        return f"ftkit-{self.engine}" + (f"-stand-in-for-{self.stand_in_for}" if self.stand_in_for else "")
+
+
+def built_in_stand_ins() -> dict[str, str]:
+    """Hosted model names and the engines that stand in for them, as ``stand_ins.toml`` lists them."""
+    text = files("ftkit.local").joinpath("stand_ins.toml").read_text(encoding="utf-8")
+    table: dict[str, list[str]] = tomllib.loads(text)
+    return {name: engine for engine, names in table.items() for name in names}
+
+
+class Names:
+    """Every model name of one platform."""
+
+    def __init__(self, store: ModelStore, stand_ins: Iterable[str] = ()) -> None:
+        self._store = store
+        self._stand_ins = built_in_stand_ins()
+        for name in stand_ins:
+            if not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+                raise ConfigurationError(
+                    f"{name!r} cannot be a model's name", hint="Use letters, digits and . _ : / -"
+                )
+            self._stand_ins[name] = DEFAULT_ENGINE
+
+    def find(self, name: str) -> ServedModel | None:
+        """The model of this name, tuned or not; None when there is none."""
+        return self.base(name) or self._tuned(self._store.get(name))
+
+    def base(self, name: str) -> ServedModel | None:
+        """The untuned model of this name; None when there is none."""
+        if name in self._stand_ins:
+            return ServedModel(name, 0, name, self._stand_ins[name], name)
+        return ServedModel(name, 0, name, name, None) if name in engine_names() else None
+
+    def all(self) -> list[ServedModel]:
+        """Engines' own models, stand-ins, then the tuned ones, newest first."""
+        bases = [self.base(name) for name in (*engine_names(), *self._stand_ins)]
+        tuned = [self._tuned(model) for model in self._store.all()]
+        return [model for model in (*bases, *tuned) if model is not None]
+
+    def _tuned(self, model: TunedModel | None) -> ServedModel | None:
+        if model is None:
+            return None
+        stand_in = model.base if model.base != model.engine else None
+        return ServedModel(model.id, model.created_at, model.base, model.engine, stand_in, model)
+
+
+def tuned_name(base: str, suffix: str | None, unique: str) -> str:
+    """``ft:BASE:ORGANISATION:SUFFIX:ID``, as OpenAI forms it; a base that is tuned already gives its own base."""
+    if base.startswith("ft:"):
+        base = base.removeprefix("ft:").rsplit(f":{ORGANIZATION}:", 1)[0]
+    return f"ft:{base}:{ORGANIZATION}:{suffix or ''}:{unique}"

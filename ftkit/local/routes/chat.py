@@ -1,0 +1,78 @@
+"""``/v1/chat/completions``: an answer at once, or streamed as server-sent events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ftkit.local.completions import chat_request, completion
+from ftkit.local.context import Context
+from ftkit.local.envelope import model_not_found
+from ftkit.local.jsonio import dump
+from ftkit.local.routing import body_route
+
+_PIECE = re.compile(r"\s*\S+\s*")
+
+
+def create(context: Context, request: Request, body: dict[str, Any]) -> Any:
+    """Answer a conversation."""
+    wanted = chat_request(body)
+    model = context.names.find(wanted.model)
+    if model is None:
+        raise model_not_found(wanted.model)
+    reply = context.models.get(model).respond([wanted.messages])[0]
+    answer = completion(wanted, model, reply)
+    return _stream(answer, wanted.include_usage) if wanted.stream else answer
+
+
+def _stream(answer: dict[str, Any], include_usage: bool) -> Response:
+    return StreamingResponse(
+        _AsyncEvents(_chunks(answer, include_usage)),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-cache"},
+    )
+
+
+class _AsyncEvents:
+    """Chunks as server-sent events, given out in the event loop: they are made already."""
+
+    def __init__(self, chunks: Iterator[dict[str, Any]]) -> None:
+        self._chunks = chunks
+        self._ended = False
+
+    def __aiter__(self) -> _AsyncEvents:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return b"data: " + dump(chunk) + b"\n\n"
+        if self._ended:
+            raise StopAsyncIteration
+        self._ended = True
+        return b"data: [DONE]\n\n"
+
+
+def _chunks(answer: dict[str, Any], include_usage: bool) -> Iterator[dict[str, Any]]:
+    """The chunks of a whole answer: role, words, finish reason of every choice; then the usage if asked for."""
+    shared = {name: answer[name] for name in ("id", "created", "model", "system_fingerprint")}
+    shared["object"] = "chat.completion.chunk"
+    if include_usage:
+        shared["usage"] = None
+    for choice in answer["choices"]:
+        yield {**shared, "choices": [_delta(choice["index"], {"role": "assistant", "content": ""})]}
+        for piece in _PIECE.findall(choice["message"]["content"]):
+            yield {**shared, "choices": [_delta(choice["index"], {"content": piece})]}
+        yield {**shared, "choices": [_delta(choice["index"], {}, choice["finish_reason"])]}
+    if include_usage:
+        yield {**shared, "choices": [], "usage": answer["usage"]}
+
+
+def _delta(index: int, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+
+
+ROUTES = [body_route("/v1/chat/completions", create)]

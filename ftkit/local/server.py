@@ -1,0 +1,221 @@
+"""Run the platform: one server for a state directory, from taking its lock to a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import uvicorn
+
+from ftkit import __version__
+from ftkit.errors import ConfigurationError, storage_error
+from ftkit.local.app import build_app
+from ftkit.local.config import ServeOptions
+from ftkit.local.context import Context
+from ftkit.local.jsonio import dump, load
+from ftkit.local.store.blobs import sync_directory
+
+_IDLE_CHECKS = 20
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve until a signal or the idle time ends it.
+
+    Raises ``ConfigurationError`` when the port is in use, a key is needed, or another server has this
+    state; ``StorageError`` when the state directory cannot be used.
+    """
+    keys = _keys(options)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if options.verbose else logging.WARNING,
+        format="%(asctime)s %(name)s %(message)s",
+    )
+    with _one_server(options.state), _listen(options) as listener:
+        context = Context.open(options, keys)
+        url = _url(options.host, listener)
+        server = _Server(
+            uvicorn.Config(
+                build_app(context),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=True,
+                timeout_graceful_shutdown=2,
+                timeout_keep_alive=30,
+                lifespan="on",
+                ws="none",
+            )
+        )
+        with _announced(options.state, url):
+            sys.stdout.write(f"ftkit local platform at {url}/v1 (state in {options.state})\n")
+            sys.stdout.flush()
+            asyncio.run(_run(server, listener, context))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which ends cleanly on SIGTERM and SIGINT instead of dying of them afterwards."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ask for a graceful end at the first signal, for an immediate one at the second."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+async def _run(server: uvicorn.Server, listener: socket.socket, context: Context) -> None:
+    watch = asyncio.create_task(_end_when_idle(server, context))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watch.cancel()
+
+
+async def _end_when_idle(server: uvicorn.Server, context: Context) -> None:
+    """Ask the server to end once no request came for the idle time and nothing is queued or running."""
+    allowed = context.options.idle_exit
+    if allowed is None:
+        return
+    while True:
+        await asyncio.sleep(max(0.05, min(allowed / _IDLE_CHECKS, 5.0)))
+        if context.activity.quiet_for() < allowed:
+            continue
+        if await asyncio.to_thread(context.state.leases.open_count) == 0:
+            server.should_exit = True
+            return
+
+
+def _keys(options: ServeOptions) -> tuple[str, ...]:
+    """The accepted keys; none means that anyone who reaches the port may ask, so only on this machine."""
+    if options.api_key_file is None:
+        if not _is_loopback(options.host):
+            raise ConfigurationError(
+                f"serving on {options.host} without a key would let anyone on the network in",
+                hint="Give --api-key-file FILE (keys, one a line), or serve on 127.0.0.1.",
+            )
+        return ()
+    try:
+        text = options.api_key_file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise storage_error(error, options.api_key_file) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("the key file is not UTF-8 text", where=str(options.api_key_file)) from error
+    keys = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not keys:
+        raise ConfigurationError(
+            "the key file has no key", where=str(options.api_key_file), hint="Write one key a line."
+        )
+    return keys
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _one_server(root: Path) -> Iterator[None]:
+    """Hold the state directory's lock; the system frees it when the process ends in any way."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise storage_error(error, root) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise storage_error(error, root) from error
+            raise ConfigurationError(
+                f"another local platform runs on this state{_other(root)}",
+                where=str(root),
+                hint="Use that one, end it, or give another --state.",
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _other(root: Path) -> str:
+    """What server.json says about the server that runs."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found = load((root / "server.json").read_bytes())
+        return f" (process {found['pid']}, {found['url']})"
+    return ""
+
+
+@contextmanager
+def _listen(options: ServeOptions) -> Iterator[socket.socket]:
+    """A socket that listens at the asked address."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((options.host, options.port))
+            listener.listen(2048)
+        except (OSError, OverflowError) as error:
+            raise _bind_error(error, options) from error
+        yield listener
+    finally:
+        listener.close()
+
+
+def _bind_error(error: OSError | OverflowError, options: ServeOptions) -> ConfigurationError:
+    place = f"{options.host}:{options.port}"
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return ConfigurationError(
+            f"{place} is in use by another program",
+            hint="Choose another --port (0 takes any free one), or end that program.",
+        )
+    reason = getattr(error, "strerror", None) or str(error)
+    return ConfigurationError(f"cannot listen at {place}: {reason}", hint="Check --host and --port.")
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{port}"
+
+
+@contextmanager
+def _announced(root: Path, url: str) -> Iterator[None]:
+    """``server.json`` for as long as the server runs."""
+    path = root / "server.json"
+    temporary = root / f".server.json.{os.getpid()}"
+    try:
+        with temporary.open("wb") as file:
+            file.write(dump({"pid": os.getpid(), "url": url, "version": __version__}))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_directory(root)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

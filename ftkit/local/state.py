@@ -1,0 +1,62 @@
+"""Everything that one state directory holds, opened: the server and its workers each have one of these."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ftkit.errors import storage_error
+from ftkit.local.store.batches import BatchStore
+from ftkit.local.store.blobs import Blobs
+from ftkit.local.store.db import Database
+from ftkit.local.store.events import EventStore
+from ftkit.local.store.files import FileStore
+from ftkit.local.store.jobs import JobStore
+from ftkit.local.store.leases import Leases
+from ftkit.local.store.models import ModelStore
+
+
+class State:
+    """The stores of one state directory::
+
+    platform.db   SQLite        files/ab/abcdef…   contents by SHA-256
+    models/       tuned models  work/              what workers are in the middle of
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.db = Database(root / "platform.db")
+        self.files = FileStore(self.db, Blobs(root / "files"))
+        self.jobs = JobStore(self.db)
+        self.events = EventStore(self.db)
+        self.batches = BatchStore(self.db)
+        self.models = ModelStore(self.db, root / "models")
+        self.leases = Leases(self.db)
+        self.work = root / "work"
+
+    def prepare(self) -> None:
+        """Create what is missing and forget the leases of dead workers: for the one server, at its start.
+
+        Raises ``StorageError`` when the directory cannot be used.
+        """
+        try:
+            for folder in (self.root, self.models.root, self.work):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.files.blobs.prepare()
+        except OSError as error:
+            raise storage_error(error, error.filename or self.root) from error
+        self.db.prepare()
+        self.leases.release()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what dead workers left behind and nothing names."""
+        parts = {row["parts"] for row in self.db.all("SELECT parts FROM batches WHERE parts IS NOT NULL")}
+        folders = {
+            row["folder"]
+            for row in self.db.all("SELECT folder FROM models UNION SELECT folder FROM checkpoints")
+        }
+        for root, named in ((self.work, parts), (self.models.root, folders)):
+            for path in root.iterdir():
+                if path.name not in named:
+                    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""What the platform keeps: a database and content-addressed bytes."""

@@ -1,0 +1,107 @@
+"""Content-addressed bytes on the disk: ``files/ab/abcdef…``, each named by its own SHA-256.
+
+Names come from hashes and from this server's own identifiers, never from a client.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from ftkit.local.ids import new_id
+
+
+def sync_directory(folder: Path) -> None:
+    """Put a directory's entries on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedBlob:
+    """Bytes that are on the disk, outside the store yet: where, their SHA-256 in hex, and how many."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+
+class BlobWriter:
+    """A blob being written; what is not adopted by the end of its ``with`` block is removed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("xb")
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Append ``data``."""
+        self._file.write(data)
+        self._hash.update(data)
+        self.bytes += len(data)
+
+    def finish(self) -> FinishedBlob:
+        """Make the bytes durable."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return FinishedBlob(self._path, self._hash.hexdigest(), self.bytes)
+
+    def __enter__(self) -> BlobWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+class Blobs:
+    """The directory of blobs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.incoming = root / "incoming"
+
+    def prepare(self) -> None:
+        """Create the directories and drop what an earlier server left half-written."""
+        self.incoming.mkdir(parents=True, exist_ok=True)
+        for leftover in self.incoming.iterdir():
+            leftover.unlink()
+
+    def path(self, sha256: str) -> Path:
+        """Where the blob with this hash lies."""
+        return self.root / sha256[:2] / sha256
+
+    def writer(self) -> BlobWriter:
+        """Begin a new blob."""
+        return BlobWriter(self.incoming / new_id("new-"))
+
+    def adopt(self, blob: FinishedBlob) -> None:
+        """Move finished bytes of the same file system into the store."""
+        target = self.path(blob.sha256)
+        if not target.parent.exists():
+            target.parent.mkdir(exist_ok=True)
+            sync_directory(self.root)
+        blob.path.replace(target)
+        sync_directory(target.parent)
+
+    def discard(self, sha256: str) -> None:
+        """Remove a blob that nothing names any more."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+def finished(path: Path) -> FinishedBlob:
+    """Make an existing file durable and hash it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return FinishedBlob(path, sha256, file.tell())

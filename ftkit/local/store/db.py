@@ -1,0 +1,96 @@
+"""The platform's SQLite database: connections, transactions and the schema's version.
+
+WAL with ``synchronous=FULL``: a committed transaction outlives a power cut, and readers never wait
+for a writer. Every thread has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ftkit.errors import StorageError
+from ftkit.local.store.schema import SCHEMA, SCHEMA_VERSION
+
+
+class Database:
+    """One database file, usable from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._all: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+
+    def prepare(self) -> None:
+        """Create the tables, or check that those that are there are of this version.
+
+        Raises ``StorageError`` when the file is of another version or cannot be used.
+        """
+        try:
+            with self.write() as connection:
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version == 0:
+                    for statement in SCHEMA:
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                elif version != SCHEMA_VERSION:
+                    raise StorageError(
+                        f"this state was written by another version (schema {version}, not {SCHEMA_VERSION})",
+                        where=str(self.path),
+                        hint="Use the ftkit that wrote it, or choose another state directory.",
+                    )
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"the platform's database cannot be used: {error}",
+                where=str(self.path),
+                hint="Check that it is on a writable disk with free space, or choose another directory.",
+            ) from error
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, in autocommit mode: for reads."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            found.row_factory = sqlite3.Row
+            found.execute("PRAGMA journal_mode=WAL")
+            found.execute("PRAGMA synchronous=FULL")
+            found.execute("PRAGMA foreign_keys=ON")
+            found.execute("PRAGMA cache_size=-512")
+            self._local.connection = found
+            with self._guard:
+                self._all.append(found)
+        return found
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk when the block ends, or none of it."""
+        connection = self.connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        """The first row of a query, or None."""
+        row: sqlite3.Row | None = self.connection().execute(sql, values).fetchone()
+        return row
+
+    def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """Every row of a query."""
+        return self.connection().execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        with self._guard:
+            for connection in self._all:
+                connection.close()
+            self._all.clear()
+        self._local = threading.local()

@@ -1,0 +1,128 @@
+"""Take a multipart upload in as it comes: the file goes to the disk piece by piece, fields stay small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from ftkit.local.config import MAX_UPLOAD_BYTES
+from ftkit.local.envelope import ApiError, bad_value
+from ftkit.local.store.blobs import BlobWriter
+
+_MAX_FIELD_BYTES = 64 * 1024
+_MAX_FIELDS = 32
+_MAX_HEADER_BYTES = 16 * 1024
+
+
+@dataclass(slots=True)
+class Upload:
+    """What a form held: its small fields, and the name of the file that was written."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    filename: str | None = None
+
+
+class _Form:
+    """The parser's callbacks."""
+
+    def __init__(self, writer: BlobWriter) -> None:
+        self._writer = writer
+        self.upload = Upload()
+        self._header = bytearray()
+        self._value = bytearray()
+        self._headers: dict[bytes, bytes] = {}
+        self._name = ""
+        self._is_file = False
+        self._text = bytearray()
+
+    def on_part_begin(self) -> None:
+        self._headers = {}
+        self._text = bytearray()
+        if len(self.upload.fields) >= _MAX_FIELDS:
+            raise bad_value("body", f"The form has more than {_MAX_FIELDS} fields.")
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+        self._check_header()
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+        self._check_header()
+
+    def _check_header(self) -> None:
+        if len(self._header) + len(self._value) > _MAX_HEADER_BYTES:
+            raise bad_value("body", "A header inside the form is too long.")
+
+    def on_header_end(self) -> None:
+        self._headers[bytes(self._header).lower()] = bytes(self._value)
+        self._header, self._value = bytearray(), bytearray()
+
+    def on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        filename = options.get(b"filename")
+        self._is_file = self._name == "file"
+        if self._is_file:
+            if self.upload.filename is not None:
+                raise bad_value("file", "The form has more than one 'file'.")
+            self.upload.filename = (filename or b"file").decode("utf-8", "replace")
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._is_file:
+            if self._writer.bytes + end - start > MAX_UPLOAD_BYTES:
+                raise ApiError(
+                    413,
+                    f"The file is larger than {MAX_UPLOAD_BYTES} bytes.",
+                    param="file",
+                    code="file_too_large",
+                )
+            self._writer.write(data[start:end])
+            return
+        self._text += data[start:end]
+        if len(self._text) > _MAX_FIELD_BYTES:
+            raise bad_value(self._name[:80], "This field of the form is too long.")
+
+    def on_part_end(self) -> None:
+        if not self._is_file:
+            self.upload.fields[self._name] = self._text.decode("utf-8", "replace")
+
+
+async def receive(request: Request, writer: BlobWriter) -> Upload:
+    """Read the form, its part ``file`` into ``writer``. Raises ``ApiError`` (400, 413, 415) when it is no such form."""
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise ApiError(
+            415, "This route takes multipart/form-data with a boundary.", code="unsupported_media_type"
+        )
+    form = _Form(writer)
+    names = (
+        "part_begin",
+        "part_data",
+        "part_end",
+        "header_field",
+        "header_value",
+        "header_end",
+        "headers_finished",
+    )
+    ended = False
+
+    def on_end() -> None:
+        nonlocal ended
+        ended = True
+
+    callbacks: Any = {f"on_{name}": getattr(form, f"on_{name}") for name in names}
+    try:
+        parser = MultipartParser(boundary, {**callbacks, "on_end": on_end})
+        async for piece in request.stream():
+            parser.write(piece)
+        parser.finalize()
+    except FormParserError as error:
+        raise ApiError(400, f"The form cannot be read: {error}", code="invalid_multipart") from None
+    if not ended:
+        raise ApiError(400, "The form ends before its last boundary.", code="invalid_multipart")
+    return form.upload

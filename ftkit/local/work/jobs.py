@@ -1,0 +1,321 @@
+"""Do a fine-tuning job: check its files, train, record steps and checkpoints, name the model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ftkit.local.engines.base import (
+    Engine,
+    Hyperparameters,
+    StepMetrics,
+    TrainingError,
+    TrainingRequest,
+)
+from ftkit.local.ids import new_id
+from ftkit.local.jsonio import dump_text
+from ftkit.local.names import tuned_name
+from ftkit.local.state import State
+from ftkit.local.store.events import add_event
+from ftkit.local.store.jobs import Job
+from ftkit.local.store.leases import Lease
+from ftkit.local.store.models import add_model, seal_folder
+from ftkit.local.work.training_file import TrainingFile
+
+MAX_METRIC_EVENTS = 100
+MAX_RECORDED_STEPS = 10_000
+KEPT_CHECKPOINTS = 3
+_FLUSH_SECONDS = 0.5
+
+
+def run_job(state: State, lease: Lease, engine: Engine | None) -> None:
+    """Bring a job to its end, from where an earlier worker left it. Raises ``LeaseLost`` when it is taken away."""
+    job = state.jobs.get(lease.id)
+    assert job is not None
+    scratch = state.work / f"{job.id}-{lease.attempt}"
+    try:
+        if engine is None:
+            raise TrainingError(f"The engine '{job.engine}' cannot be used here.", code="engine_unavailable")
+        scratch.mkdir()
+        JobRun(state, lease, job, engine, scratch).run()
+    except TrainingError as error:
+        _fail(state, lease, error)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    for sha256 in (job.training_sha256, job.validation_sha256):
+        if sha256 is not None:
+            state.files.discard_unneeded(sha256)
+
+
+def fail_job(state: State, lease: Lease, message: str) -> None:
+    """End a job that this platform itself could not do."""
+    _fail(state, lease, TrainingError(message, code="internal_error"))
+
+
+def _fail(state: State, lease: Lease, error: TrainingError) -> None:
+    stored = {"code": error.code, "message": error.message, "param": error.param}
+    with state.leases.write(lease) as connection:
+        add_event(
+            connection,
+            lease.id,
+            f"The job failed: {error.message}",
+            level="error",
+            data={"error_code": error.code, "param": error.param},
+        )
+        _finish(connection, lease.id, "failed", error=dump_text(stored))
+
+
+def _finish(connection: sqlite3.Connection, job_id: str, status: str, **columns: Any) -> None:
+    settings = "".join(f", {name} = ?" for name in columns)
+    connection.execute(
+        "UPDATE jobs SET status = ?, finished_at = ?, estimated_finish = NULL, lease_owner = NULL,"
+        f" lease_until = NULL{settings} WHERE id = ?",
+        (status, int(time.time()), *columns.values(), job_id),
+    )
+
+
+class JobRun:
+    """One worker's attempt at a job; the engine's callbacks."""
+
+    def __init__(self, state: State, lease: Lease, job: Job, engine: Engine, scratch: Path) -> None:
+        self._state = state
+        self._lease = lease
+        self._job = job
+        self._engine = engine
+        self._scratch = scratch
+        self._unique = new_id("", 8)
+        self._pending: list[StepMetrics] = []
+        self._flushed = time.monotonic()
+        self._begun = time.monotonic()
+        self._first_step = 0
+        self._checkpoint: tuple[str, str] | None = None
+
+    def run(self) -> None:
+        """Check, train, finish."""
+        training, validation = self._files()
+        lines, tokens = training.check()
+        if validation is not None:
+            validation.check()
+        plan = self._engine.plan(self._job.hyperparameters, lines)
+        self._start(plan)
+        resume = self._resume_folder()
+        request = TrainingRequest(training, validation, plan, self._job.seed, self._scratch, resume)
+        self._engine.train(request, self)
+        self._flush()
+        self._succeed(tokens * plan.n_epochs)
+
+    def _files(self) -> tuple[TrainingFile, TrainingFile | None]:
+        blobs, job = self._state.files.blobs, self._job
+        training = TrainingFile(blobs.path(job.training_sha256), "training_file")
+        if job.validation_sha256 is None:
+            return training, None
+        return training, TrainingFile(blobs.path(job.validation_sha256), "validation_file")
+
+    def _start(self, plan: Hyperparameters) -> None:
+        job = self._job
+        with self._state.leases.write(self._lease) as connection:
+            if job.status == "validating_files":
+                add_event(connection, job.id, "Files validated, moving job to queued state", mark="validated")
+            add_event(connection, job.id, "Fine-tuning job started", mark="started")
+            if job.engine != job.model:
+                add_event(
+                    connection,
+                    job.id,
+                    f"Stand-in: this platform's engine '{job.engine}' is trained here, not {job.model}",
+                    level="warn",
+                    mark="stand-in",
+                )
+            if job.status == "running":
+                add_event(connection, job.id, "Taken up again after an interruption", level="warn")
+            connection.execute(
+                "UPDATE jobs SET status = 'running', hyperparameters = ? WHERE id = ?",
+                (dump_text(plan.view()), job.id),
+            )
+
+    def _resume_folder(self) -> Path | None:
+        row = self._state.db.one(
+            "SELECT step, model, folder FROM checkpoints WHERE job_id = ? ORDER BY step DESC LIMIT 1",
+            self._job.id,
+        )
+        if row is None:
+            return None
+        self._checkpoint = (row["model"], row["folder"])
+        self._unique = row["model"].split(":ckpt-step-")[0].rsplit(":", 1)[1]
+        self._first_step = row["step"]
+        folder: str = row["folder"]
+        return self._state.models.root / folder
+
+    def step(self, metrics: StepMetrics) -> None:
+        """Keep a step; write the kept ones down twice a second."""
+        every = max(1, metrics.total_steps // MAX_RECORDED_STEPS)
+        if metrics.step % every == 0 or metrics.valid_loss is not None or metrics.step == metrics.total_steps:
+            self._pending.append(metrics)
+        if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Record the kept steps, and events of some of them, renewing the lease."""
+        with self._state.leases.write(self._lease) as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (self._job.id, m.step, m.train_loss, m.train_accuracy, m.valid_loss, m.valid_accuracy)
+                    for m in self._pending
+                ],
+            )
+            for metrics in self._pending:
+                if _worth_an_event(metrics):
+                    _add_metrics_event(connection, self._job.id, metrics)
+            if self._pending:
+                self._estimate(connection, self._pending[-1])
+        self._pending.clear()
+        self._flushed = time.monotonic()
+
+    def _estimate(self, connection: sqlite3.Connection, last: StepMetrics) -> None:
+        done = last.step - self._first_step
+        rest = (time.monotonic() - self._begun) / max(1, done) * (last.total_steps - last.step)
+        connection.execute(
+            "UPDATE jobs SET estimated_finish = ? WHERE id = ?", (int(time.time() + rest), self._job.id)
+        )
+
+    def checkpoint(self, metrics: StepMetrics, save: Callable[[Path], None]) -> None:
+        """Put an epoch's model on the disk, then record it."""
+        self._flush()
+        building = self._scratch / f"model-{metrics.step}"
+        building.mkdir()
+        save(building)
+        folder = new_id("m-")
+        seal_folder(building, self._state.models.root / folder)
+        name = tuned_name(self._job.model, self._job.suffix, self._unique)
+        model = f"{name}:ckpt-step-{metrics.step}"
+        with self._state.leases.write(self._lease) as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO checkpoints (id, job_id, created_at, step, model, folder, metrics)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    new_id("ftckpt_"),
+                    self._job.id,
+                    int(time.time()),
+                    metrics.step,
+                    model,
+                    folder,
+                    dump_text(_checkpoint_metrics(metrics)),
+                ),
+            )
+            if metrics.step < metrics.total_steps:
+                message = f"Checkpoint created at step {metrics.step}"
+                data = {"step": metrics.step, "model": model}
+                add_event(connection, self._job.id, message, data=data, mark=f"checkpoint-{metrics.step}")
+        self._drop_resume_files()
+        self._checkpoint = (model, folder)
+        self._prune()
+
+    def _prune(self) -> None:
+        """Keep the last ``KEPT_CHECKPOINTS`` epochs' models, as OpenAI does."""
+        old = self._state.db.all(
+            "SELECT id, folder FROM checkpoints WHERE job_id = ? ORDER BY step DESC LIMIT -1 OFFSET ?",
+            self._job.id,
+            KEPT_CHECKPOINTS,
+        )
+        if not old:
+            return
+        with self._state.leases.write(self._lease) as connection:
+            connection.executemany("DELETE FROM checkpoints WHERE id = ?", [(row["id"],) for row in old])
+        for row in old:
+            shutil.rmtree(self._state.models.root / row["folder"], ignore_errors=True)
+
+    def _drop_resume_files(self) -> None:
+        """What only the latest checkpoint needs to have goes from the one before it."""
+        if self._checkpoint is not None:
+            for path in (self._state.models.root / self._checkpoint[1]).glob("resume*"):
+                path.unlink()
+
+    def _succeed(self, trained_tokens: int) -> None:
+        assert self._checkpoint is not None
+        name = self._checkpoint[0].split(":ckpt-step-")[0]
+        result = self._result_file()
+        with self._state.leases.write(self._lease) as connection:
+            add_model(
+                connection,
+                identifier=name,
+                base=self._job.model,
+                engine=self._job.engine,
+                folder=self._checkpoint[1],
+                job_id=self._job.id,
+            )
+            blobs = self._state.files.blobs
+            with blobs.writer() as writer:
+                writer.write(result)
+                file = self._state.files.keep(
+                    writer.finish(),
+                    filename="step_metrics.csv",
+                    purpose="fine-tune-results",
+                    connection=connection,
+                )
+            data = {"fine_tuned_model": name}
+            add_event(connection, self._job.id, f"New fine-tuned model created: {name}", data=data)
+            add_event(connection, self._job.id, "The job has successfully completed")
+            _finish(
+                connection,
+                self._job.id,
+                "succeeded",
+                fine_tuned_model=name,
+                trained_tokens=trained_tokens,
+                result_file=file.id,
+            )
+        self._drop_resume_files()
+
+    def _result_file(self) -> bytes:
+        """Steps as CSV with OpenAI's column names.
+
+        For the linear engine a reply is one unit: losses are mean cross-entropies per reply (in nats) and
+        "token" accuracy is the share of replies that are right as a whole.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["step", "train_loss", "train_accuracy", "valid_loss", "valid_mean_token_accuracy"])
+        for step in self._state.jobs.steps(self._job.id):
+            numbers = (step.train_loss, step.train_accuracy, step.valid_loss, step.valid_accuracy)
+            writer.writerow([step.step, *("" if number is None else f"{number:.6g}" for number in numbers)])
+        return text.getvalue().encode()
+
+
+def _worth_an_event(metrics: StepMetrics) -> bool:
+    """About ``MAX_METRIC_EVENTS`` steps of a job, and always the last."""
+    every = -(-metrics.total_steps // (MAX_METRIC_EVENTS - 1))
+    return metrics.step % every == 0 or metrics.step == metrics.total_steps
+
+
+def _add_metrics_event(connection: sqlite3.Connection, job_id: str, metrics: StepMetrics) -> None:
+    message = f"Step {metrics.step}/{metrics.total_steps}: training loss={metrics.train_loss:.4f}"
+    data: dict[str, Any] = {
+        "step": metrics.step,
+        "total_steps": metrics.total_steps,
+        "epoch": metrics.epoch,
+        "train_loss": metrics.train_loss,
+        "train_mean_token_accuracy": metrics.train_accuracy,
+    }
+    if metrics.valid_loss is not None:
+        message += f", validation loss={metrics.valid_loss:.4f}"
+        data["valid_loss"] = metrics.valid_loss
+        data["valid_mean_token_accuracy"] = metrics.valid_accuracy
+    add_event(connection, job_id, message, type="metrics", data=data, mark=f"step-{metrics.step}")
+
+
+def _checkpoint_metrics(metrics: StepMetrics) -> dict[str, Any]:
+    found = {
+        "step": metrics.step,
+        "train_loss": metrics.train_loss,
+        "train_mean_token_accuracy": metrics.train_accuracy,
+        "valid_loss": metrics.valid_loss,
+        "valid_mean_token_accuracy": metrics.valid_accuracy,
+        "full_valid_loss": metrics.valid_loss,
+        "full_valid_mean_token_accuracy": metrics.valid_accuracy,
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,113 @@
+"""Read a training file: chat examples, one JSON object a line, each checked as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ftkit.local.completions import message_fault
+from ftkit.local.config import MAX_LINE_BYTES, MIN_TRAINING_EXAMPLES
+from ftkit.local.engines.base import TrainingError, TrainingExample
+from ftkit.local.jsonio import load
+from ftkit.tokens.words import count_words
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class TrainingFile:
+    """A stored file as training examples, re-iterable. ``param`` is its name in a job's errors."""
+
+    def __init__(self, path: Path, param: str) -> None:
+        self._path = path
+        self._param = param
+
+    def __iter__(self) -> Iterator[TrainingExample]:
+        for _, messages in self._conversations():
+            yield from _examples(messages)
+
+    def check(self) -> tuple[int, int]:
+        """Read it through: (lines with an example, tokens in them).
+
+        Raises ``TrainingError`` at the first fault (``invalid_training_file``), when there are too few
+        examples (``invalid_n_examples``), or none with an assistant message to learn.
+        """
+        lines = tokens = learned = 0
+        for _, messages in self._conversations():
+            lines += 1
+            tokens += sum(_tokens(message) for message in messages)
+            learned += sum(1 for _ in _examples(messages))
+        if lines < MIN_TRAINING_EXAMPLES and self._param == "training_file":
+            raise TrainingError(
+                f"Training file has {lines} example(s), but must have at least {MIN_TRAINING_EXAMPLES} examples",
+                code="invalid_n_examples",
+                param=self._param,
+            )
+        if not learned:
+            raise self._fault(
+                None, "has no assistant message to learn from (all have weight 0, or it is empty)"
+            )
+        return lines, tokens
+
+    def _conversations(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """(line number from 1, messages) of every line that is not blank."""
+        with self._path.open("rb") as file:
+            number = 0
+            while line := file.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise self._fault(number, f"is longer than {MAX_LINE_BYTES} bytes")
+                if number == 1:
+                    line = line.removeprefix(_BOM)
+                if not line.strip():
+                    continue
+                yield number, self._messages(line, number)
+
+    def _messages(self, line: bytes, number: int) -> list[dict[str, Any]]:
+        try:
+            record = load(line)
+        except ValueError as error:
+            raise self._fault(number, f"is not JSON: {error}") from None
+        messages = record.get("messages") if isinstance(record, dict) else None
+        if not isinstance(messages, list) or not messages:
+            raise self._fault(number, 'must be an object with a list "messages" that is not empty')
+        for position, message in enumerate(messages):
+            fault = message_fault(message)
+            if fault is not None:
+                raise self._fault(number, f"messages[{position}]{fault[0]} {fault[1].rstrip('.')}")
+            if message.get("weight") not in (None, 0, 1):
+                raise self._fault(number, f"messages[{position}].weight must be 0 or 1")
+        if not any(message["role"] == "assistant" for message in messages):
+            raise self._fault(number, "has no message of role assistant")
+        return messages
+
+    def _fault(self, line: int | None, said: str) -> TrainingError:
+        place = (
+            f"line {line} of the {self._param.replace('_', ' ')}"
+            if line
+            else f"the {self._param.replace('_', ' ')}"
+        )
+        return TrainingError(
+            f"Invalid file format: {place} {said}", code=f"invalid_{self._param}", param=self._param
+        )
+
+
+def _examples(messages: list[dict[str, Any]]) -> Iterator[TrainingExample]:
+    """Every assistant message with text and a weight that is not 0, after what comes before it."""
+    for position, message in enumerate(messages):
+        if message["role"] != "assistant" or message.get("weight") == 0 or position == 0:
+            continue
+        reply = _text(message)
+        if reply:
+            yield TrainingExample(messages[:position], reply)
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _tokens(message: dict[str, Any]) -> int:
+    return count_words(_text(message))
