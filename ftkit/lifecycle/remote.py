@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftkit.data import sha256_file
-from ftkit.display import Display
+from ftkit.display import Display, Progress
 from ftkit.lifecycle.journal import Journal, key_of
 from ftkit.lifecycle.recipe import Recipe
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 OPERATION = "ftkit_operation"
 CLOCK_SKEW = 300.0  # seconds that a platform's clock may be behind ours
 GONE_WRONG = ("failed", "cancelled")
+METRIC_LINES = 10  # of a job's metrics, about so many are printed; the progress shows all
 
 
 class Tuning:
@@ -89,23 +90,37 @@ class Tuning:
         """Show a job's events until it ends. Raises JobFailed with the platform's reason."""
         with self.display.work(f"Tuning {self.recipe.train.model}") as progress:
             progress.update(0, None, job_id)
+            shown = _Shown(self.display, progress)
             for event in self.platform.jobs.watch(job_id):
-                self._show(event, progress)
+                shown.event(event)
             job = self.platform.jobs.get(job_id)
-            progress.update(0, None, job.fine_tuned_model or job.status)
+            progress.update(shown.step, None, job.fine_tuned_model or job.status)
         if job.status in GONE_WRONG:
             self.journal.forget("job")  # the next call may try again
         job.raise_if_failed()
         return job
 
-    def _show(self, event: JobEvent, progress: Any) -> None:
-        data = event.data or {}
-        if event.type == "metrics" and data.get("step") is not None:
-            progress.update(float(data["step"]), data.get("total_steps"), _metrics(data))
-        if event.message:
+
+class _Shown:
+    """What of a job's events a person sees: every message, of the many metrics a tenth."""
+
+    def __init__(self, display: Display, progress: Progress) -> None:
+        self.display, self.progress = display, progress
+        self.step = self._next = 0.0
+
+    def event(self, event: JobEvent) -> None:
+        """Move the progress on, and print the event where it is one to be printed."""
+        metrics = event.metrics
+        if event.type != "metrics" or "step" not in metrics:
             self.display.event(event.message)
+            return
+        self.step, total = metrics["step"], metrics.get("total_steps")
+        self.progress.update(self.step, total, _in_words(metrics))
+        if self.step >= self._next or self.step == total:
+            self.display.event(event.message)
+            self._next = self.step + (total or 0) / METRIC_LINES
 
 
-def _metrics(data: dict[str, Any]) -> str:
+def _in_words(metrics: dict[str, float]) -> str:
     names = {"train_loss": "loss", "valid_loss": "validation loss", "train_mean_token_accuracy": "accuracy"}
-    return ", ".join(f"{word} {data[name]:.3f}" for name, word in names.items() if data.get(name) is not None)
+    return ", ".join(f"{word} {metrics[name]:.3f}" for name, word in names.items() if name in metrics)
