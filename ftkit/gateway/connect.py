@@ -56,7 +56,7 @@ def connect(
         )
     if address is not None:
         _check_address(address)
-    key = api_key or _key(provider, address)
+    key = api_key or (_key(provider, address) if address is not None else _NO_KEY)
     server = _local_server(chosen, shown) if address is None else None
     address = server.url if server is not None else _api_root(str(address), provider)
     if provider.name == "custom":  # "any platform" is no name to speak of one by

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from ftkit.cli import main
+
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "sk-proj-0123456789abcdefghijklmnop"
 SYSTEM = {"role": "system", "content": "Answer with one word: up or down."}
@@ -31,22 +33,50 @@ def shared_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.kill(json.loads(record.read_text())["pid"], signal.SIGTERM)
 
 
+Done = subprocess.CompletedProcess[str]
+
+
 @pytest.fixture
-def local(shared_state: Path, monkeypatch: pytest.MonkeyPatch, ftkit: Command) -> Command:
-    """The command on the module's local platform, with a key for another one in the environment."""
+def at_local(shared_state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module's local platform is the one to use; a key for another stands in the environment."""
     monkeypatch.setenv("FTKIT_STATE_DIR", str(shared_state))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
-    def call(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        done = ftkit(*arguments, **options)
-        assert KEY not in done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done
+
+def clean(done: Done) -> Done:
+    assert KEY not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture
+def local(at_local: None, ftkit: Command) -> Command:
+    """The command in a process of its own, on the module's local platform."""
+    return lambda *arguments, **options: clean(ftkit(*arguments, **options))
+
+
+@pytest.fixture
+def inside(at_local: None, here: Command) -> Command:
+    """The command in this process (the openai client is loaded once), on the module's platform."""
+    return lambda *arguments: clean(here(*arguments))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The whole command, errors and exit codes included, in this process."""
+
+    def call(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["ftkit", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(left.value.code or 0), out, err)
 
     return call
 
 
-def answer_of(done: subprocess.CompletedProcess[str]) -> Any:
+def answer_of(done: Done) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -70,7 +100,7 @@ def train(tmp_path: Path) -> Path:
     return path
 
 
-def test_from_file_to_answers(local: Command, train: Path, tmp_path: Path) -> None:
+def test_from_file_to_answers(local: Command, inside: Command, train: Path, tmp_path: Path) -> None:
     created = local(
         "jobs", "create", "--training-file", str(train), "--model", "linear", "--suffix", "cli", "--watch"
     )
@@ -81,12 +111,12 @@ def test_from_file_to_answers(local: Command, train: Path, tmp_path: Path) -> No
     assert fields["status"] == "succeeded"
     job_id, model = fields["id"], fields["fine_tuned_model"]
 
-    watched = local("jobs", "watch", job_id, "--json")
+    watched = inside("jobs", "watch", job_id, "--json")
     assert answer_of(watched)["fine_tuned_model"] == model
     shown = [json.loads(line) for line in watched.stderr.splitlines()]
     assert [e for e in shown if e["type"] == "event"]
 
-    events = local("jobs", "events", job_id, "--follow", "--json")
+    events = inside("jobs", "events", job_id, "--follow", "--json")
     assert events.returncode == 0
     assert len(events.stdout.splitlines()) == len([e for e in shown if e["type"] == "event"])
     assert all(json.loads(line)["id"] for line in events.stdout.splitlines())
@@ -100,36 +130,36 @@ def test_from_file_to_answers(local: Command, train: Path, tmp_path: Path) -> No
     requests.write_text(json.dumps(request) + "\n")
     batch = answer_of(local("batches", "submit", str(requests), "--watch", "--json"))
     assert (batch["status"], batch["completed"]) == ("completed", 1)
-    assert local("batches", "results", batch["id"], "-q").stdout == "r-1\tdown\n"
+    assert inside("batches", "results", batch["id"], "-q").stdout == "r-1\tdown\n"
     out = tmp_path / "answers.jsonl"
-    saved = answer_of(local("batches", "results", batch["id"], "--out", str(out), "--json"))
+    saved = answer_of(inside("batches", "results", batch["id"], "--out", str(out), "--json"))
     assert (saved["answers"], saved["failed"]) == (1, 0)
     assert json.loads(out.read_text())["custom_id"] == "r-1"
 
 
-def test_lists_and_files(local: Command, train: Path, tmp_path: Path) -> None:
-    uploaded = local("upload", str(train))
+def test_lists_and_files(inside: Command, train: Path, tmp_path: Path) -> None:
+    uploaded = inside("upload", str(train))
     file_id = uploaded.stdout.strip()
-    assert answer_of(local("files", "show", file_id, "--json"))["bytes"] == train.stat().st_size
-    assert file_id in local("files", "list").stdout
-    assert local("files", "content", file_id, "-q").stdout == train.read_text()
+    assert answer_of(inside("files", "show", file_id, "--json"))["bytes"] == train.stat().st_size
+    assert file_id in inside("files", "list").stdout
+    assert inside("files", "content", file_id, "-q").stdout == train.read_text()
     copy = tmp_path / "copy.jsonl"
-    assert local("files", "content", file_id, "--out", str(copy)).returncode == 0
+    assert inside("files", "content", file_id, "--out", str(copy)).returncode == 0
     assert copy.read_bytes() == train.read_bytes()
-    assert local("files", "delete", file_id).stdout == f"deleted {file_id}\n"
-    gone = local("files", "show", file_id)
+    assert inside("files", "delete", file_id).stdout == f"deleted {file_id}\n"
+    gone = inside("files", "show", file_id)
     assert gone.returncode == 3
     assert "ftkit files list" in gone.stderr
 
 
-def test_models(local: Command) -> None:
-    assert "linear" in [m["id"] for m in answer_of(local("models", "list", "--json"))]
-    shown = answer_of(local("models", "show", "linear", "--json"))
+def test_models(inside: Command) -> None:
+    assert "linear" in [m["id"] for m in answer_of(inside("models", "list", "--json"))]
+    shown = answer_of(inside("models", "show", "linear", "--json"))
     assert shown["platform"]["id"] == shown["catalog"]["id"] == "linear"
-    text = local("models", "show", "linear").stdout
+    text = inside("models", "show", "linear").stdout
     assert "longest reply" in text
     assert "32,768 tokens" in text
-    assert local("models", "show", "no-such-model").returncode == 3
+    assert inside("models", "show", "no-such-model").returncode == 3
 
 
 @pytest.mark.parametrize(
@@ -142,8 +172,8 @@ def test_models(local: Command) -> None:
         (["chat", "no-such-model", "hello"], 3, "no-such-model"),
     ],
 )
-def test_wrong_calls_on_the_platform(local: Command, arguments: list[str], code: int, words: str) -> None:
-    done = local(*arguments)
+def test_wrong_calls_on_the_platform(inside: Command, arguments: list[str], code: int, words: str) -> None:
+    done = inside(*arguments)
     assert done.returncode == code
     assert words in done.stderr
     assert done.stdout == ""
@@ -167,34 +197,34 @@ def test_wrong_calls_on_the_platform(local: Command, arguments: list[str], code:
     ],
 )
 def test_wrong_calls_that_reach_no_platform(
-    ftkit: Command, arguments: list[str], code: int, words: str
+    here: Command, arguments: list[str], code: int, words: str
 ) -> None:
-    done = ftkit(*arguments)
+    done = here(*arguments)
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(Path.cwd().rglob("server.json"))
 
 
-def test_nothing_answers(ftkit: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_answers(here: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTKIT_MAX_RETRIES", "0")
-    done = ftkit("jobs", "list", "--base-url", "http://127.0.0.1:9/v1", "--json")
+    done = here("jobs", "list", "--base-url", "http://127.0.0.1:9/v1", "--json")
     assert done.returncode == 3
     error = json.loads(done.stderr.splitlines()[-1])["error"]
     assert error["type"] == "PlatformUnreachable"
     assert "http://127.0.0.1:9/v1" in error["message"]
 
 
-def test_the_catalog_needs_no_platform(ftkit: Command) -> None:
-    listed = answer_of(ftkit("models", "list", "--catalog", "--json"))
+def test_the_catalog_needs_no_platform(here: Command) -> None:
+    listed = answer_of(here("models", "list", "--catalog", "--json"))
     assert {"local", "openai", "kluster"} <= {m["provider"] for m in listed}
-    only = ftkit("models", "list", "--catalog", "--platform", "kluster").stdout
+    only = here("models", "list", "--catalog", "--platform", "kluster").stdout
     assert "klusterai/" in only
     assert "gpt-4.1" not in only
 
 
-def test_a_model_is_shown_from_the_catalog_without_a_key(ftkit: Command) -> None:
-    done = ftkit("models", "show", "gpt-4.1-mini", "--platform", "openai")
+def test_a_model_is_shown_from_the_catalog_without_a_key(here: Command) -> None:
+    done = here("models", "show", "gpt-4.1-mini", "--platform", "openai")
     assert done.returncode == 0
     assert "only the catalog's entry" in done.stderr
     assert "no new jobs after" in done.stdout
@@ -265,15 +295,15 @@ def test_ctrl_c_leaves_the_work_running(
     assert "Traceback" not in rest
 
 
-def test_a_failed_job_exits_with_one(ftkit: Command, endless: str) -> None:
-    done = ftkit("jobs", "watch", "bad", "--base-url", endless)
+def test_a_failed_job_exits_with_one(here: Command, endless: str) -> None:
+    done = here("jobs", "watch", "bad", "--base-url", endless)
     assert done.returncode == 1
     assert "job bad failed: line 7 has no reply (bad_file)" in done.stderr
     assert "ftkit jobs events bad" in done.stderr
     assert "failed" in done.stdout
 
 
-def test_a_watch_that_times_out(ftkit: Command, endless: str) -> None:
-    done = ftkit("jobs", "watch", "ftjob-1", "--timeout", "0.5", "--base-url", endless)
+def test_a_watch_that_times_out(here: Command, endless: str) -> None:
+    done = here("jobs", "watch", "ftjob-1", "--timeout", "0.5", "--base-url", endless)
     assert done.returncode == 3
     assert "still running after 0.5 seconds" in done.stderr
