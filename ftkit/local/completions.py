@@ -9,13 +9,14 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ftkit.local.config import MAX_NAME_LENGTH
 from ftkit.local.envelope import ApiError, bad_value, missing
 from ftkit.local.ids import new_id
 from ftkit.local.names import ServedModel
-from ftkit.tokens.words import WORD_PATTERN, count_words
+from ftkit.tokens.words import WORD_PATTERN, split_words
 
 _WORD = re.compile(WORD_PATTERN)
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -200,10 +201,16 @@ def prompt_tokens(messages: list[dict[str, Any]]) -> int:
     for message in messages:
         content = message.get("content")
         if isinstance(content, str):
-            total += count_words(content)
+            total += _count(content)
         elif isinstance(content, list):
-            total += sum(count_words(str(part.get("text") or "")) for part in content)
+            total += sum(_count(str(part.get("text") or "")) for part in content)
     return total
+
+
+@lru_cache(maxsize=1024)
+def _count(text: str) -> int:
+    """``count_words``, remembered: the requests of a batch share their system prompt."""
+    return len(split_words(text))
 
 
 def usage(prompt: int, completion: int) -> dict[str, int]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import string
 
-_ALPHABET = string.ascii_letters + string.digits
+_ALIKE = str.maketrans("-_", "xX")
 
 
 def new_id(prefix: str, length: int = 24) -> str:
     """``prefix`` and ``length`` random letters and digits."""
-    return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return prefix + secrets.token_urlsafe(length)[:length].translate(_ALIKE)

@@ -97,7 +97,7 @@ class Names:
 
 
 def tuned_name(base: str, suffix: str | None, unique: str) -> str:
-    """``ft:BASE:ORGANISATION:SUFFIX:ID``, as OpenAI forms it; a base that is tuned already gives its own base."""
+    """``ft:BASE:ORGANISATION:SUFFIX:ID``, as OpenAI forms it; a tuned base gives its own base."""
     if base.startswith("ft:"):
         base = base.removeprefix("ft:").rsplit(f":{ORGANIZATION}:", 1)[0]
     return f"ft:{base}:{ORGANIZATION}:{suffix or ''}:{unique}"

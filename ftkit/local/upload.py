@@ -92,7 +92,7 @@ class _Form:
 
 
 async def receive(request: Request, writer: BlobWriter) -> Upload:
-    """Read the form, its part ``file`` into ``writer``. Raises ``ApiError`` (400, 413, 415) when it is no such form."""
+    """Read the form, its part ``file`` into ``writer``. Raises ``ApiError`` (400, 413, 415)."""
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
@@ -117,7 +117,8 @@ async def receive(request: Request, writer: BlobWriter) -> Upload:
 
     callbacks: Any = {f"on_{name}": getattr(form, f"on_{name}") for name in names}
     try:
-        parser = MultipartParser(boundary, {**callbacks, "on_end": on_end})
+        callbacks["on_end"] = on_end
+        parser = MultipartParser(boundary, callbacks)
         async for piece in request.stream():
             parser.write(piece)
         parser.finalize()

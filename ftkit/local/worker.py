@@ -65,9 +65,7 @@ class Worker:
                 run_batch(self._state, lease, self._names, self._models)
         except LeaseLost:
             _log.info("%s was taken away", lease.id)
-        except (
-            Exception
-        ) as error:  # the worker's boundary: the fault is logged and told, the process lives on
+        except Exception as error:  # noqa: BLE001 - the worker's boundary: logged and told, the process lives on
             _log.exception("%s failed", lease.id)
             self._give_up(
                 lease, f"The local platform failed on it ({type(error).__name__}); its log says why."

@@ -57,7 +57,7 @@ class _AsyncEvents:
 
 
 def _chunks(answer: dict[str, Any], include_usage: bool) -> Iterator[dict[str, Any]]:
-    """The chunks of a whole answer: role, words, finish reason of every choice; then the usage if asked for."""
+    """A whole answer in chunks: role, words, finish reason of every choice; then the usage if asked for."""
     shared = {name: answer[name] for name in ("id", "created", "model", "system_fingerprint")}
     shared["object"] = "chat.completion.chunk"
     if include_usage:

@@ -12,6 +12,7 @@ from ftkit.local.ids import new_id
 from ftkit.local.paging import Page
 from ftkit.local.store.blobs import Blobs, FinishedBlob
 from ftkit.local.store.db import Database
+from ftkit.local.store.leases import open_statuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class FileStore:
     def page(
         self, *, purpose: str | None, ascending: bool, after: str | None, limit: int
     ) -> Page[StoredFile]:
-        """Files in order of their coming, after the file ``after``. Raises ``KeyError`` when that is unknown."""
+        """Files in order of their coming, after ``after``. Raises ``KeyError`` when that is unknown."""
         where = ["(expires_at IS NULL OR expires_at > ?)"]
         values: list[Any] = [int(time.time())]
         if purpose is not None:
@@ -132,8 +133,7 @@ class FileStore:
         """Whether another record has these bytes, or unfinished work reads them."""
         queries = (
             "SELECT 1 FROM files WHERE sha256 = ?1",
-            "SELECT 1 FROM jobs WHERE finished_at IS NULL AND (training_sha256 = ?1 OR validation_sha256 = ?1)",
-            "SELECT 1 FROM batches WHERE input_sha256 = ?1"
-            " AND status IN ('validating', 'in_progress', 'finalizing', 'cancelling')",
+            "SELECT 1 FROM jobs WHERE finished_at IS NULL AND ?1 IN (training_sha256, validation_sha256)",
+            f"SELECT 1 FROM batches WHERE input_sha256 = ?1 AND status IN ({open_statuses('batches')})",
         )
         return any(connection.execute(sql, (sha256,)).fetchone() for sql in queries)

@@ -57,7 +57,8 @@ class Leases:
             found: list[tuple[int, Table, str, int, int]] = []
             for table in OPEN:
                 row = connection.execute(
-                    f"SELECT id, created_at, attempts, crashes FROM {table} WHERE status IN ({_open(table)})"
+                    f"SELECT id, created_at, attempts, crashes FROM {table}"
+                    f" WHERE status IN ({open_statuses(table)})"
                     " AND (lease_owner IS NULL OR lease_until < ?) ORDER BY seq LIMIT 1",
                     (now,),
                 ).fetchone()
@@ -78,7 +79,7 @@ class Leases:
         with self._db.write() as connection:
             renewed = connection.execute(
                 f"UPDATE {lease.table} SET lease_until = ? WHERE id = ? AND lease_owner = ? AND attempts = ?"
-                f" AND status IN ({_open(lease.table)})",
+                f" AND status IN ({open_statuses(lease.table)})",
                 (time.time() + LEASE_SECONDS, lease.id, lease.owner, lease.attempt),
             )
             if renewed.rowcount != 1:
@@ -103,7 +104,7 @@ class Leases:
     def open_count(self) -> int:
         """How many jobs and batches are queued or running."""
         counts = (
-            self._db.one(f"SELECT count(*) AS n FROM {table} WHERE status IN ({_open(table)})")
+            self._db.one(f"SELECT count(*) AS n FROM {table} WHERE status IN ({open_statuses(table)})")
             for table in OPEN
         )
         return sum(row["n"] for row in counts if row is not None)
@@ -113,7 +114,7 @@ class Leases:
         now = time.time()
         counts = (
             self._db.one(
-                f"SELECT count(*) AS n FROM {table} WHERE status IN ({_open(table)})"
+                f"SELECT count(*) AS n FROM {table} WHERE status IN ({open_statuses(table)})"
                 " AND (lease_owner IS NULL OR lease_until < ?)",
                 now,
             )
@@ -122,5 +123,6 @@ class Leases:
         return sum(row["n"] for row in counts if row is not None)
 
 
-def _open(table: Table) -> str:
+def open_statuses(table: Table) -> str:
+    """The open statuses of a table, quoted for an SQL list."""
     return ", ".join(f"'{status}'" for status in OPEN[table])

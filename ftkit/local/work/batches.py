@@ -185,8 +185,9 @@ class BatchRun:
                 os.fsync(file.fileno())
         with self._state.leases.write(self._lease) as connection:
             connection.execute(
-                "UPDATE batches SET input_offset = ?, output_bytes = ?, error_bytes = ?, completed = completed + ?,"
-                " failed = failed + ?, prompt_tokens = prompt_tokens + ?, completion_tokens = completion_tokens + ?"
+                "UPDATE batches SET input_offset = ?, output_bytes = ?, error_bytes = ?, "
+                " completed = completed + ?, failed = failed + ?, prompt_tokens = prompt_tokens + ?,"
+                " completion_tokens = completion_tokens + ?"
                 " WHERE id = ?",
                 (
                     lines[-1].end,
@@ -220,7 +221,8 @@ class BatchRun:
         """Turn the part files into the batch's files and end it, in one transaction."""
         with self._state.leases.write(self._lease) as connection:
             connection.execute(
-                "UPDATE batches SET status = 'finalizing', finalizing_at = ? WHERE id = ? AND status = 'in_progress'",
+                "UPDATE batches SET status = 'finalizing', finalizing_at = ?"
+                " WHERE id = ? AND status = 'in_progress'",
                 (int(time.time()), self._lease.id),
             )
         batch = self._state.batches.get(self._lease.id)

@@ -35,7 +35,7 @@ _FLUSH_SECONDS = 0.5
 
 
 def run_job(state: State, lease: Lease, engine: Engine | None) -> None:
-    """Bring a job to its end, from where an earlier worker left it. Raises ``LeaseLost`` when it is taken away."""
+    """Bring a job to its end, from where an earlier worker left it. Raises ``LeaseLost``."""
     job = state.jobs.get(lease.id)
     assert job is not None
     scratch = state.work / f"{job.id}-{lease.attempt}"

@@ -39,7 +39,8 @@ class TrainingFile:
             learned += sum(1 for _ in _examples(messages))
         if lines < MIN_TRAINING_EXAMPLES and self._param == "training_file":
             raise TrainingError(
-                f"Training file has {lines} example(s), but must have at least {MIN_TRAINING_EXAMPLES} examples",
+                f"Training file has {lines} example(s), but must have at least"
+                f" {MIN_TRAINING_EXAMPLES} examples",
                 code="invalid_n_examples",
                 param=self._param,
             )

@@ -87,8 +87,8 @@ class Dataset:
                 if len(replies) == MAX_REPLIES:
                     raise TrainingError(
                         f"The training file has more than {MAX_REPLIES} different assistant replies."
-                        " The linear engine learns which of a few replies to give; it cannot write new text. Use it for"
-                        " labels, or another engine for free text.",
+                        " The linear engine learns which of a few replies to give; it cannot write new text."
+                        " Use it for labels, or another engine for free text.",
                         code="too_many_replies",
                         param="training_file",
                     )

@@ -61,37 +61,41 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def count_features(conversations: Sequence[Sequence[Segment]]) -> Any:
-    """Count n-grams: a CSR matrix of float32, one row a conversation, ``COLUMNS`` wide."""
+    """Count n-grams: a CSR matrix of float32, one row a conversation, ``COLUMNS`` wide.
+
+    A part that many conversations share, such as a system prompt, is counted once.
+    """
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    texts: list[str] = []
-    rows: list[int] = []
-    salts: list[int] = []
-    for row, segments in enumerate(conversations):
-        for role, text in segments:
-            texts.append(_clean(text))
-            rows.append(row)
-            salts.append(_ROLES[role])
-    points, owner = _code_points(texts)
-    row_of = np.array(rows, dtype=np.int64)
-    salt_of = np.array(salts, dtype=np.uint64) * np.uint64(_PAIR)
-    with np.errstate(over="ignore"):
-        prefix, power = _prefix_hashes(points)
-        words = _word_grams(points, owner, prefix, power)
-        chars = _char_grams(points, owner, prefix, power)
-        keys = np.concatenate(
-            [
-                row_of[segment] * COLUMNS + offset + _column(hashes + salt_of[segment])
-                for (segment, hashes), offset in ((words, 0), (chars, BLOCK))
-            ]
-        )
-    unique, counts = np.unique(keys, return_counts=True)
-    indptr = np.searchsorted(unique, np.arange(len(conversations) + 1, dtype=np.int64) * COLUMNS)
-    indices = (unique % COLUMNS).astype(np.int32)
-    return csr_matrix(
-        (counts.astype(np.float32), indices, indptr.astype(np.int32)), shape=(len(conversations), COLUMNS)
+    known: dict[Segment, int] = {}
+    places = [known.setdefault(part, len(known)) for parts in conversations for part in parts]
+    counted = _count_segments(list(known))
+    ends = np.cumsum([0, *(len(parts) for parts in conversations)])
+    ones = np.ones(len(places), dtype=np.float32)
+    return csr_matrix((ones, places, ends), shape=(len(conversations), len(known))) @ counted
+
+
+def _count_segments(segments: Sequence[Segment]) -> Any:
+    """``count_features`` for single parts: CSR, one row a part."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    points, owner = _code_points([_clean(text) for _, text in segments])
+    salts = np.array([_ROLES[role] for role, _ in segments], dtype=np.uint64) * np.uint64(_PAIR)
+    prefix, undo = _prefix_hashes(points)
+    words = _word_grams(points, owner, prefix, undo)
+    chars = _char_grams(points, owner, prefix, undo)
+    keys = np.concatenate(
+        [
+            row * COLUMNS + offset + _column(hashes + salts[row])
+            for (row, hashes), offset in ((words, 0), (chars, BLOCK))
+        ]
     )
+    keys, counts = np.unique(keys, return_counts=True)
+    ends = np.searchsorted(keys, np.arange(len(segments) + 1, dtype=np.int64) * COLUMNS)
+    columns = (keys % COLUMNS).astype(np.int32)
+    return csr_matrix((counts.astype(np.float32), columns, ends), shape=(len(segments), COLUMNS))
 
 
 def _clean(text: str) -> str:

@@ -34,7 +34,7 @@ class FeatureScale:
 
     @classmethod
     def fit(cls, frequency: NDArray[np.int64], rows: int, most: int) -> FeatureScale:
-        """Choose at most ``most`` columns: all that tell rows apart, the most frequent first when too many."""
+        """Choose the columns that tell rows apart: at most ``most``, the most frequent ones."""
         import numpy as np
 
         useful = (frequency > 0) & (frequency < rows)
@@ -86,7 +86,7 @@ class Vectors:
 
 
 class LinearModel:
-    """A softmax classifier whose classes are replies; shapes: weights (features x replies), bias (replies)."""
+    """A softmax classifier over replies; shapes: weights (features x replies), bias (replies)."""
 
     def __init__(
         self,

@@ -30,14 +30,14 @@ _VALIDATION_CHUNK = 1024
 
 
 def choose(requested: Mapping[str, Any], examples: int) -> Hyperparameters:
-    """Resolve "auto": at most 15 epochs for a small set, 3 epochs for a large one."""
+    """Resolve "auto": 10 epochs for a small set, 3 epochs for a large one."""
 
     def asked(name: str) -> Any:
         value = requested.get(name)
         return None if value in (None, "auto") else value
 
-    epochs = asked("n_epochs") or min(15, max(3, round(6000 / max(1, examples))))
-    batch = asked("batch_size") or min(256, max(4, examples // 100))
+    epochs = asked("n_epochs") or min(10, max(3, round(4000 / max(1, examples))))
+    batch = asked("batch_size") or min(256, max(4, examples // 50))
     rate = asked("learning_rate_multiplier") or 1.0
     return Hyperparameters(int(epochs), min(int(batch), max(1, examples)), float(rate))
 
@@ -70,7 +70,7 @@ class Judge:
         self._vectors = vectors
 
     def measure(self, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> tuple[float, float]:
-        """(loss, accuracy). A reply never seen in training counts as wrong, at the chance of one more class."""
+        """(loss, accuracy). A reply never seen in training is wrong, at the chance of one more class."""
         import numpy as np
 
         loss, right, total = 0.0, 0, len(self._classes)
