@@ -115,10 +115,9 @@ def crlf_line_ends(facts: FileFacts, context: Context) -> Iterator[Found]:
     does no harm by itself, but tools that compare, count or cut files by bytes trip over it, the more so
     when a file mixes both kinds."""
     if facts.crlf:
-        mixed = f", {facts.lf:,} lines with LF" if facts.lf else ""
-        yield Found(
-            f"{facts.crlf:,} lines end with CRLF{mixed}", "Save with LF line ends.", line=facts.first_crlf
-        )
+        mixed = f", {facts.lf:,} with LF" if facts.lf else ""
+        message = f"{_lines(facts.crlf)} with CRLF{mixed}"
+        yield Found(message, "Save with LF line ends.", line=facts.first_crlf)
 
 
 @rule("FT104", "cr-line-ends", scope="file", bad=GOOD.replace("\n", "\r") * 2, good=GOOD * 2)
@@ -126,7 +125,7 @@ def cr_line_ends(facts: FileFacts, context: Context) -> Iterator[Found]:
     """Lines end with a lone CR, as on very old Macs. Platforms cut lines at LF, so that the whole file is one
     line to them, with several objects on it."""
     if facts.cr:
-        message = f"{facts.cr:,} lines end with a lone CR"
+        message = f"{_lines(facts.cr)} with a lone CR"
         yield Found(message, "Save with LF line ends.", line=facts.first_cr)
 
 
@@ -152,6 +151,10 @@ def duplicate_key(row: RowView) -> Iterator[Found]:
     json.loads(raw, object_pairs_hook=lambda pairs: _collect(pairs, twice))
     for key in dict.fromkeys(twice):
         yield Found(f"the key {key!r} stands twice in one object", "Keep one of them.")
+
+
+def _lines(number: int) -> str:
+    return "1 line ends" if number == 1 else f"{number:,} lines end"
 
 
 def _keys(value: Any) -> int:
