@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftkit.benchmark.results import BenchmarkReport, Confusion
+from ftkit.benchmark.results import BenchmarkReport, Confusion, ModelScore
 from ftkit.benchmark.words import interval, percent, shortened
 
 if TYPE_CHECKING:
@@ -69,11 +69,16 @@ def accuracy_chart(report: BenchmarkReport) -> str:
             axes.plot([score.low, score.high], [place, place], color=_INK, linewidth=1.4)
             for end in (score.low, score.high):
                 axes.plot([end, end], [place - 0.12, place + 0.12], color=_INK, linewidth=1.4)
-            axes.text(0, place - 0.29, shortened(score.model, 34), va="bottom", ha="left")
+            axes.text(0, place - 0.29, _named(score), va="bottom", ha="left")
             axes.text(1, place - 0.29, percent(score.accuracy), va="bottom", ha="right", weight="bold")
         _accuracy_axis(axes, len(scores), report.majority_share)
         words = "; ".join(f"{s.model} {percent(s.accuracy)} (interval {interval(s)})" for s in scores)
         return _svg(figure, "accuracy", f"Accuracy of each model: {words}")
+
+
+def _named(score: ModelScore) -> str:
+    """A model's name as far as it fits; a stand-in is not shown under another model's name alone."""
+    return f"{shortened(score.model, 26)} (stand-in)" if score.stand_in_for else shortened(score.model, 34)
 
 
 def _accuracy_axis(axes: Axes, count: int, majority: float | None) -> None:
@@ -136,7 +141,7 @@ def _cell(axes: Axes, row: int, column: int, count: int, total: int) -> None:
         (column + 0.02, row + 0.03), 0.96, 0.94, facecolor=_HEAT, alpha=round(0.06 + 0.94 * share, 3)
     )
     axes.add_patch(box)
-    colour = _ON_HEAT if share > 0.5 else _INK if count else _QUIET
+    colour = _ON_HEAT if share > 0.85 else _INK if count else _QUIET
     axes.text(column + 0.5, row + 0.5, f"{count:,}", ha="center", va="center_baseline", color=colour)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ftkit.benchmark.results import Comparison, ModelScore
 from ftkit.benchmark.statistics import discordant, mcnemar_exact, verdict_words
-from ftkit.benchmark.words import interval, percent
+from ftkit.benchmark.words import called, interval, percent
 
 MAX_DISAGREEMENTS = 50
 
@@ -39,14 +39,14 @@ def compare(
         only_other=only_other,
         difference=difference,
         p_value=p,
-        verdict=verdict_words(other.model, difference, p),
+        verdict=verdict_words(called(other), difference, p),
     )
 
 
 def verdict(reference: ModelScore, comparisons: Sequence[Comparison]) -> str:
     """One sentence for a person in a hurry."""
     share = (
-        f"{reference.model} is right on {percent(reference.accuracy)} of {reference.n:,} rows "
+        f"{called(reference)} is right on {percent(reference.accuracy)} of {reference.n:,} rows "
         f"(95 % interval {interval(reference)})"
     )
     return "; ".join([share, *(comparison.verdict for comparison in comparisons)]) + "."

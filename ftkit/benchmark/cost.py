@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ftkit.benchmark.results import Role
-from ftkit.catalog import Model
+from ftkit.catalog import Model, Price
 
 MILLION = 1_000_000
 
@@ -22,21 +22,36 @@ def batch_cost(
 ) -> Cost:
     """Tokens times the price per million, less the batch discount.
 
-    A tuned model has prices of its own. A price, discount or token count that is not known makes
-    the cost unknown; where only the discount is missing the note gives the upper bound.
+    A tuned model has prices of its own, for some also in a batch. A price, discount or token count
+    that is not known makes the cost unknown; where only the discount is missing the note gives the
+    upper bound.
     """
     if prompt_tokens is None or completion_tokens is None:
         return Cost(None, "the platform did not count the tokens of every answer")
     if entry is None:
         return Cost(None, "the catalog does not list this model")
-    price = entry.price
-    asked = price.tuned_input if role == "tuned" else price.input
-    answered = price.tuned_output if role == "tuned" else price.output
-    if asked is None or answered is None:
+    rates = _rates(entry.price, role)
+    if rates.input is None or rates.output is None:
         return Cost(None, "the catalog has no price for this model")
-    full = (prompt_tokens * asked + completion_tokens * answered) / MILLION
+    full = (prompt_tokens * rates.input + completion_tokens * rates.output) / MILLION
     if full == 0:
         return Cost(0.0)
-    if price.batch_discount is None:
+    if rates.discount is None:
         return Cost(None, f"at most ${full:,.4f}: the batch discount is not known")
-    return Cost(full * (1 - price.batch_discount))
+    return Cost(full * (1 - rates.discount))
+
+
+class _Rates(NamedTuple):
+    """US dollars per million tokens, and the share that a batch takes off."""
+
+    input: float | None
+    output: float | None
+    discount: float | None
+
+
+def _rates(price: Price, role: Role) -> _Rates:
+    if role == "base":
+        return _Rates(price.input, price.output, price.batch_discount)
+    if price.tuned_batch_input is not None and price.tuned_batch_output is not None:
+        return _Rates(price.tuned_batch_input, price.tuned_batch_output, 0.0)
+    return _Rates(price.tuned_input, price.tuned_output, price.batch_discount)

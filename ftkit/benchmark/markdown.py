@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ftkit.benchmark.results import BenchmarkReport
-from ftkit.benchmark.words import dollars, faults, interval, percent, seconds, whole
+from ftkit.benchmark.words import dollars, faults, interval, kind, percent, remarks, seconds, whole
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
 
@@ -18,7 +18,7 @@ def to_markdown(report: BenchmarkReport) -> str:
     ]
     for score in sorted(report.models, key=lambda score: -score.correct):
         cells = [
-            f"{_plain(score.model)} ({score.role})",
+            f"{_plain(score.model)} ({kind(score)})",
             percent(score.accuracy),
             interval(score),
             whole(score.n),
@@ -32,9 +32,9 @@ def to_markdown(report: BenchmarkReport) -> str:
     if report.majority_label is not None:
         label, share = _plain(report.majority_label), percent(report.majority_share)
         lines += ["", f"Always answering “{label}” would reach {share}."]
-    remarks = [f"{score.model}: {'; '.join(score.notes)}" for score in report.models if score.notes]
-    if remarks or report.notes:
-        lines += ["", *(f"- {_plain(text)}" for text in (*remarks, *report.notes))]
+    said = [f"{', '.join(models)}: {note}" for note, models in remarks(report).items()]
+    if said or report.notes:
+        lines += ["", *(f"- {_plain(text)}" for text in (*said, *report.notes))]
     return "\n".join(lines) + "\n"
 
 

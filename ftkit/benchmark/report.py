@@ -47,6 +47,8 @@ def render_report(
     environment.globals.update(
         interval=words.interval,
         faults=words.faults,
+        kind=words.kind,
+        remarks=words.remarks,
         cost_unknown=words.cost_unknown,
         points=_points,
         alpha=ALPHA,

@@ -58,12 +58,15 @@ class ModelScore(_Result):
     counted once: ``failures`` (the request failed), ``missing`` (no answer came), ``refused``,
     ``truncated`` (cut off at the token limit), ``empty`` and ``invalid`` (not of the wanted form).
     ``duplicates`` and ``strangers`` are answers beyond the rows: a second one to a request, or to none.
-    ``seconds`` is the wall time of the batch, ``cost`` US dollars; None is "not known".
+    ``seconds`` is the wall time of the batch, ``cost`` US dollars; None is "not known". ``engine`` and
+    ``stand_in_for`` are what the local platform says really answered, and in whose place.
     """
 
     model: str
     title: str
     role: Role
+    engine: str | None = None
+    stand_in_for: str | None = None
     n: int
     correct: int
     accuracy: float

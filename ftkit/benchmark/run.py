@@ -65,7 +65,7 @@ def benchmark(
     facts = [facts_of(platform, name, tuned) for name in names]
     said = {"temperature": temperature, "max_tokens": max_tokens}
     asked = task.write_requests(names, said, platform.provider.limits, shown)
-    state = StateFile(task.folder, _place(platform), resume=resume)
+    state = StateFile(task.folder, f"{platform.name} {platform.identity}", resume=resume)
     window = _window(platform.provider.limits.batch_windows)
     _infer(Inference(platform, state, task.folder, window, shown), asked)
     tallies = score_answers(task, asked, shown)
@@ -83,15 +83,6 @@ def benchmark(
     )
     atomic_write(task.folder / REPORT_FILE, report.model_dump_json(indent=2))
     return report
-
-
-def _place(platform: Platform) -> str:
-    """What a batch id belongs to: the platform, and where it has no address of its own, that too.
-
-    The local platform gets another port at every start, and is the same all the same.
-    """
-    known = platform.provider.local or platform.provider.base_url == platform.base_url
-    return platform.name if known else f"{platform.name} {platform.base_url}"
 
 
 def _window(offered: Sequence[str]) -> str:

@@ -25,8 +25,19 @@ class ModelFacts:
     model: str
     title: str
     role: Role
-    notes: tuple[str, ...]
     entry: Model | None
+    engine: str | None = None
+    stand_in_for: str | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the model's figures must know."""
+        found = []
+        if self.stand_in_for:
+            found.append(f"a local stand-in for {self.stand_in_for}, not that model")
+        if self.engine:
+            found.append(f"engine {self.engine}")
+        return tuple(found)
 
 
 def facts_of(platform: Platform, model: str, tuned: Collection[str] = ()) -> ModelFacts:
@@ -39,15 +50,14 @@ def facts_of(platform: Platform, model: str, tuned: Collection[str] = ()) -> Mod
             hint=error.hint,
             request_id=error.request_id,
         ) from error
-    notes = []
-    if info.stand_in_for:
-        notes.append(f"a local stand-in for {info.stand_in_for}, not that model")
-    if info.engine:
-        notes.append(f"engine {info.engine}")
-    entry = platform.catalog.model(model, platform.provider.name)
-    role: Role = "tuned" if model in tuned or model.startswith("ft:") else "base"
-    title = (entry.title if entry and role == "base" else None) or model
-    return ModelFacts(model, title, role, tuple(notes), entry)
+    name = platform.provider.name
+    entry = platform.catalog.model(model, name)
+    if entry is None and platform.provider.local and info.engine:
+        entry = platform.catalog.model(info.engine, name)  # what a stand-in costs is what really runs
+    prefixes = ("ft:", *(entry.tuned_prefixes if entry else ()))
+    role: Role = "tuned" if model in tuned or model.startswith(prefixes) else "base"
+    title = (entry.title if entry and entry.id == model else None) or model
+    return ModelFacts(model, title, role, entry, info.engine, info.stand_in_for)
 
 
 def score_of(facts: ModelFacts, tally: Tally, batches: Sequence[BatchState]) -> ModelScore:
@@ -64,6 +74,8 @@ def score_of(facts: ModelFacts, tally: Tally, batches: Sequence[BatchState]) -> 
         model=facts.model,
         title=facts.title,
         role=facts.role,
+        engine=facts.engine,
+        stand_in_for=facts.stand_in_for,
         n=n,
         correct=tally.correct,
         accuracy=tally.correct / n,

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ftkit.benchmark.results import BenchmarkReport, ModelScore
-from ftkit.benchmark.words import cost_unknown, dollars, faults, interval, percent, seconds, whole
+from ftkit.benchmark.words import (
+    cost_unknown,
+    dollars,
+    faults,
+    interval,
+    kind,
+    percent,
+    remarks,
+    seconds,
+    whole,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,9 +34,8 @@ def print_report(console: Console, report: BenchmarkReport) -> None:
         line = f"Always answering {report.majority_label!r} would reach {percent(report.majority_share)}."
         console.print(Text(line, style="dim"))
     console.print(Text(report.verdict))
-    for score in _ranked(report):
-        if score.notes:
-            console.print(Text(f"{score.model}: {'; '.join(score.notes)}.", style="dim"))
+    for note, models in remarks(report).items():
+        console.print(Text(f"{', '.join(models)}: {note}.", style="dim"))
     for reason, models in cost_unknown(report).items():
         console.print(Text(f"Cost unknown ({reason}): {', '.join(models)}.", style="dim"))
     for note in report.notes:
@@ -52,7 +61,7 @@ def _table(report: BenchmarkReport, *, wide: bool) -> Table:
     for score in _ranked(report):
         style = "bold" if score.model == report.reference else ""
         cells = [
-            f"{score.model} ({score.role})",
+            f"{score.model} ({kind(score)})",
             percent(score.accuracy),
             interval(score),
             whole(score.n),

@@ -44,6 +44,25 @@ def dollars(value: float | None) -> str:
     return f"${value:,.2f}" if value >= 1 else f"${value:.4f}" if value >= 0.0001 else "< $0.0001"
 
 
+def kind(score: ModelScore) -> str:
+    """``tuned``, ``base``, or with the word that it is not the model that its name says."""
+    return f"{score.role}, stand-in" if score.stand_in_for else score.role
+
+
+def called(score: ModelScore) -> str:
+    """A model's name in a sentence: a stand-in is never spoken of as the model whose name it bears."""
+    return f"{score.model} (stand-in)" if score.stand_in_for else score.model
+
+
+def remarks(report: BenchmarkReport) -> dict[str, list[str]]:
+    """What is to be known of the models, each remark with the models that it is about."""
+    found: dict[str, list[str]] = {}
+    for score in report.models:
+        for note in score.notes:
+            found.setdefault(note, []).append(score.model)
+    return found
+
+
 def cost_unknown(report: BenchmarkReport) -> dict[str, list[str]]:
     """Why a cost is not known, with the models of which that is so."""
     reasons: dict[str, list[str]] = {}

@@ -66,7 +66,7 @@ class Bench:
         tallies = score_answers(self.task, asked, SilentDisplay())
         scores = [
             score_of(
-                ModelFacts(name, name, "tuned" if name.startswith("ft:") else "base", (), None),
+                ModelFacts(name, name, "tuned" if name.startswith("ft:") else "base", None),
                 tallies[name],
                 [
                     BatchState(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 Json = dict[str, Any]
 
@@ -145,7 +145,7 @@ def running(platform: OddPlatform) -> Iterator[OddPlatform]:
         def respond(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             kind = self.headers.get("content-type") or ""
-            found = platform.handle(self.command, urlsplit(self.path).path, body, kind)
+            found = platform.handle(self.command, unquote(urlsplit(self.path).path), body, kind)
             if isinstance(found, Cut):
                 self.close_connection = True
                 return

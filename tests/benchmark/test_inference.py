@@ -289,6 +289,31 @@ def test_a_damaged_state_file_is_named(run: Run, tmp_path: Path) -> None:
     assert run(("good",), resume=False).models[0].correct == ROWS
 
 
+def test_prices_and_tuned_ids_come_from_the_catalog(odd: OddPlatform, data: Path, tmp_path: Path) -> None:
+    odd.models["acme/good:v7"] = truth
+    price = {"input": 1.0, "output": 2.0, "tuned_input": 4.0, "tuned_output": 8.0, "batch_discount": 0.5}
+    settings = Settings(
+        providers={"odd": {"title": "odd", "base_url": odd.url}},
+        models={
+            "good": {"provider": "odd", "price": price, "tuned_prefixes": ["acme/good:"], "title": "Good 7B"}
+        },
+        poll_seconds=0.01,
+    )
+    with connect("odd", settings=settings, api_key="not-a-key") as platform:
+        report = benchmark(["good", "acme/good:v7", "dull"], data, platform=platform, workdir=tmp_path / "w")
+    assert [(s.role, s.title) for s in report.models] == [
+        ("base", "Good 7B"),
+        ("tuned", "acme/good:v7"),
+        ("base", "dull"),
+    ]
+    tokens_in, tokens_out = 7 * ROWS, ROWS
+    costs = [score.cost for score in report.models]
+    assert costs[:2] == pytest.approx(
+        [(tokens_in + 2 * tokens_out) / 2e6, (4 * tokens_in + 8 * tokens_out) / 2e6]
+    )
+    assert costs[2] is None
+
+
 def test_the_files_say_what_was_done(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
     report = run(("good",), tuned=["good"])
     folder = tmp_path / "w"

@@ -180,12 +180,16 @@ def test_best_first_everywhere(sample: BenchmarkReport) -> None:
 
 def test_stand_ins_are_named_wherever_a_figure_is(sample: BenchmarkReport) -> None:
     said = "a local stand-in for gpt-4.1-mini, not that model"
-    models = tuple(s.model_copy(update={"notes": (said,)}) for s in sample.models)
+    changed = {"notes": (said,), "stand_in_for": "gpt-4.1-mini"}
+    models = tuple(s.model_copy(update=changed) if s.model == "gpt-4.1-mini" else s for s in sample.models)
     report = sample.model_copy(update={"models": models})
     out = io.StringIO()
     print_report(Console(file=out, width=200), report)
-    for text in (out.getvalue(), to_markdown(report), Page(render_report(report)).text):
+    page = render_report(report)
+    for text in (out.getvalue(), to_markdown(report), Page(page).text):
         assert said in text
+        assert "base, stand-in" in text
+    assert "gpt-4.1-mini (stand-in)" in svgs(page)[0]
 
 
 def test_one_model_alone_and_a_task_without_labels(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bench_parts import LABELS, Bench, answer, chat_row
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from ftkit.benchmark.compare import disagreeing_rows, reference_of, rival_of
+from ftkit.benchmark.compare import compare, disagreeing_rows, reference_of, rival_of, verdict
 from ftkit.benchmark.cost import Cost, batch_cost
 from ftkit.benchmark.results import BenchmarkReport, ModelScore
 from ftkit.benchmark.words import dollars, faults, percent, seconds, shortened, whole
@@ -82,6 +82,13 @@ PRICED = Price(input=1.0, output=4.0, tuned_input=2.0, tuned_output=8.0, batch_d
     [
         (PRICED, "base", (1.0 * 3 + 4.0 * 1) / 2),
         (PRICED, "tuned", (2.0 * 3 + 8.0 * 1) / 2),
+        (
+            PRICED.model_copy(update={"tuned_batch_input": 3.0, "tuned_batch_output": 5.0}),
+            "tuned",
+            3.0 * 3 + 5.0,
+        ),
+        (PRICED.model_copy(update={"tuned_batch_input": 3.0}), "tuned", (2.0 * 3 + 8.0 * 1) / 2),
+        (PRICED.model_copy(update={"tuned_batch_input": 3.0, "tuned_batch_output": 5.0}), "base", 3.5),
         (Price(input=0.0, output=0.0), "base", 0.0),
         (Price(input=0.0, output=0.0), "tuned", None),
         (Price(input=1.0), "base", None),
@@ -143,6 +150,15 @@ def test_the_best_tuned_model_is_held_against_the_best_base_model() -> None:
     assert [rival.model if (rival := rival_of(scores, reference)) else None] == ["a"]
     assert reference_of([scores[3], scores[0]]).model == "a"
     assert rival_of([scores[0]], scores[0]) is None
+
+
+def test_a_stand_in_is_never_spoken_of_as_the_model_itself() -> None:
+    tuned, base = _score("ft:a:b:c", "tuned", 9), _score("gpt-4.1-mini", "base", 2)
+    standing_in = base.model_copy(update={"stand_in_for": "gpt-4.1-mini"})
+    ten, two = bytearray([1] * 9 + [0]), bytearray([1] * 2 + [0] * 8)
+    comparison = compare(tuned, standing_in, ten, two)
+    assert comparison.verdict == "better than gpt-4.1-mini (stand-in) by 70.0 points, p = 0.016"
+    assert verdict(standing_in, []).startswith("gpt-4.1-mini (stand-in) is right on 20.0 % of 10 rows")
 
 
 def test_the_report_compares_and_shows_texts(sample: BenchmarkReport) -> None:
