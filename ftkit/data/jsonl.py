@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -132,15 +132,18 @@ def open_jsonl_writer(path: str | Path) -> Iterator[JsonlWriter]:
         descriptor, temporary = temporary_beside(target)
     except OSError as error:
         raise storage_error(error, target) from error
+    file = os.fdopen(descriptor, "wb")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield JsonlWriter(file, target)
-            _flush(file, target)
+        yield JsonlWriter(file, target)
+        _flush(file, target)
         try:
+            file.close()
             put_in_place(temporary, target)
         except OSError as error:
             raise storage_error(error, target) from error
     finally:
+        with suppress(OSError):  # what a full disk did not take goes with the temporary file
+            file.close()
         temporary.unlink(missing_ok=True)
 
 

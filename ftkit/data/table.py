@@ -118,8 +118,15 @@ def _has_header(first: tuple[str, ...], options: SourceOptions, path: Path) -> b
     if not wanted and tuple(columns) == first:
         return True
     if len(columns) != len(first):
+        named = f"a file without a header would have {len(columns)} columns ({', '.join(columns)})"
+        if wanted:
+            absent = next(name for name in wanted if name not in first)
+            hint = (
+                f"If this is no header: {named}, and this has {len(first)}; name them: --columns NAME,NAME."
+            )
+            raise missing_column(absent, first, Where(path, 1), hint)
         raise UsageError(
-            f"{len(columns)} columns are named ({', '.join(columns)}), and the first row has {len(first)}",
+            f"{named}, and the first row has {len(first)}",
             where=Where(path, 1),
             hint="Name every column of the file in order: --columns NAME,NAME.",
         )

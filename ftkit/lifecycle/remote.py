@@ -33,8 +33,8 @@ class Tuning:
         key = key_of(digest, self.platform.identity)
         if done := self.journal.done(step, key):
             return str(done["file"])
-        if self.journal.intended(step, key) and (found := self._find_file(path)):
-            self.display.note(f"{path.name} had already been uploaded as {found}")
+        if found := self._find_file(path):
+            self.display.note(f"{path.name} is on the platform already, as {found}")
             self.journal.finish(step, key, file=found, name=path.name, sha256=digest)
             return found
         self.journal.intend(step, key, name=path.name, sha256=digest)

@@ -43,7 +43,7 @@ def no_server_left(tmp_path: Path) -> Iterator[None]:
 def test_a_run_on_awkward_data(ftkit: Any, data: Path, tmp_path: Path) -> None:
     done = ftkit("run", "sentiment", "--data", str(data), "--train", "30", "--test", "30", "--seed", "42")
     assert done.returncode == 0, done.stderr
-    for word in ("ISO-8859-1", "CR", "no header"):
+    for word in ("ISO-8859-1", "line ends: CR", "header: none"):
         assert word.lower() in done.stderr.lower()
     assert "linear" in done.stdout
     assert "report.html" in done.stdout

@@ -148,8 +148,12 @@ def test_a_wrong_column_names_the_others_and_the_option(tmp_path: Path) -> None:
 
 def test_a_wrong_count_of_names(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "up,Profit rose,x\n")
-    with pytest.raises(UsageError, match=r"2 columns are named \(label, text\), and the first row has 3"):
+    said = r"would have 2 columns \(label, text\), and"
+    with pytest.raises(UsageError, match=said):
+        open_rows(path, SourceOptions(columns=("label", "text")))
+    with pytest.raises(UsageError, match=r"no column 'text'") as caught:
         open_rows(path, SourceOptions(columns=("label", "text"), wanted=("text",)))
+    assert "If this is no header" in str(caught.value.hint)
     with pytest.raises(UsageError, match="no column 'txt'"):
         open_rows(path, SourceOptions(columns=("a", "b", "text"), wanted=("txt",)))
 
