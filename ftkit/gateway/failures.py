@@ -37,6 +37,13 @@ class Target:
     timeout: float = 60.0
     key: str = field(default="", repr=False)
 
+    @property
+    def option(self) -> str:
+        """The option that chooses this platform on the command line, with a space before it."""
+        if self.name == "custom":
+            return f" --base-url {self.address}"
+        return "" if self.local else f" --platform {self.name}"
+
     def clean(self, text: str) -> str:
         """``text`` without the key, and not endless."""
         if len(self.key) >= 8:
@@ -182,7 +189,7 @@ def _word(value: object) -> str | None:
 def _where_to_look(doing: str, target: Target) -> str:
     kind = next((k for k in ("model", "file", "batch", "job") if k in doing), "model")
     group = {"model": "models", "file": "files", "batch": "batches", "job": "jobs"}[kind]
-    return f"What is there: ftkit {group} list --platform {target.name}"
+    return f"What is there: ftkit {group} list{target.option}"
 
 
 def _hint(status: int, code: str | None, target: Target, error: APIStatusError) -> str | None:
@@ -198,5 +205,5 @@ def _hint(status: int, code: str | None, target: Target, error: APIStatusError) 
     if status >= 500:
         return "The platform has trouble of its own: try again later."
     if code and "model" in code:
-        return f"The models that are there: ftkit models list --platform {target.name}"
+        return f"The models that are there: ftkit models list{target.option}"
     return None

@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 
 from ftkit.cli import main
+from ftkit.cli.frame import App
+from ftkit.cli.remote import same_platform
+from ftkit.gateway import connect
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 KEY = "sk-proj-0123456789abcdefghijklmnop"
@@ -135,6 +138,113 @@ def test_from_file_to_answers(local: Command, inside: Command, train: Path, tmp_
     saved = answer_of(inside("batches", "results", batch["id"], "--out", str(out), "--json"))
     assert (saved["answers"], saved["failed"]) == (1, 0)
     assert json.loads(out.read_text())["custom_id"] == "r-1"
+
+
+def test_a_batch_that_fails_says_the_line(inside: Command, tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    ask = [{"role": "user", "content": "x"}]
+    lines = [
+        {
+            "custom_id": str(n),
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"model": m, "messages": ask},
+        }
+        for n, m in enumerate(["linear", "no-such-model"])
+    ]
+    requests.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = inside("batches", "submit", str(requests), "--watch")
+    assert done.returncode == 1
+    assert "line 2: " in done.stderr
+    assert "no-such-model" in done.stderr
+    fields = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert fields["status"] == "failed"
+    assert inside("batches", "watch", fields["id"], "-q").returncode == 1
+    assert inside("batches", "results", fields["id"]).returncode == 1
+    assert fields["id"] in inside("batches", "list").stdout
+    assert answer_of(inside("batches", "show", fields["id"], "--json"))["errors"][0]["line"] == 2
+
+
+def test_a_batch_is_checked_before_it_is_sent(inside: Command, tmp_path: Path) -> None:
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text('{"custom_id": "a", "body": {}}\n{"custom_id": "a", "body": {}}\n')
+    done = inside("batches", "submit", str(requests))
+    assert done.returncode == 1
+    assert f"{requests}:2: custom_id 'a' was used before" in done.stderr
+    assert inside("batches", "submit", str(requests), "--window", "9h").returncode == 2
+
+
+def test_a_job_that_fails_says_why(inside: Command, tmp_path: Path) -> None:
+    path = tmp_path / "faulty.jsonl"
+    path.write_text('{"messages": []}\n' * 12)
+    done = inside("jobs", "create", "--training-file", str(path), "--model", "linear", "--watch")
+    assert done.returncode == 1
+    assert "failed: " in done.stderr
+    assert "the platform gave no reason" not in done.stderr
+    (job_id,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("id ")]
+    assert job_id in inside("jobs", "list").stdout
+    assert answer_of(inside("jobs", "show", job_id, "--json"))["error"]["message"]
+    assert inside("jobs", "checkpoints", job_id).returncode == 0
+    assert inside("jobs", "cancel", job_id).returncode == 3
+
+
+def test_chat_whole_and_as_json(inside: Command) -> None:
+    whole = inside(
+        "chat", "linear", "Answer with up or down: profit rose", "--no-stream", "--max-tokens", "3"
+    )
+    assert whole.returncode == 0
+    assert whole.stdout.strip()
+    reply = answer_of(inside("chat", "linear", "Answer with up or down: profit rose", "--json"))
+    assert reply["text"]
+    assert reply["usage"]["prompt_tokens"] > 0
+
+
+def test_the_way_back_names_the_platform() -> None:
+    app = App(platform="kluster", base_url="http://h/v1?a=b c", config=Path("my conf.toml"))
+    assert same_platform(app, "ftkit jobs watch j") == (
+        "ftkit jobs watch j --platform kluster --base-url 'http://h/v1?a=b c' --config 'my conf.toml'"
+    )
+    assert same_platform(App(), "ftkit jobs watch j") == "ftkit jobs watch j"
+
+
+def test_serve_says_that_its_port_is_taken(ftkit: Command, endless: str) -> None:
+    port = endless.rsplit(":", 1)[1].removesuffix("/v1")
+    done = ftkit("serve", "--port", port, "--state", "served")
+    assert done.returncode == 4
+    assert "in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_serve_ends_at_ctrl_c(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "ftkit",
+            "serve",
+            "--port",
+            "0",
+            "--state",
+            "served",
+            "--stand-in",
+            "org/big-model",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        address = next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        with connect("local", base_url=address) as platform:
+            assert platform.models.get("org/big-model").stand_in_for
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=20)[1]
+    finally:
+        process.kill()
+    assert process.returncode in (0, 130)
+    assert "Traceback" not in rest
+    assert not (tmp_path / "served" / "server.json").exists()
 
 
 def test_lists_and_files(inside: Command, train: Path, tmp_path: Path) -> None:

@@ -147,7 +147,10 @@ def test_an_unknown_model_says_where_to_look(canned: Any, to_canned: Any) -> Non
     canned.answer("POST", "/fine_tuning/jobs", (400, error))
     with pytest.raises(PlatformRefused) as refused:
         to_canned().jobs.create("file-1", "x")
-    assert "ftkit models list" in str(refused.value.hint)
+    assert f"ftkit models list --base-url {canned.address}" in str(refused.value.hint)
+    with pytest.raises(PlatformRefused) as refused:
+        to_canned("nebius").jobs.create("file-1", "x")
+    assert str(refused.value.hint).endswith("ftkit models list --platform nebius")
 
 
 PAGE = "<!doctype html><html><title>Log in</title></html>"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ftkit.errors import JobFailed, NotOnPlatform, PlatformRefused
+from ftkit.errors import BatchFailed, JobFailed, NotOnPlatform, PlatformRefused
 from ftkit.gateway import Job, Platform, chat_request, connect
 from ftkit.settings import Settings
 
@@ -181,11 +181,22 @@ def test_a_wrong_model(local: Platform, training_file: Path, call: str) -> None:
 
 def test_a_faulty_training_file_fails_with_the_platforms_reason(local: Platform, tmp_path: Path) -> None:
     path = tmp_path / "faulty.jsonl"
-    path.write_text('{"messages": []}\n{"nope": 1}\n')
-    with pytest.raises((PlatformRefused, JobFailed)) as caught:
-        job = local.jobs.create(local.files.upload(path).id, "linear")
-        local.jobs.wait(job.id, timeout=60).raise_if_failed()
-    assert "reason" not in caught.value.message or "no reason" not in caught.value.message
+    path.write_text('{"messages": []}\n' * 12)
+    job = local.jobs.wait(local.jobs.create(local.files.upload(path).id, "linear").id, timeout=60)
+    assert job.status == "failed"
+    assert job.error is not None
+    assert job.error.message
+    with pytest.raises(JobFailed, match="failed") as caught:
+        job.raise_if_failed()
+    assert job.error.message in caught.value.message
+
+
+def test_a_batch_that_cannot_be_run_says_the_line(local: Platform) -> None:
+    requests = [chat_request("a", "linear", ask("x")), chat_request("b", "no-such-model", ask("x"))]
+    batch = local.batches.wait(local.batches.submit(requests).id, timeout=60)
+    assert (batch.status, batch.errors[0].line) == ("failed", 2)
+    with pytest.raises(BatchFailed, match=r"line 2: .*no-such-model"):
+        list(local.batches.results(batch.id))
 
 
 def test_a_job_can_be_cancelled(local: Platform, training_file: Path) -> None:
