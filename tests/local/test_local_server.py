@@ -1,0 +1,257 @@
+"""The server as a process: start, keys, ports, signals, idle end, the envelope everywhere."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import openai
+import pytest
+from local_platform import (
+    LocalServer,
+    batch_bytes,
+    raw,
+    raw_with_headers,
+    run_batch,
+    training_bytes,
+    tune,
+    wait_for,
+)
+
+from ftkit import __version__
+
+Start = Callable[..., LocalServer]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the server's command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "ftkit.local", *arguments], capture_output=True, text=True, timeout=30
+    )
+
+
+def test_it_announces_itself_and_cleans_up(own_server: Start) -> None:
+    begun = time.monotonic()
+    server = own_server()
+    assert time.monotonic() - begun < 5
+    assert server.process is not None
+    assert server.announced() == {"pid": server.process.pid, "url": server.url, "version": __version__}
+    assert raw(server, "GET", "/healthz") == (200, {"status": "ok", "version": __version__})
+    begun = time.monotonic()
+    code, out, err = server.stop()
+    assert (code, err) == (0, "") and time.monotonic() - begun < 5
+    assert out.count("\n") == 1 and server.url in out
+    assert server.announced() is None
+
+
+def test_starting_imports_nothing_heavy() -> None:
+    heavy = "{'numpy', 'scipy', 'sklearn', 'openai', 'datasets', 'pydantic'}"
+    script = f"import sys, ftkit.local.server; print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_one_server_for_a_state(own_server: Start) -> None:
+    server = own_server()
+    assert server.process is not None
+    second = command("--state", str(server.state), "--port", "0")
+    assert second.returncode == 4 and "Traceback" not in second.stderr
+    assert str(server.process.pid) in second.stderr and server.url in second.stderr
+    assert raw(server, "GET", "/healthz")[0] == 200
+
+
+def test_a_stale_announcement_does_not_matter(own_server: Start, tmp_path: Path) -> None:
+    server = own_server()
+    server.kill()
+    assert server.announced() is not None
+    again = own_server(state=server.state)
+    assert again.announced() != server and raw(again, "GET", "/healthz")[0] == 200
+
+
+def test_a_port_in_use(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = command("--state", str(tmp_path / "s"), "--port", str(port))
+    assert ended.returncode == 4
+    assert f"127.0.0.1:{port} is in use" in ended.stderr and "--port" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--host", "999.1.1.1"], ["--port", "70000"], ["--host", "192.0.2.1", "--api-key-file", "KEYS"]],
+)
+def test_an_impossible_address(tmp_path: Path, arguments: list[str]) -> None:
+    (tmp_path / "keys").write_text("k\n")
+    shown = [str(tmp_path / "keys") if argument == "KEYS" else argument for argument in arguments]
+    ended = command("--state", str(tmp_path / "s"), "--api-key-file", str(tmp_path / "keys"), *shown)
+    assert ended.returncode == 4 and "cannot listen" in ended.stderr and "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("below", ["", "deeper/still"])
+def test_a_state_that_cannot_be_written(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ended = command("--state", str(tmp_path / "file" / below), "--port", "0")
+    assert ended.returncode == 4 and "Traceback" not in ended.stderr
+    assert str(tmp_path / "file") in ended.stderr
+
+
+def test_a_database_of_another_kind_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "platform.db").write_bytes(b"this is no database, but it is somebody's" * 100)
+    before = (tmp_path / "platform.db").read_bytes()
+    ended = command("--state", str(tmp_path), "--port", "0")
+    assert ended.returncode == 4 and "Traceback" not in ended.stderr and "platform.db" in ended.stderr
+    assert (tmp_path / "platform.db").read_bytes() == before
+
+
+def test_a_newer_schema_is_refused(own_server: Start) -> None:
+    server = own_server()
+    server.stop()
+    with sqlite3.connect(server.state / "platform.db") as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+    ended = command("--state", str(server.state), "--port", "0")
+    assert ended.returncode == 4 and "schema 99" in ended.stderr
+
+
+def test_elsewhere_only_with_a_key(tmp_path: Path) -> None:
+    ended = command("--state", str(tmp_path / "s"), "--host", "0.0.0.0", "--port", "0")
+    assert ended.returncode == 4 and "--api-key-file" in ended.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n \n", b"\xff\xfe"])
+def test_a_key_file_without_a_key(tmp_path: Path, content: bytes | None) -> None:
+    keys = tmp_path / "keys"
+    if content is not None:
+        keys.write_bytes(content)
+    ended = command("--state", str(tmp_path / "s"), "--port", "0", "--api-key-file", str(keys))
+    assert ended.returncode == 4 and str(keys) in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_keys(own_server: Start, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("first-key\n\nsecond-key\n")
+    server = own_server("--api-key-file", str(keys), "--host", "0.0.0.0", "--verbose")
+    for key in ("first-key", "second-key"):
+        assert "linear" in {model.id for model in server.client(key).models.list()}
+    for key in ("first-ke", "first-key2", "FIRST-KEY", "first-key second-key"):
+        with pytest.raises(openai.AuthenticationError) as refused:
+            server.client(key).models.list()
+        assert refused.value.code == "invalid_api_key"
+    for headers in ({}, {"authorization": "first-key"}, {"authorization": "Basic first-key"}):
+        status, found, answer = raw_with_headers(server, "GET", "/v1/models", headers=headers)
+        assert status == 401 and found["www-authenticate"] == "Bearer"
+        assert answer["error"]["type"] == "invalid_request_error"
+    assert raw(server, "GET", "/v1/nowhere")[0] == 401
+    assert raw(server, "GET", "/healthz")[0] == 200
+    _, out, err = server.stop()
+    assert "GET /v1/models 200" in err and "first-key" not in err + out and "second-key" not in err + out
+
+
+def test_every_answer_has_a_request_id(server: LocalServer) -> None:
+    ids = set()
+    for path, status in (("/healthz", 200), ("/v1/models", 200), ("/v1/nowhere", 404), ("/v1/files/x", 404)):
+        found, headers, _ = raw_with_headers(server, "GET", path)
+        assert found == status and headers["x-request-id"].startswith("req_")
+        ids.add(headers["x-request-id"])
+    assert len(ids) == 4
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/", 404, "unknown_url"),
+        ("GET", "/v1", 404, "unknown_url"),
+        ("POST", "/v1/uploads", 404, "unknown_url"),
+        ("GET", "/v1/files/", 404, "unknown_url"),
+        ("DELETE", "/v1/batches", 405, "method_not_allowed"),
+        ("PUT", "/v1/chat/completions", 405, "method_not_allowed"),
+        ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
+    ],
+)
+def test_no_such_route(server: LocalServer, method: str, path: str, status: int, code: str) -> None:
+    found, answer = raw(server, method, path)
+    assert (found, answer["error"]["code"]) == (status, code)
+    assert set(answer["error"]) == {"message", "type", "param", "code"}
+
+
+def test_an_unexpected_fault_is_an_enveloped_500(own_server: Start) -> None:
+    server = own_server()
+    client = server.client()
+    model = tune(client, hyperparameters={"n_epochs": 1}).fine_tuned_model
+    for path in (server.state / "models").rglob("model.json"):
+        path.write_text("{}")
+    with pytest.raises(openai.InternalServerError) as failed:
+        client.chat.completions.create(model=model, messages=[{"role": "user", "content": "x"}])
+    assert failed.value.code == "model_unreadable" and failed.value.request_id
+    file = client.files.create(file=("a", b"gone"), purpose="batch")
+    shutil.rmtree(server.state / "files")
+    with pytest.raises(openai.InternalServerError) as failed:
+        client.files.create(file=("a", b"x"), purpose="batch")
+    assert failed.value.status_code == 507
+    with pytest.raises(openai.InternalServerError):
+        client.files.content(file.id)
+    assert raw(server, "GET", "/healthz")[0] == 200
+
+
+def test_idle_exit_ends_it(own_server: Start) -> None:
+    server = own_server("--idle-exit", "0.6")
+    assert server.process is not None
+    for _ in range(5):
+        time.sleep(0.3)
+        assert raw(server, "GET", "/healthz")[0] == 200
+    assert server.process.wait(timeout=10) == 0
+    assert server.announced() is None
+
+
+def test_idle_exit_waits_for_work(own_server: Start) -> None:
+    server = own_server("--idle-exit", "0.3")
+    assert server.process is not None
+    client = server.client()
+    data = batch_bytes("linear", [f"Is {number} odd or even?" for number in range(12_000)])
+    file = client.files.create(file=("in", data), purpose="batch")
+    batch = client.batches.create(
+        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
+    )
+    client.close()
+    assert server.process.wait(timeout=30) == 0
+    again = own_server(state=server.state)
+    assert again.client().batches.retrieve(batch.id).status == "completed"
+
+
+def test_workers_end_when_idle_and_with_the_server(own_server: Start) -> None:
+    server = own_server(FTKIT_LOCAL_WORKER_IDLE="0.5")
+    assert server.workers() == []
+    tune(server.client(), hyperparameters={"n_epochs": 1})
+    wait_for(lambda: not server.workers(), seconds=10)
+    file = server.client().files.create(file=("t", training_bytes()), purpose="fine-tune")
+    server.client().fine_tuning.jobs.create(model="linear", training_file=file.id)
+    [worker] = wait_for(server.workers)
+    server.kill()
+    wait_for(lambda: ended(worker), seconds=10)
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or only its entry in the process table is left."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_another_stand_in(own_server: Start, tmp_path: Path) -> None:
+    server = own_server("--stand-in", "acme/Model-1")
+    model = server.client().models.retrieve("acme/Model-1")
+    assert model.stand_in_for == "acme/Model-1"  # type: ignore[attr-defined]
+    data = batch_bytes("acme/Model-1", ["Is it a or b?"])
+    assert run_batch(server.client(), data).status == "completed"
+    ended = command("--state", str(tmp_path / "t"), "--port", "0", "--stand-in", "../x y")
+    assert ended.returncode == 4 and "../x y" in ended.stderr
