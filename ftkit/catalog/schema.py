@@ -55,7 +55,10 @@ class Dialect(_Entry):
 
 
 class Provider(Sourced):
-    """One OpenAI-compatible platform."""
+    """One OpenAI-compatible platform.
+
+    ``closed`` is the day it ended, or True where it has ended and the day is not known.
+    """
 
     name: str
     title: str
@@ -65,7 +68,7 @@ class Provider(Sourced):
     limits: ProviderLimits = ProviderLimits()
     dialect: Dialect = Dialect()
     lacks: tuple[str, ...] = ()
-    closed: date | None = None
+    closed: date | Literal[True] | None = None
     notice: str | None = None
 
 

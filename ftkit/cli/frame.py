@@ -40,7 +40,9 @@ class App:
         """All settings, the command line's strongest."""
         from ftkit.settings import load_settings
 
-        return load_settings(self.config, platform=self.platform, base_url=self.base_url)
+        # an address typed alone is no address of the platform that a file names: its key stays home
+        platform = self.platform or ("custom" if self.base_url else None)
+        return load_settings(self.config, platform=platform, base_url=self.base_url)
 
     @cached_property
     def display(self) -> Display:

@@ -49,8 +49,12 @@ class JsonDisplay:
 
     @contextmanager
     def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:
-        """``type`` is ``start``, ``progress`` and ``end``; ``seconds`` stands in the last."""
+        """``type`` is ``start``, ``progress`` and ``end``; the last has ``ok`` and ``seconds``."""
         started = time.monotonic()
         self.write("start", work=title, total=total, unit=unit)
-        yield _JsonProgress(self, title, total, unit)
-        self.write("end", work=title, seconds=round(time.monotonic() - started, 3))
+        ok = False
+        try:
+            yield _JsonProgress(self, title, total, unit)
+            ok = True
+        finally:
+            self.write("end", work=title, ok=ok, seconds=round(time.monotonic() - started, 3))

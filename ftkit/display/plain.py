@@ -72,10 +72,14 @@ class PlainDisplay:
 
     @contextmanager
     def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:
-        """A line at the start, one every five seconds, and one with the time at the end."""
+        """A line at the start, one every five seconds, and one that says how it ended."""
         started = time.monotonic()
         progress = _PlainProgress(self.stream, title, total, unit)
         self._line(f"{title} ...")
-        yield progress
-        state = progress.state()
-        self._line(f"{title}: done{f', {state}' if state else ''} ({time.monotonic() - started:.1f} s)")
+        end = "stopped"
+        try:
+            yield progress
+            end = "done"
+        finally:
+            state = progress.state()
+            self._line(f"{title}: {end}{f', {state}' if state else ''} ({time.monotonic() - started:.1f} s)")

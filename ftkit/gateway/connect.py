@@ -134,8 +134,9 @@ def _local_server(settings: Settings, display: Display) -> LocalServer:
 
 
 def _warn(provider: Provider, address: str, key: str, display: Display) -> None:
-    if provider.closed is not None and provider.closed <= date.today():
-        display.warn(provider.notice or f"{provider.title} closed on {provider.closed}")
+    closed = provider.closed
+    if closed is True or (closed is not None and closed <= date.today()):
+        display.warn(provider.notice or f"{provider.title} has closed")
     if address.startswith("http://") and key != _NO_KEY and not is_loopback(address):
         display.warn(f"the API key travels unencrypted to {address}; use https")
 

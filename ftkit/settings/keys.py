@@ -49,7 +49,7 @@ def _find(provider: Provider) -> tuple[str, KeyPlace] | None:
         return None
     if value := os.environ.get(provider.key_env, "").strip():
         return value, "environment"
-    stored = _from_keyring(provider.key_env)
+    stored = None if provider.local else _from_keyring(provider.key_env)
     return (stored, "keyring") if stored else None
 
 

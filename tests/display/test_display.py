@@ -98,3 +98,12 @@ def test_choice_for_a_pipe(style: str, kind: type) -> None:
 )
 def test_amount(value: float, unit: str, text: str) -> None:
     assert amount(value, unit) == text
+
+
+def test_work_that_breaks_off_says_so() -> None:
+    plain, lines = io.StringIO(), io.StringIO()
+    for display in (PlainDisplay(plain), JsonDisplay(lines)):
+        with pytest.raises(ValueError, match="no"), display.work("Reading"):
+            raise ValueError("no")
+    assert "Reading: stopped (" in plain.getvalue()
+    assert json.loads(lines.getvalue().splitlines()[-1])["ok"] is False

@@ -70,6 +70,7 @@ def test_start_past_a_stale_file_and_stop(tmp_path: Path, seen: Any) -> None:
         json.dumps({"pid": -1, "url": "http://127.0.0.1:9"}),
         json.dumps({"pid": os.getpid(), "url": "not an address"}),
     ],
+    ids=range(10),  # process ids differ between the processes that collect the tests
 )
 def test_what_is_not_believed(tmp_path: Path, content: str) -> None:
     (tmp_path / "server.json").write_text(content)
