@@ -33,11 +33,10 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     alone; the other rows say nothing. Q. McNemar, Psychometrika 12 (1947), 153-157, with the
     binomial distribution in place of its approximation.
     """
-    if only_first + only_second == 0:
-        return 1.0
-    from scipy.stats import binomtest
+    from scipy.special import bdtr  # scipy.stats has the same test, for three times the import
 
-    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
+    fewer, both = min(only_first, only_second), only_first + only_second
+    return min(1.0, 2 * float(bdtr(fewer, both, 0.5)))
 
 
 def discordant(first: Sequence[int], second: Sequence[int]) -> tuple[int, int]:

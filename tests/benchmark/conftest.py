@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from bench_parts import LABELS, Bench, answer, chat_row
@@ -13,13 +12,13 @@ from ftkit.benchmark.results import BenchmarkReport
 from ftkit.gateway.results import Answer
 
 
-@pytest.fixture
-def sample(tmp_path: Path) -> BenchmarkReport:
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkReport:
     """A report on 300 rows and four models, with wrong, invalid, failed and missing answers."""
     chance = random.Random(7)
     truth = [chance.choices(LABELS, weights=(1, 5, 3))[0] for _ in range(300)]
     rows = [chat_row(f"Company {i} reported <b>{i}</b> & more", t) for i, t in enumerate(truth)]
-    bench = Bench(tmp_path, rows, "label", LABELS)
+    bench = Bench(tmp_path_factory.mktemp("sample"), rows, "label", LABELS)
 
     def model(share: float, odd: float) -> Callable[[int], Answer | None]:
         def reply(row: int) -> Answer | None:

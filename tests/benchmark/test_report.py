@@ -81,6 +81,12 @@ def evil(tmp_path: Path) -> BenchmarkReport:
     )
 
 
+@pytest.fixture(scope="module")
+def page(sample: BenchmarkReport) -> str:
+    """The sample's page, made once."""
+    return render_report(sample)
+
+
 def test_the_page_is_whole_and_has_its_charts(sample: BenchmarkReport, tmp_path: Path) -> None:
     write_report(sample, tmp_path / "new" / "report.html", title="A & B", lineage={"Job": "ftjob-1"})
     page = (tmp_path / "new" / "report.html").read_text("utf-8")
@@ -100,8 +106,7 @@ def test_the_page_is_whole_and_has_its_charts(sample: BenchmarkReport, tmp_path:
     assert sample.data_sha256 in read.text
 
 
-def test_the_page_stands_alone(sample: BenchmarkReport) -> None:
-    page = render_report(sample)
+def test_the_page_stands_alone(page: str) -> None:
     read = Page(page)
     assert not {"script", "link", "iframe", "img", "image"} & set(read.tags)
     for tag, name, value in read.attributes:
@@ -111,16 +116,14 @@ def test_the_page_stands_alone(sample: BenchmarkReport) -> None:
     assert "prefers-color-scheme: dark" in page and "@media print" in page and 'name="viewport"' in page
 
 
-def test_every_reference_in_a_chart_has_its_target(sample: BenchmarkReport) -> None:
-    page = render_report(sample)
+def test_every_reference_in_a_chart_has_its_target(page: str) -> None:
     ids = set(Page(page).ids)
     used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', page))
     assert used <= ids
     assert used
 
 
-def test_charts_take_the_colours_of_the_page(sample: BenchmarkReport) -> None:
-    page = render_report(sample)
+def test_charts_take_the_colours_of_the_page(page: str) -> None:
     for svg in svgs(page):
         assert "var(--ink)" in svg
         assert not re.findall(r"#[0-9a-fA-F]{6}\b", svg)
@@ -129,10 +132,9 @@ def test_charts_take_the_colours_of_the_page(sample: BenchmarkReport) -> None:
         assert page.count(f"{variable}:") == 3, f"{variable} is wanted for light, dark and print"
 
 
-def test_the_same_report_gives_the_same_bytes(sample: BenchmarkReport) -> None:
-    assert render_report(sample) == render_report(sample)
+def test_the_same_report_gives_the_same_bytes(sample: BenchmarkReport, page: str) -> None:
     again = BenchmarkReport.model_validate_json(sample.model_dump_json())
-    assert render_report(again) == render_report(sample)
+    assert render_report(again) == page
 
 
 def test_nothing_from_outside_becomes_markup(evil: BenchmarkReport) -> None:
@@ -169,11 +171,11 @@ def test_the_terminal_table_fits_and_says_all(sample: BenchmarkReport, width: in
     assert ("Cost" in lines[1]) == (width >= 100)
 
 
-def test_best_first_everywhere(sample: BenchmarkReport) -> None:
+def test_best_first_everywhere(sample: BenchmarkReport, page: str) -> None:
     out = io.StringIO()
     print_report(Console(file=out, width=200), sample)
-    page = Page(render_report(sample)).text
-    for text in (out.getvalue(), to_markdown(sample), page[page.index("Scores") :]):
+    read = Page(page).text
+    for text in (out.getvalue(), to_markdown(sample), read[read.index("Scores") :]):
         places = [text.index(s.model) for s in sorted(sample.models, key=lambda s: -s.correct)[:2]]
         assert places == sorted(places)
 

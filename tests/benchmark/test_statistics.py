@@ -39,6 +39,19 @@ def test_mcnemar_by_hand(only_first: int, only_second: int, p: float) -> None:
     assert mcnemar_exact(only_first, only_second) == pytest.approx(p)
 
 
+@given(st.integers(0, 100_000), st.integers(0, 100_000))
+def test_mcnemar_agrees_with_scipy(only_first: int, only_second: int) -> None:
+    theirs = binomtest(only_first, only_first + only_second, 0.5).pvalue if only_first + only_second else 1.0
+    assert mcnemar_exact(only_first, only_second) == pytest.approx(theirs, rel=1e-9, abs=1e-300)
+    assert mcnemar_exact(only_first, only_second) == mcnemar_exact(only_second, only_first)
+
+
+@given(st.integers(0, 30), st.integers(0, 30))
+def test_mcnemar_of_few_rows_agrees_with_scipy(only_first: int, only_second: int) -> None:
+    theirs = binomtest(only_first, only_first + only_second, 0.5).pvalue if only_first + only_second else 1.0
+    assert mcnemar_exact(only_first, only_second) == pytest.approx(theirs)
+
+
 def test_discordant_counts_each_side() -> None:
     first = bytearray([1, 1, 0, 0, 1, 0])
     second = bytearray([1, 0, 1, 0, 0, 1])
