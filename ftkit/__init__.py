@@ -14,7 +14,7 @@ from ftkit._lazy import lazy_names
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from ftkit.benchmark import BenchmarkReport, benchmark
+    from ftkit.benchmarking import BenchmarkReport, benchmark
     from ftkit.errors import FtkitError
     from ftkit.gateway import Platform, connect
     from ftkit.lifecycle import Recipe, RunResult, load_recipe, run
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ftkit.validation import Finding, ValidationReport, validate
 
 _HOME = {
-    "BenchmarkReport": "ftkit.benchmark",
+    "BenchmarkReport": "ftkit.benchmarking",
     "Finding": "ftkit.validation",
     "FtkitError": "ftkit.errors",
     "Platform": "ftkit.gateway",
@@ -32,7 +32,7 @@ _HOME = {
     "Settings": "ftkit.settings",
     "SplitResult": "ftkit.splitting",
     "ValidationReport": "ftkit.validation",
-    "benchmark": "ftkit.benchmark",
+    "benchmark": "ftkit.benchmarking",
     "connect": "ftkit.gateway",
     "load_recipe": "ftkit.lifecycle",
     "load_settings": "ftkit.settings",

@@ -14,7 +14,7 @@ from ftkit.cli.frame import App, command
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ftkit.benchmark import BenchmarkReport
+    from ftkit.benchmarking import BenchmarkReport
 
 
 @command(
@@ -58,7 +58,7 @@ def benchmark(
     DATA is chat JSONL: the last assistant message of a row is its right answer (or its field
     "expected", a list of several). Called again, it takes up what was submitted before.
     """
-    from ftkit.benchmark import benchmark as run_benchmark
+    from ftkit.benchmarking import benchmark as run_benchmark
 
     folder = out or app.settings.runs_dir / f"benchmark-{data.name.split('.')[0]}"
     try:
@@ -86,7 +86,7 @@ def _labels(text: str | None) -> list[str] | None:
 
 
 def _write(report: BenchmarkReport, folder: Path) -> dict[str, Path]:
-    from ftkit.benchmark import to_markdown, write_report
+    from ftkit.benchmarking import to_markdown, write_report
     from ftkit.data import atomic_write
 
     page, summary = folder / "report.html", folder / "report.md"
@@ -96,7 +96,7 @@ def _write(report: BenchmarkReport, folder: Path) -> dict[str, Path]:
 
 
 def _print(console: Console, report: BenchmarkReport, files: dict[str, Path]) -> None:
-    from ftkit.benchmark import print_report
+    from ftkit.benchmarking import print_report
 
     print_report(console, report)
     for name, path in files.items():

@@ -72,7 +72,7 @@ def run(app: App, recipe: str, columns: tuple[str, ...], **given: Any) -> None:
 
 
 def _print(console: Console, result: RunResult) -> None:
-    from ftkit.benchmark import print_report
+    from ftkit.benchmarking import print_report
 
     print_report(console, result.benchmark)
     words = {

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ftkit.benchmark import BenchmarkReport
+from ftkit.benchmarking import BenchmarkReport
 
 RECORDED_PACKAGES = ("ftkit", "openai", "datasets", "tiktoken", "pydantic", "scikit-learn", "numpy")
 

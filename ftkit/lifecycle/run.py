@@ -24,7 +24,7 @@ from ftkit.lifecycle.result import RunResult, package_versions
 from ftkit.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from ftkit.benchmark import BenchmarkReport
+    from ftkit.benchmarking import BenchmarkReport
     from ftkit.gateway import Job, Platform
 
 RUN_FILE, REPORT_FILE, LOCK_FILE = "run.json", "report.html", ".lock"
@@ -159,7 +159,7 @@ class _Run:
         return result
 
     def _benchmark(self, models: list[str], test: Path) -> BenchmarkReport:
-        from ftkit.benchmark import benchmark
+        from ftkit.benchmarking import benchmark
 
         return benchmark(
             models,
@@ -169,11 +169,12 @@ class _Run:
             labels=self.recipe.answers.labels,
             max_tokens=self.recipe.benchmark.max_tokens,
             workdir=self.directory / "benchmark",
+            tuned=models[:1],
             display=self.display,
         )
 
     def _result(self, report: BenchmarkReport, tuned_model: str, job: str) -> RunResult:
-        from ftkit.benchmark import write_report
+        from ftkit.benchmarking import to_markdown, write_report
 
         result = RunResult(
             recipe=self.recipe.name,
@@ -193,6 +194,7 @@ class _Run:
         )
         with self.display.work("Writing the report"):
             write_report(report, result.report, title=self.recipe.title, lineage=_lineage(result))
+            atomic_write(result.report.with_suffix(".md"), to_markdown(report))
         return result
 
     def _finished(self, run_file: Path) -> RunResult | None:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ftkit.benchmark import find_metric
-from ftkit.benchmark.answers import write_answers
-from ftkit.benchmark.assess import score_answers
-from ftkit.benchmark.inference import Asked
-from ftkit.benchmark.results import BenchmarkReport
-from ftkit.benchmark.run import comparison, task_facts
-from ftkit.benchmark.state import BatchState
-from ftkit.benchmark.summary import ModelFacts, score_of
-from ftkit.benchmark.task import Task
+from ftkit.benchmarking import find_metric
+from ftkit.benchmarking.answers import write_answers
+from ftkit.benchmarking.assess import score_answers
+from ftkit.benchmarking.inference import Asked
+from ftkit.benchmarking.results import BenchmarkReport
+from ftkit.benchmarking.run import comparison, task_facts
+from ftkit.benchmarking.state import BatchState
+from ftkit.benchmarking.summary import ModelFacts, score_of
+from ftkit.benchmarking.task import Task
 from ftkit.catalog import ProviderLimits
 from ftkit.display import SilentDisplay
 from ftkit.gateway.results import Answer

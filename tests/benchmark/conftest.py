@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from bench_parts import LABELS, Bench, answer, chat_row
 
-from ftkit.benchmark.results import BenchmarkReport
+from ftkit.benchmarking.results import BenchmarkReport
 from ftkit.gateway.results import Answer
 
 

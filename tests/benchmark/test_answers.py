@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from bench_parts import LABELS, Bench, answer, chat_row
 
-from ftkit.benchmark.answers import AnswerFile, write_answers
-from ftkit.benchmark.assess import score_answers
-from ftkit.benchmark.heldout import RowIds
-from ftkit.benchmark.scoring import Outcome
+from ftkit.benchmarking.answers import AnswerFile, write_answers
+from ftkit.benchmarking.assess import score_answers
+from ftkit.benchmarking.heldout import RowIds
+from ftkit.benchmarking.scoring import Outcome
 from ftkit.display import SilentDisplay
 from ftkit.errors import DataError, StorageError
 from ftkit.gateway.results import Answer

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from bench_parts import chat_row, write_rows
 
-from ftkit.benchmark.heldout import MAX_LABELS, LabelCensus, RowIds, prompt_text, read_held_out
-from ftkit.benchmark.metrics import exact, label, one_of
+from ftkit.benchmarking.heldout import MAX_LABELS, LabelCensus, RowIds, prompt_text, read_held_out
+from ftkit.benchmarking.metrics import exact, label, one_of
 from ftkit.errors import DataError, UsageError, Where
 
 HERE = Where("test.jsonl", 3)

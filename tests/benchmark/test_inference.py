@@ -11,7 +11,7 @@ import pytest
 from bench_parts import LABELS, chat_row, write_rows
 from odd_platform import Json, OddPlatform, running, shuffled
 
-from ftkit.benchmark import BenchmarkReport, benchmark
+from ftkit.benchmarking import BenchmarkReport, benchmark
 from ftkit.errors import BatchFailed, DataError, NotOnPlatform, PlatformError, UsageError
 from ftkit.gateway import Platform, connect
 from ftkit.settings import Settings

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftkit.benchmark import find_metric, metric_names
-from ftkit.benchmark.metrics import Score, exact, label, normalise, one_of, read_label
+from ftkit.benchmarking import find_metric, metric_names
+from ftkit.benchmarking.metrics import Score, exact, label, normalise, one_of, read_label
 from ftkit.errors import UsageError
 
 SENTIMENTS = ("negative", "neutral", "positive")
@@ -119,7 +119,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "[ftkit.metrics]\nlength = mymetric:length\nbroken = nowhere:metric\n"
     )
     code = """
-        from ftkit.benchmark import Score
+        from ftkit.benchmarking import Score
         class Length:
             name, labelled = "length", False
             def right_answers(self, reply): return (reply,)

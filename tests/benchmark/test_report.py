@@ -14,10 +14,10 @@ import pytest
 from bench_parts import Bench, answer, chat_row
 from rich.console import Console
 
-from ftkit.benchmark import print_report, to_markdown, write_report
-from ftkit.benchmark.charts import MAX_LABELS, accuracy_chart, confusion_chart
-from ftkit.benchmark.report import render_report
-from ftkit.benchmark.results import BenchmarkReport, Confusion
+from ftkit.benchmarking import print_report, to_markdown, write_report
+from ftkit.benchmarking.charts import MAX_LABELS, accuracy_chart, confusion_chart
+from ftkit.benchmarking.report import render_report
+from ftkit.benchmarking.results import BenchmarkReport, Confusion
 from ftkit.errors import StorageError
 
 EVIL = '<script>alert("x")</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>$a_b$'
@@ -252,7 +252,7 @@ def test_a_place_that_cannot_be_written_to(sample: BenchmarkReport, tmp_path: Pa
 
 def test_heavy_libraries_are_imported_only_where_they_are_needed() -> None:
     code = (
-        "import sys, ftkit.benchmark.run, ftkit.benchmark.terminal, ftkit.benchmark.report;"
+        "import sys, ftkit.benchmarking.run, ftkit.benchmarking.terminal, ftkit.benchmarking.report;"
         "heavy = {'matplotlib', 'scipy', 'numpy', 'openai', 'jinja2', 'rich'};"
         "print(*(heavy & set(sys.modules)))"
     )
@@ -260,10 +260,10 @@ def test_heavy_libraries_are_imported_only_where_they_are_needed() -> None:
     assert done.stdout.strip() == ""
 
 
-def test_the_package_is_callable_like_its_function() -> None:
+def test_the_function_keeps_its_name_whatever_was_imported_before() -> None:
     code = (
-        "import ftkit, ftkit.benchmark.metrics\n"
-        "from ftkit.benchmark import BenchmarkReport\n"
+        "import ftkit, ftkit.benchmarking.metrics\n"
+        "from ftkit.benchmarking import BenchmarkReport\n"
         "try: ftkit.benchmark([], 'x.jsonl', platform=None, workdir='w')\n"
         "except ftkit.FtkitError as error: print(error)"
     )

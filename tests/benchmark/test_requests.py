@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from bench_parts import chat_row, write_rows
 
-from ftkit.benchmark.metrics import label
-from ftkit.benchmark.requests import RequestWriter, Shard, slug, slugs
-from ftkit.benchmark.task import Task
+from ftkit.benchmarking.metrics import label
+from ftkit.benchmarking.requests import RequestWriter, Shard, slug, slugs
+from ftkit.benchmarking.task import Task
 from ftkit.catalog import ProviderLimits
 from ftkit.display import SilentDisplay
 

@@ -10,11 +10,11 @@ import pytest
 from bench_parts import LABELS, chat_row, write_rows
 from odd_platform import OddPlatform, running
 
-import ftkit.benchmark.state
-from ftkit.benchmark import BenchmarkReport, benchmark
-from ftkit.benchmark.inference import Asked, Inference
-from ftkit.benchmark.requests import RequestWriter
-from ftkit.benchmark.state import METADATA_KEY, AnswersState, State, StateFile
+import ftkit.benchmarking.state
+from ftkit.benchmarking import BenchmarkReport, benchmark
+from ftkit.benchmarking.inference import Asked, Inference
+from ftkit.benchmarking.requests import RequestWriter
+from ftkit.benchmarking.state import METADATA_KEY, AnswersState, State, StateFile
 from ftkit.catalog import ProviderLimits
 from ftkit.data import atomic_write
 from ftkit.display import SilentDisplay
@@ -67,7 +67,7 @@ def test_killed_at_every_save_of_the_state(
         if saves > stop:
             raise Killed
 
-    monkeypatch.setattr(ftkit.benchmark.state, "atomic_write", dying_write)
+    monkeypatch.setattr(ftkit.benchmarking.state, "atomic_write", dying_write)
     with pytest.raises(Killed):
         run(platform, data)
     monkeypatch.undo()
@@ -88,7 +88,7 @@ def test_the_saves_are_as_many_as_are_tested(
         written.append(State.model_validate_json(text))
         atomic_write(path, text)
 
-    monkeypatch.setattr(ftkit.benchmark.state, "atomic_write", counting_write)
+    monkeypatch.setattr(ftkit.benchmarking.state, "atomic_write", counting_write)
     run(platform, data)
     assert len(written) == SAVES
     first = next(iter(written[0].batches.values()))

@@ -9,9 +9,9 @@ from bench_parts import LABELS, Bench, answer, chat_row
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftkit.benchmark.assess import score_answers
-from ftkit.benchmark.compare import disagreeing_rows
-from ftkit.benchmark.statistics import discordant
+from ftkit.benchmarking.assess import score_answers
+from ftkit.benchmarking.compare import disagreeing_rows
+from ftkit.benchmarking.statistics import discordant
 from ftkit.display import SilentDisplay
 
 ROWS = 1000
@@ -19,7 +19,7 @@ TEXT = "A long report about the company's third quarter. " * 40
 
 
 def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
-    from ftkit.benchmark.answers import write_answers
+    from ftkit.benchmarking.answers import write_answers
 
     bench = Bench(tmp_path, [chat_row(f"{i} {TEXT}", LABELS[i % 3]) for i in range(ROWS)], "label", LABELS)
     tracemalloc.start()

@@ -9,10 +9,10 @@ import pytest
 from bench_parts import LABELS, Bench, answer, chat_row
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from ftkit.benchmark.compare import compare, disagreeing_rows, reference_of, rival_of, verdict
-from ftkit.benchmark.cost import Cost, batch_cost
-from ftkit.benchmark.results import BenchmarkReport, ModelScore
-from ftkit.benchmark.words import dollars, faults, percent, seconds, shortened, whole
+from ftkit.benchmarking.compare import compare, disagreeing_rows, reference_of, rival_of, verdict
+from ftkit.benchmarking.cost import Cost, batch_cost
+from ftkit.benchmarking.results import BenchmarkReport, ModelScore
+from ftkit.benchmarking.words import dollars, faults, percent, seconds, shortened, whole
 from ftkit.catalog import Model, Price
 from ftkit.errors import DataError
 

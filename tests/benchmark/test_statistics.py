@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from ftkit.benchmark.statistics import discordant, mcnemar_exact, p_words, verdict_words, wilson_interval
+from ftkit.benchmarking.statistics import discordant, mcnemar_exact, p_words, verdict_words, wilson_interval
 
 
 @given(st.integers(1, 5000), st.data(), st.sampled_from([0.8, 0.95, 0.99]))

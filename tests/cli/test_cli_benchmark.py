@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ftkit as library
-from ftkit.benchmark import BenchmarkReport, benchmark
+from ftkit.benchmarking import BenchmarkReport, benchmark
 from ftkit.gateway import Platform, connect
 from ftkit.settings import Settings
 

@@ -30,7 +30,7 @@ def test_top_level_names(wheel: Path) -> None:
     [
         "ftkit/py.typed",
         "ftkit/catalog/providers/local.toml",
-        "ftkit/benchmark/templates/report.html.j2",
+        "ftkit/benchmarking/templates/report.html.j2",
         "ftkit_recipes/sentiment/recipe.toml",
         "ftkit_recipes/sentiment/headlines.csv",
         "ftkit_recipes/genre/films.csv",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ftkit.benchmark.metrics import Metric, normalise
+from ftkit.benchmarking.metrics import Metric, normalise
 from ftkit.data import canonical_json, prompt_of, read_jsonl, reply_of
 from ftkit.errors import DataError, UsageError, Where
 

@@ -14,8 +14,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftkit.benchmark.results import BenchmarkReport, Confusion, ModelScore
-from ftkit.benchmark.words import interval, percent, shortened
+from ftkit.benchmarking.results import BenchmarkReport, Confusion, ModelScore
+from ftkit.benchmarking.words import interval, percent, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

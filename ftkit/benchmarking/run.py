@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit import __version__
-from ftkit.benchmark.assess import ANSWERS_FILE, score_answers, show_disagreements
-from ftkit.benchmark.compare import compare, disagreeing_rows, reference_of, rival_of, verdict
-from ftkit.benchmark.inference import Asked, Inference
-from ftkit.benchmark.metrics import Metric
-from ftkit.benchmark.registry import find_metric
-from ftkit.benchmark.results import BenchmarkReport, ModelScore
-from ftkit.benchmark.scoring import Tally
-from ftkit.benchmark.state import StateFile
-from ftkit.benchmark.statistics import CONFIDENCE
-from ftkit.benchmark.summary import facts_of, score_of
-from ftkit.benchmark.task import Task
+from ftkit.benchmarking.assess import ANSWERS_FILE, score_answers, show_disagreements
+from ftkit.benchmarking.compare import compare, disagreeing_rows, reference_of, rival_of, verdict
+from ftkit.benchmarking.inference import Asked, Inference
+from ftkit.benchmarking.metrics import Metric
+from ftkit.benchmarking.registry import find_metric
+from ftkit.benchmarking.results import BenchmarkReport, ModelScore
+from ftkit.benchmarking.scoring import Tally
+from ftkit.benchmarking.state import StateFile
+from ftkit.benchmarking.statistics import CONFIDENCE
+from ftkit.benchmarking.summary import facts_of, score_of
+from ftkit.benchmarking.task import Task
 from ftkit.data import atomic_write
 from ftkit.display import SilentDisplay
 from ftkit.errors import UsageError

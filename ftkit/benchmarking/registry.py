@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib.metadata import EntryPoint, entry_points
 
-from ftkit.benchmark.metrics import Metric
+from ftkit.benchmarking.metrics import Metric
 from ftkit.errors import UsageError
 
 GROUP = "ftkit.metrics"
@@ -49,6 +49,6 @@ def _checked(found: object, name: str) -> Metric:
     if missing:
         raise UsageError(
             f"{name} is no metric: it lacks {', '.join(missing)}",
-            hint="A metric has the members of ftkit.benchmark.Metric.",
+            hint="A metric has the members of ftkit.benchmarking.Metric.",
         )
     return found  # type: ignore[return-value]

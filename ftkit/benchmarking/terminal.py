@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ftkit.benchmark.results import BenchmarkReport, ModelScore
-from ftkit.benchmark.words import (
+from ftkit.benchmarking.results import BenchmarkReport, ModelScore
+from ftkit.benchmarking.words import (
     cost_unknown,
     dollars,
     faults,

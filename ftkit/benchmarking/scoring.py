@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from ftkit.benchmark.answers import AnswerLine
-from ftkit.benchmark.metrics import Metric, Score, normalise
-from ftkit.benchmark.results import OTHER, Confusion, LabelScore
+from ftkit.benchmarking.answers import AnswerLine
+from ftkit.benchmarking.metrics import Metric, Score, normalise
+from ftkit.benchmarking.results import OTHER, Confusion, LabelScore
 
 MAX_ERROR_SAMPLES = 3
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ftkit.benchmark.results import BenchmarkReport
-from ftkit.benchmark.words import dollars, faults, interval, kind, percent, remarks, seconds, whole
+from ftkit.benchmarking.results import BenchmarkReport
+from ftkit.benchmarking.words import dollars, faults, interval, kind, percent, remarks, seconds, whole
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from ftkit.benchmark.answers import AnswerFile, AnswerLine
-from ftkit.benchmark.heldout import prompt_text
-from ftkit.benchmark.inference import Asked
-from ftkit.benchmark.results import Disagreement
-from ftkit.benchmark.scoring import Tally, judge
-from ftkit.benchmark.table import open_answer_table
-from ftkit.benchmark.task import PROGRESS_EVERY, Task
+from ftkit.benchmarking.answers import AnswerFile, AnswerLine
+from ftkit.benchmarking.heldout import prompt_text
+from ftkit.benchmarking.inference import Asked
+from ftkit.benchmarking.results import Disagreement
+from ftkit.benchmarking.scoring import Tally, judge
+from ftkit.benchmarking.table import open_answer_table
+from ftkit.benchmarking.task import PROGRESS_EVERY, Task
 
 if TYPE_CHECKING:
     from ftkit.display import Display

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ftkit.benchmark.answers import AnswerLine
-from ftkit.benchmark.heldout import HeldOutRow
-from ftkit.benchmark.scoring import Judged, Outcome
+from ftkit.benchmarking.answers import AnswerLine
+from ftkit.benchmarking.heldout import HeldOutRow
+from ftkit.benchmarking.scoring import Judged, Outcome
 from ftkit.errors import storage_error
 
 COLUMNS = ("row", "model", "prompt", "expected", "answer", "predicted", "correct", "outcome", "error")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ftkit.benchmark.heldout import RowIds
+from ftkit.benchmarking.heldout import RowIds
 from ftkit.data import open_jsonl_writer
 from ftkit.errors import DataError, Where, storage_error
 

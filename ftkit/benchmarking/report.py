@@ -7,9 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ftkit.benchmark import words
-from ftkit.benchmark.results import BenchmarkReport, ModelScore
-from ftkit.benchmark.statistics import ALPHA
+from ftkit.benchmarking import words
+from ftkit.benchmarking.results import BenchmarkReport, ModelScore
+from ftkit.benchmarking.statistics import ALPHA
 from ftkit.data import atomic_write
 
 TEMPLATE = "report.html.j2"
@@ -36,7 +36,7 @@ def render_report(
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    from ftkit.benchmark.charts import accuracy_chart, confusion_chart, legend_roles
+    from ftkit.benchmarking.charts import accuracy_chart, confusion_chart, legend_roles
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -72,7 +72,7 @@ def render_report(
 
 
 def _template_text() -> str:
-    folder = resources.files("ftkit.benchmark") / "templates"
+    folder = resources.files("ftkit.benchmarking") / "templates"
     return (folder / TEMPLATE).read_text("utf-8")
 
 

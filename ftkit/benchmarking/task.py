@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.benchmark.heldout import HeldOutRow, LabelCensus, RowIds, read_held_out
-from ftkit.benchmark.inference import Asked
-from ftkit.benchmark.metrics import Metric
-from ftkit.benchmark.requests import RequestWriter, slugs
+from ftkit.benchmarking.heldout import HeldOutRow, LabelCensus, RowIds, read_held_out
+from ftkit.benchmarking.inference import Asked
+from ftkit.benchmarking.metrics import Metric
+from ftkit.benchmarking.requests import RequestWriter, slugs
 from ftkit.data import sha256_file
 from ftkit.errors import Where, storage_error
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ftkit.benchmark.cost import Cost, batch_cost
-from ftkit.benchmark.results import BatchUsed, ModelScore, Role
-from ftkit.benchmark.scoring import Outcome, Tally, label_scores, macro_f1
-from ftkit.benchmark.state import BatchState
-from ftkit.benchmark.statistics import wilson_interval
+from ftkit.benchmarking.cost import Cost, batch_cost
+from ftkit.benchmarking.results import BatchUsed, ModelScore, Role
+from ftkit.benchmarking.scoring import Outcome, Tally, label_scores, macro_f1
+from ftkit.benchmarking.state import BatchState
+from ftkit.benchmarking.statistics import wilson_interval
 from ftkit.errors import NotOnPlatform
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ftkit.benchmark.results import Role
+from ftkit.benchmarking.results import Role
 from ftkit.catalog import Model, Price
 
 MILLION = 1_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftkit.benchmark.results import BenchmarkReport, ModelScore
+from ftkit.benchmarking.results import BenchmarkReport, ModelScore
 
 UNKNOWN = "unknown"
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ftkit.benchmark.answers import write_answers
-from ftkit.benchmark.requests import Shard
-from ftkit.benchmark.state import METADATA_KEY, AnswersState, BatchState, StateFile
+from ftkit.benchmarking.answers import write_answers
+from ftkit.benchmarking.requests import Shard
+from ftkit.benchmarking.state import METADATA_KEY, AnswersState, BatchState, StateFile
 from ftkit.data import sha256_file
 from ftkit.errors import BatchFailed, NotOnPlatform
 from ftkit.gateway.polling import HOSTED_PATIENCE, LOCAL_PATIENCE, Pacer, Patience

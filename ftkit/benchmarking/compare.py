@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ftkit.benchmark.results import Comparison, ModelScore
-from ftkit.benchmark.statistics import discordant, mcnemar_exact, verdict_words
-from ftkit.benchmark.words import called, interval, percent
+from ftkit.benchmarking.results import Comparison, ModelScore
+from ftkit.benchmarking.statistics import discordant, mcnemar_exact, verdict_words
+from ftkit.benchmarking.words import called, interval, percent
 
 MAX_DISAGREEMENTS = 50
 

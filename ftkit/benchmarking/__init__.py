@@ -1,0 +1,50 @@
+"""Compares models on held-out rows by batch inference: answers, scores, statistics, report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ftkit.benchmarking.markdown import to_markdown
+    from ftkit.benchmarking.metrics import Metric, Score
+    from ftkit.benchmarking.registry import find_metric, metric_names
+    from ftkit.benchmarking.report import write_report
+    from ftkit.benchmarking.results import BenchmarkReport, Comparison, Confusion, LabelScore, ModelScore
+    from ftkit.benchmarking.run import benchmark
+    from ftkit.benchmarking.terminal import print_report
+
+_HOMES = {
+    "BenchmarkReport": "ftkit.benchmarking.results",
+    "Comparison": "ftkit.benchmarking.results",
+    "Confusion": "ftkit.benchmarking.results",
+    "LabelScore": "ftkit.benchmarking.results",
+    "Metric": "ftkit.benchmarking.metrics",
+    "ModelScore": "ftkit.benchmarking.results",
+    "Score": "ftkit.benchmarking.metrics",
+    "benchmark": "ftkit.benchmarking.run",
+    "find_metric": "ftkit.benchmarking.registry",
+    "metric_names": "ftkit.benchmarking.registry",
+    "print_report": "ftkit.benchmarking.terminal",
+    "to_markdown": "ftkit.benchmarking.markdown",
+    "write_report": "ftkit.benchmarking.report",
+}
+
+__all__ = [
+    "BenchmarkReport",
+    "Comparison",
+    "Confusion",
+    "LabelScore",
+    "Metric",
+    "ModelScore",
+    "Score",
+    "benchmark",
+    "find_metric",
+    "metric_names",
+    "print_report",
+    "to_markdown",
+    "write_report",
+]
+
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
