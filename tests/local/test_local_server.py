@@ -203,20 +203,20 @@ def test_an_unexpected_fault_is_an_enveloped_500(own_server: Start) -> None:
 
 
 def test_idle_exit_ends_it(own_server: Start) -> None:
-    server = own_server("--idle-exit", "0.6")
+    server = own_server("--idle-exit", "1.2")
     assert server.process is not None
-    for _ in range(5):
-        time.sleep(0.3)
+    for _ in range(4):
+        time.sleep(0.4)
         assert raw(server, "GET", "/healthz")[0] == 200
     assert server.process.wait(timeout=10) == 0
     assert server.announced() is None
 
 
 def test_idle_exit_waits_for_work(own_server: Start) -> None:
-    server = own_server("--idle-exit", "0.3")
+    server = own_server("--idle-exit", "1.5")
     assert server.process is not None
     client = server.client()
-    data = batch_bytes("linear", [f"Is {number} odd or even?" for number in range(12_000)])
+    data = batch_bytes("linear", [f"Is {number} odd or even?" for number in range(15_000)])
     file = client.files.create(file=("in", data), purpose="batch")
     batch = client.batches.create(
         input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"

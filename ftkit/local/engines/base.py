@@ -93,6 +93,7 @@ class Responder(Protocol):
 
     def respond(self, conversations: Sequence[Messages]) -> list[str]:
         """One reply to each conversation."""
+        ...
 
 
 class Engine(Protocol):
@@ -102,6 +103,7 @@ class Engine(Protocol):
 
     def plan(self, requested: Mapping[str, Any], examples: int) -> Hyperparameters:
         """Choose what is "auto" or absent in ``requested`` for a training set of this size."""
+        ...
 
     def train(self, request: TrainingRequest, callbacks: TrainingCallbacks) -> None:
         """Train, calling ``callbacks.checkpoint`` at the end of every epoch; the last one is the model.
@@ -111,6 +113,8 @@ class Engine(Protocol):
 
     def base(self) -> Responder:
         """The model before any training."""
+        ...
 
     def load(self, folder: Path) -> Responder:
         """A model that ``checkpoint``'s ``save`` wrote. Raises ``ValueError`` when it is none."""
+        ...

@@ -8,7 +8,6 @@ import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ftkit.local.store.blobs import sync_directory
 from ftkit.local.store.db import Database
@@ -88,6 +87,4 @@ def seal_folder(building: Path, target: Path) -> None:
 
 
 def _model(row: sqlite3.Row) -> TunedModel:
-    names: tuple[str, ...] = TunedModel.__slots__
-    values: dict[str, Any] = {name: row[name] for name in names}
-    return TunedModel(**values)
+    return TunedModel(row["id"], row["created_at"], row["base"], row["engine"], row["folder"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -72,13 +73,8 @@ class Dataset:
         """Begin to read rows."""
         import numpy as np
 
-        ends = np.array(self._ends, dtype=np.int64)
-        if ends[-1] == 0:
-            return Rows(ends, np.zeros(0, np.int32), np.zeros(0, np.uint8))
         return Rows(
-            ends,
-            np.memmap(self._indices_path, dtype=np.int32, mode="r"),
-            np.memmap(self._counts_path, dtype=np.uint8, mode="r"),
+            np.array(self._ends, dtype=np.int64), self._indices_path.open("rb"), self._counts_path.open("rb")
         )
 
     def _learn_classes(self, chunk: list[TrainingExample], replies: dict[str, int], grow: bool) -> None:
@@ -106,11 +102,9 @@ class Dataset:
 
 
 class Rows:
-    """Random access to a data set's rows."""
+    """Random access to a data set's rows. Plain reads, not a memory map: the pages stay the system's."""
 
-    def __init__(
-        self, ends: NDArray[np.int64], indices: NDArray[np.int32], counts: NDArray[np.uint8]
-    ) -> None:
+    def __init__(self, ends: NDArray[np.int64], indices: BinaryIO, counts: BinaryIO) -> None:
         self._ends = ends
         self._indices = indices
         self._counts = counts
@@ -120,12 +114,14 @@ class Rows:
         import numpy as np
         from scipy.sparse import csr_matrix
 
-        starts, ends = self._ends[rows], self._ends[rows + 1]
-        lengths = ends - starts
-        indptr = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.repeat(starts - indptr[:-1], lengths) + np.arange(indptr[-1])
-        data = self._counts[places].astype(np.float32)
-        return csr_matrix((data, self._indices[places], indptr), shape=(len(rows), COLUMNS))
+        starts = self._ends[rows]
+        lengths = self._ends[rows + 1] - starts
+        places = list(zip(starts.tolist(), lengths.tolist(), strict=True))
+        indices = b"".join(os.pread(self._indices.fileno(), 4 * size, 4 * start) for start, size in places)
+        counts = b"".join(os.pread(self._counts.fileno(), size, start) for start, size in places)
+        data = np.frombuffer(counts, dtype=np.uint8).astype(np.float32)
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        return csr_matrix((data, np.frombuffer(indices, dtype=np.int32), ends), shape=(len(rows), COLUMNS))
 
 
 def _chunks(examples: Iterable[TrainingExample]) -> Iterator[list[TrainingExample]]:
