@@ -117,7 +117,7 @@ class _Command(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-_COMMON = [
+_COMMON: list[Callable[[Any], Any]] = [
     click.option(
         "--json", "app_json", is_flag=True, help="Print the result as JSON; progress as JSON lines on stderr."
     ),
@@ -129,7 +129,7 @@ _COMMON = [
         help="Use this file instead of the nearest ftkit.toml.",
     ),
 ]
-_PLATFORM = [
+_PLATFORM: list[Callable[[Any], Any]] = [
     click.option(
         "--platform", "app_platform", metavar="NAME", help="Platform to use (local, openai, nebius, ...)."
     ),
