@@ -153,7 +153,8 @@ def command(
             shared = {key[4:]: given.pop(key) for key in list(given) if key.startswith("app_")}
             return function(App(**shared), **given)
 
-        for option in reversed([*(_PLATFORM if platform else []), *_COMMON]):
+        options: list[Callable[[Any], Any]] = [*(_PLATFORM if platform else []), *_COMMON]
+        for option in reversed(options):
             call = option(call)
         made = click.command(name, cls=_Command)(call)
         made.examples = examples

@@ -30,7 +30,7 @@ class Display(Protocol):
         self, title: str, total: float | None = None, unit: str = ""
     ) -> AbstractContextManager[Progress]:
         """A piece of work that may last longer than a second; ``unit`` is ``"B"`` for bytes."""
-        ...  # noqa: PIE790 - pyright takes a body of words alone for one that returns None
+        ...  # pyright takes a body of words alone for one that returns None
 
 
 class _NoProgress:
