@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -22,6 +23,7 @@ from ftkit.local.jsonio import dump
 
 _log = logging.getLogger("ftkit.local")
 _OPEN_PATHS = ("/healthz",)
+_LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
 
 
 def json_response(value: Any, status: int = 200) -> Response:
@@ -81,6 +83,7 @@ class Frame:
         self, scope: Scope, receive: Receive, send: Send, request_id: str, answer: MutableMapping[str, int]
     ) -> None:
         try:
+            self._check_source(scope)
             self._check_key(scope)
             await self._app(scope, receive, send)
             return
@@ -91,6 +94,24 @@ class Frame:
             refusal = _as_refusal(error, request_id)
         if "status" not in answer:
             await error_response(refusal)(scope, receive, send)
+
+    def _check_source(self, scope: Scope) -> None:
+        """Raise ``ApiError`` (403) where a web page in a browser on this machine could be the one that asks.
+
+        Without a key only the address protects the platform, and a page can reach that: under a name of
+        its own that leads here (DNS rebinding), or across origins. Programs send no ``Origin``.
+        """
+        if self._keys:
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        for url in (f"//{headers.get('host', '')}", origin):
+            if url is not None and _host_of(url) not in {*_LOOPBACK, self._context.options.host}:
+                raise ApiError(
+                    403,
+                    "Without a key, this platform only answers programs on its own machine.",
+                    code="wrong_origin",
+                )
 
     def _check_key(self, scope: Scope) -> None:
         """Raise ``ApiError`` (401) unless the request has one of the keys, compared in constant time."""
@@ -110,6 +131,13 @@ def _frame_headers(message: Message, request_id: str, begun: float) -> None:
     headers["x-request-id"] = request_id
     headers["openai-processing-ms"] = str(round((time.monotonic() - begun) * 1000))
     headers["x-content-type-options"] = "nosniff"
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _is_storage(error: Exception) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
@@ -61,15 +62,21 @@ class Supervisor:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._news.wait(), _CHECK_SECONDS)
             self._news.clear()
-            waiting = await asyncio.to_thread(self._state.leases.waiting_count)
-            if not waiting:
-                continue
-            for process in self._workers.values():
-                self._wake(process)
-            busy = await asyncio.to_thread(self._busy)
-            idle = len(self._workers) - busy
-            for _ in range(min(waiting - idle, self._most - len(self._workers))):
-                await self._launch()
+            try:
+                await self._staff()
+            except (OSError, sqlite3.Error) as error:
+                _log.error("no worker could be started, trying again soon: %s", error)
+
+    async def _staff(self) -> None:
+        """Wake the workers and start as many more as waiting work can use."""
+        waiting = await asyncio.to_thread(self._state.leases.waiting_count)
+        if not waiting:
+            return
+        for process in self._workers.values():
+            self._wake(process)
+        idle = len(self._workers) - await asyncio.to_thread(self._busy)
+        for _ in range(min(waiting - idle, self._most - len(self._workers))):
+            await self._launch()
 
     def _busy(self) -> int:
         """How many workers hold a lease."""
@@ -87,6 +94,7 @@ class Supervisor:
         owner = new_id("worker-", 12)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # a numpy.py in the working directory must not stand in for numpy
             "-m",
             "ftkit.local.worker",
             str(self._state.root),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -109,8 +110,11 @@ class LocalServer:
     def workers(self) -> list[int]:
         """Process ids of its workers."""
         assert self.process is not None
-        task = Path(f"/proc/{self.process.pid}/task")
-        return [int(pid) for thread in task.iterdir() for pid in (thread / "children").read_text().split()]
+        found: list[int] = []
+        for thread in Path(f"/proc/{self.process.pid}/task").iterdir():
+            with suppress(FileNotFoundError):  # a thread may end while we look
+                found += [int(pid) for pid in (thread / "children").read_text().split()]
+        return found
 
     def kill(self) -> None:
         """End it as a power cut would."""

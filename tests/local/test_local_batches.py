@@ -188,7 +188,7 @@ def test_the_input_file_must_have_the_purpose(client: openai.OpenAI) -> None:
 
 
 def test_cancel_hands_over_what_is_done(client: openai.OpenAI) -> None:
-    data = batch_bytes("linear", [f"Is number {n} odd or even?" for n in range(30_000)])
+    data = batch_bytes("linear", [f"Is number {n} odd or even?" for n in range(15_000)])
     file = client.files.create(file=("in.jsonl", data), purpose="batch")
     batch = client.batches.create(
         input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
@@ -199,7 +199,7 @@ def test_cancel_hands_over_what_is_done(client: openai.OpenAI) -> None:
     ended = finished_batch(client, batch.id)
     assert ended.status == "cancelled" and ended.cancelled_at >= ended.cancelling_at
     done = ended.request_counts.completed
-    assert 0 < done < 30_000 and ended.request_counts.total == 30_000
+    assert 0 < done < 15_000 and ended.request_counts.total == 15_000
     assert len(lines_of(client, ended.output_file_id)) == done
     assert client.batches.cancel(batch.id).status == "cancelled"
 
@@ -211,13 +211,13 @@ def test_a_finished_batch_cannot_be_cancelled(client: openai.OpenAI) -> None:
 
 
 def test_a_batch_past_its_window_expires(client: openai.OpenAI) -> None:
-    data = batch_bytes("linear", [f"Is number {n} odd or even?" for n in range(40_000)])
+    data = batch_bytes("linear", [f"Is number {n} odd or even?" for n in range(20_000)])
     batch = run_batch(client, data, completion_window="1s")
     assert batch.status == "expired" and batch.expired_at is not None
     counts = batch.request_counts
-    assert counts.completed + counts.failed == counts.total == 40_000 and counts.failed > 0
+    assert counts.completed + counts.failed == counts.total == 20_000 and counts.failed > 0
     last = lines_of(client, batch.error_file_id)[-1]
-    assert last["custom_id"] == "r39999" and last["response"] is None
+    assert last["custom_id"] == "r19999" and last["response"] is None
     assert last["error"]["code"] == "batch_expired"
 
 

@@ -24,7 +24,7 @@ from local_platform import (
 )
 
 Start = Callable[..., LocalServer]
-MANY = [f"Is number {number} odd or even?" for number in range(12_000)]
+MANY = [f"Is number {number} odd or even?" for number in range(8_000)]
 
 
 def begin_batch(client: openai.OpenAI) -> str:
@@ -96,7 +96,7 @@ def long_training() -> bytes:
 def begin_job(client: openai.OpenAI) -> str:
     file = client.files.create(file=("t.jsonl", long_training()), purpose="fine-tune")
     job = client.fine_tuning.jobs.create(
-        model="linear", training_file=file.id, seed=5, hyperparameters={"n_epochs": 4, "batch_size": 2}
+        model="linear", training_file=file.id, seed=5, hyperparameters={"n_epochs": 3, "batch_size": 2}
     )
     wait_for(lambda: client.fine_tuning.jobs.checkpoints.list(job.id).data)
     return job.id
@@ -111,7 +111,7 @@ def test_a_job_outlives_its_worker_and_its_server_and_ends_the_same(
 ) -> None:
     server = own_server()
     client = server.client()
-    whole = tune(client, long_training(), seed=5, hyperparameters={"n_epochs": 4, "batch_size": 2})
+    whole = tune(client, long_training(), seed=5, hyperparameters={"n_epochs": 3, "batch_size": 2})
     job_id = begin_job(client)
     [worker] = server.workers()
     os.kill(worker, signal.SIGKILL)
@@ -124,7 +124,7 @@ def test_a_job_outlives_its_worker_and_its_server_and_ends_the_same(
     assert metrics(client, job) == metrics(client, whole)
     events = list(client.fine_tuning.jobs.list_events(job.id, limit=500))
     steps = [event.data["step"] for event in events if event.type == "metrics"]  # type: ignore[index]
-    assert steps == sorted(set(steps), reverse=True) and steps[0] == 800
+    assert steps == sorted(set(steps), reverse=True) and steps[0] == 600
     assert any("Taken up again" in event.message for event in events)
     folders = {path.name for path in (again.state / "models").iterdir()}
     assert len(folders) == 6, "three checkpoints of each job, no leftovers"
