@@ -7,6 +7,7 @@ One file per provider in ``ftkit/catalog/providers/``: a ``[provider]`` table an
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -15,6 +16,8 @@ from typing import Any
 
 from ftkit.catalog.schema import Model, Provider
 from ftkit.errors import UsageError
+
+_DATED = re.compile(r"(.+)-(?:20\d\d-\d\d-\d\d|20\d{6})")
 
 
 def base_model_id(model_id: str) -> str:
@@ -60,10 +63,11 @@ class Catalog:
         """The entry for a model id (a tuned id counts as its base), or None where it is not known.
 
         With no provider the first one that lists the id answers. A dated snapshot
-        (``gpt-4.1-mini-2025-04-14``) falls back to the undated name.
+        (``gpt-4.1-mini-2025-04-14``) falls back to the undated name. An entry of its own always wins.
         """
         base = base_model_id(model_id)
-        names = [base, *_without_date(base)]
+        dated = _DATED.fullmatch(base)
+        names = [model_id, base, *([dated[1]] if dated else [])]
         wanted = [provider] if provider else list(self._providers)
         found = next((m for n in names for p in wanted if (m := self._models.get((p, n)))), None)
         return found or self._by_tuned_prefix(model_id, wanted)
@@ -87,36 +91,37 @@ class Catalog:
     ) -> Catalog:
         """A new catalog with entries added and overridden, key by key.
 
+        An entry for a tuned id or a dated snapshot begins as a copy of its base, which stays as it is.
         Raises pydantic's ValidationError on a wrong entry; ``ftkit.settings`` places it.
         """
         merged = dict(self._providers)
         for name, table in providers.items():
             base = merged[name].model_dump() if name in merged else {"name": name, "title": name}
-            merged[name] = Provider.model_validate(_overlay(base, table))
+            merged[name] = Provider.model_validate(overlay(base, table))
         entries = {(m.provider, m.id): m for m in self._models.values()}
         for model_id, table in models.items():
-            old = self.model(model_id, table.get("provider"))
+            old = self.model(model_id, _text(table.get("provider")))
             base = old.model_dump() if old else {"id": model_id, "provider": "custom"}
-            new = Model.model_validate(_overlay(base, table))
+            if old and model_id not in (old.id, *old.aliases):
+                base |= {"id": model_id, "aliases": (), "tuned_prefixes": ()}
+            new = Model.model_validate(overlay(base, table))
             entries[new.provider, new.id] = new
         return Catalog(merged.values(), entries.values())
 
 
-def _without_date(model_id: str) -> list[str]:
-    head, dash, tail = model_id.rpartition("-")
-    if dash and len(tail) == 2 and model_id[-10:-8] == "20":
-        return [model_id[:-11]]
-    return [head] if dash and len(tail) == 8 and tail.isdigit() else []
-
-
-def _overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with the keys of ``top`` set, tables within tables too."""
     merged = dict(base)
     for key, value in top.items():
         old = merged.get(key)
         merged[key] = (
-            _overlay(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+            overlay(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
         )
     return merged
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None  # what else it may be is said by the check of the entry
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

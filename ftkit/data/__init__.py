@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.data.examples import prompt_of, reply_of, text_of
@@ -14,22 +15,22 @@ if TYPE_CHECKING:
     from ftkit.data.template import PROMPT_RESPONSE, ExampleTemplate
 
 _HOME = {
-    "prompt_of": "examples",
-    "reply_of": "examples",
-    "text_of": "examples",
-    "atomic_write": "files",
-    "canonical_json": "files",
-    "example_hash": "files",
-    "sha256_file": "files",
-    "JsonlWriter": "jsonl",
-    "open_jsonl_writer": "jsonl",
-    "read_jsonl": "jsonl",
-    "Row": "rows",
-    "RowSource": "rows",
-    "SourceOptions": "rows",
-    "open_rows": "source",
-    "PROMPT_RESPONSE": "template",
-    "ExampleTemplate": "template",
+    "prompt_of": "ftkit.data.examples",
+    "reply_of": "ftkit.data.examples",
+    "text_of": "ftkit.data.examples",
+    "atomic_write": "ftkit.data.files",
+    "canonical_json": "ftkit.data.files",
+    "example_hash": "ftkit.data.files",
+    "sha256_file": "ftkit.data.files",
+    "JsonlWriter": "ftkit.data.jsonl",
+    "open_jsonl_writer": "ftkit.data.jsonl",
+    "read_jsonl": "ftkit.data.jsonl",
+    "Row": "ftkit.data.rows",
+    "RowSource": "ftkit.data.rows",
+    "SourceOptions": "ftkit.data.rows",
+    "open_rows": "ftkit.data.source",
+    "PROMPT_RESPONSE": "ftkit.data.template",
+    "ExampleTemplate": "ftkit.data.template",
 }
 
 __all__ = [
@@ -51,9 +52,4 @@ __all__ = [
     "text_of",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a name from its module when it is first asked for (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

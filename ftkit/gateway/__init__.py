@@ -6,8 +6,9 @@ results below. Names are imported when they are first used: the openai client co
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.gateway.connect import connect
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
-    "Answer": "results",
-    "Batch": "results",
-    "ChatReply": "results",
-    "Checkpoint": "results",
-    "FileInfo": "results",
-    "Job": "results",
-    "JobEvent": "results",
-    "ModelInfo": "results",
-    "Platform": "platform",
-    "chat_request": "requests",
-    "connect": "connect",
+    "Answer": "ftkit.gateway.results",
+    "Batch": "ftkit.gateway.results",
+    "ChatReply": "ftkit.gateway.results",
+    "Checkpoint": "ftkit.gateway.results",
+    "FileInfo": "ftkit.gateway.results",
+    "Job": "ftkit.gateway.results",
+    "JobEvent": "ftkit.gateway.results",
+    "ModelInfo": "ftkit.gateway.results",
+    "Platform": "ftkit.gateway.platform",
+    "chat_request": "ftkit.gateway.requests",
+    "connect": "ftkit.gateway.connect",
 }
 
 __all__ = [
@@ -52,16 +53,4 @@ __all__ = [
     "connect",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    try:
-        module = _HOME[name]
-    except KeyError:
-        raise AttributeError(f"module 'ftkit.gateway' has no attribute {name!r}") from None
-    value = getattr(import_module(f"ftkit.gateway.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _HOME)

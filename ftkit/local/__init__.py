@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ftkit._lazy import lazy_names
 from ftkit.local.config import ServeOptions
 
 if TYPE_CHECKING:
@@ -11,10 +12,4 @@ if TYPE_CHECKING:
 
 __all__ = ["ServeOptions", "serve"]
 
-
-def __getattr__(name: str) -> object:
-    if name == "serve":
-        from ftkit.local.server import serve
-
-        return serve
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_names(__name__, {"serve": "ftkit.local.server"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.tokens.counting import ExampleCounter, counter_for
@@ -13,18 +14,18 @@ if TYPE_CHECKING:
     from ftkit.tokens.words import WORD_PATTERN, count_words, split_words
 
 _HOME = {
-    "ExampleCounter": "counting",
-    "counter_for": "counting",
-    "VocabularyStatus": "store",
-    "fetch": "store",
-    "import_file": "store",
-    "vocabularies": "store",
-    "TEMPLATES": "templates",
-    "Tokenizer": "tokenizer",
-    "get_tokenizer": "tokenizer",
-    "WORD_PATTERN": "words",
-    "count_words": "words",
-    "split_words": "words",
+    "ExampleCounter": "ftkit.tokens.counting",
+    "counter_for": "ftkit.tokens.counting",
+    "VocabularyStatus": "ftkit.tokens.store",
+    "fetch": "ftkit.tokens.store",
+    "import_file": "ftkit.tokens.store",
+    "vocabularies": "ftkit.tokens.store",
+    "TEMPLATES": "ftkit.tokens.templates",
+    "Tokenizer": "ftkit.tokens.tokenizer",
+    "get_tokenizer": "ftkit.tokens.tokenizer",
+    "WORD_PATTERN": "ftkit.tokens.words",
+    "count_words": "ftkit.tokens.words",
+    "split_words": "ftkit.tokens.words",
 }
 
 __all__ = [
@@ -42,9 +43,4 @@ __all__ = [
     "vocabularies",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a name from its module when it is first asked for (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
