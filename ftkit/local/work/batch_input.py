@@ -11,6 +11,7 @@ from ftkit.local.config import MAX_BATCH_REQUESTS, MAX_LINE_BYTES
 from ftkit.local.jsonio import load
 
 MAX_ERRORS = 100
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ def raw_lines(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int]]:
     with path.open("rb") as file:
         file.seek(offset)
         while line := file.readline(MAX_LINE_BYTES + 1):
-            offset += len(line)
-            yield line, offset
+            first, offset = offset == 0, offset + len(line)
+            yield (line.removeprefix(_BOM) if first else line), offset
 
 
 def check(path: Path, endpoint: str, known_model: Callable[[str], bool]) -> Checked:
@@ -65,7 +66,7 @@ def check(path: Path, endpoint: str, known_model: Callable[[str], bool]) -> Chec
                 raise BatchFault(
                     "too_many_requests", f"A batch may have at most {MAX_BATCH_REQUESTS} requests."
                 )
-            custom_id, body = _parse(line, endpoint, number == 1)
+            custom_id, body = _parse(line, endpoint)
             if custom_id in seen:
                 raise BatchFault(
                     "duplicate_custom_id", f"The custom_id {custom_id!r} comes twice.", "custom_id"
@@ -89,15 +90,15 @@ def requests(path: Path, offset: int) -> Iterator[Line]:
     """The requests of a file that ``check`` found good, from ``offset`` on."""
     for line, end in raw_lines(path, offset):
         if line.strip():
-            record = load(line.removeprefix(b"\xef\xbb\xbf"))
+            record = load(line)
             yield Line(record["custom_id"], record["body"], end)
 
 
-def _parse(line: bytes, endpoint: str, first: bool) -> tuple[str, dict[str, Any]]:
+def _parse(line: bytes, endpoint: str) -> tuple[str, dict[str, Any]]:
     if len(line) > MAX_LINE_BYTES:
         raise BatchFault("line_too_long", f"This line is longer than {MAX_LINE_BYTES} bytes.")
     try:
-        record = load(line.removeprefix(b"\xef\xbb\xbf") if first else line)
+        record = load(line)
     except ValueError as error:
         raise BatchFault("invalid_json_line", f"This line is not JSON: {error}") from None
     if not isinstance(record, dict):
