@@ -51,9 +51,10 @@ def _as_dict(rule: Rule) -> dict[str, Any]:
 
 def _shown(case: Case) -> str:
     """An example for a person: bytes that are no text as escapes, long ones cut."""
+    from ftkit.validation.text import printable
+
     text = case.data.decode("utf-8", "backslashreplace")
-    text = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-    lines = text.removesuffix("\n").split("\n")
+    lines = [printable(line) for line in text.removesuffix("\n").split("\n")]
     return "\n".join(x if len(x) <= _LONGEST_EXAMPLE else f"{x[:_LONGEST_EXAMPLE]} ..." for x in lines[:10])
 
 

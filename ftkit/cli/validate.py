@@ -73,13 +73,15 @@ def validate(
 
 def print_report(console: Console, report: ValidationReport) -> None:
     """Print the findings, the models and the summary."""
+    from rich.text import Text
+
     from ftkit.validation.text import print_findings, summary_lines
 
     print_findings(console, report)
     if report.fits:
         print_fits(console, report)
     for line in summary_lines(report):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(Text(line), soft_wrap=True)
 
 
 def print_fits(console: Console, report: ValidationReport) -> None:

@@ -47,7 +47,7 @@ def open_rows(source: str | Path | Any, options: SourceOptions | None = None) ->
 
 
 def _open_named(name: str, options: SourceOptions) -> RowSource:
-    path = Path(name).expanduser()
+    path = _expanded(name)
     try:
         if name.startswith("hf:"):
             return _open_hub(name.removeprefix("hf:").removeprefix("//datasets/"), options)
@@ -60,6 +60,15 @@ def _open_named(name: str, options: SourceOptions) -> RowSource:
         raise _not_there(path)
     except OSError as error:
         raise storage_error(error, path) from error
+
+
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise UsageError(
+            "there is no such home folder", where=name, hint="Write the path without the ~."
+        ) from error
 
 
 def _open_hub(name: str, options: SourceOptions) -> RowSource:

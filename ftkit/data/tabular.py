@@ -103,7 +103,14 @@ def _dataset_rows(dataset: Any, name: str) -> Iterator[Row]:
     for batch in _batches(dataset, name):
         for data in batch.to_pylist():
             number += 1
-            yield Row(data, number)
+            yield Row({name: _present(cell) for name, cell in data.items()}, number)
+
+
+def _present(cell: Any) -> Any:
+    """A cell without the fields that are None: Arrow gives each object all fields that any object has."""
+    if type(cell) is dict:
+        return {name: _present(value) for name, value in cell.items() if value is not None}
+    return [_present(item) for item in cell] if type(cell) is list else cell
 
 
 def _delimited_rows(path: Path, codec: str, shape: TableShape) -> Iterator[Row]:

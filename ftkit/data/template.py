@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from ftkit.errors import DataError, UsageError, Where
+
+if TYPE_CHECKING:
+    from ftkit.data.rows import RowSource
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -73,6 +76,24 @@ class ExampleTemplate(BaseModel):
 
 PROMPT_RESPONSE = ExampleTemplate(user="{prompt}", assistant="{response}")
 """LLM Engine's plain two-column file: ``prompt,response``."""
+
+
+def usual_template(rows: RowSource) -> ExampleTemplate | None:
+    """The template of a source that was opened without one.
+
+    None for rows that are chat examples already; ``prompt`` and ``response`` columns need no words.
+    Raises `UsageError` for other columns, which nobody can guess.
+    """
+    columns = rows.columns
+    if columns is None or "messages" in columns:
+        return None
+    if {"prompt", "response"} <= set(columns):
+        return PROMPT_RESPONSE
+    raise UsageError(
+        f"no template says how the columns ({', '.join(map(_short, columns))}) become messages",
+        where=rows.name,
+        hint="Give one, for example: --user '{text}' --assistant '{label}'.",
+    )
 
 
 def missing_column(

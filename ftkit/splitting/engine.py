@@ -87,11 +87,11 @@ def _make_folder(folder: Path, source: Path | None, requests: Mapping[str, Reque
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(error, folder) from error
-    for name in requests:
-        target = folder / f"{name}.jsonl"
+    targets = {f"the {name} part": folder / f"{name}.jsonl" for name in requests}
+    for what, target in {**targets, "the manifest": folder / MANIFEST}.items():
         if source is not None and target.exists() and target.samefile(source):
             hint = "Choose another folder with --out."
-            raise UsageError(f"the {name} part would overwrite the source", where=str(source), hint=hint)
+            raise UsageError(f"{what} would overwrite the source", where=str(source), hint=hint)
 
 
 def _ranks(examples: ExampleSource, options: SplitOptions, hasher: Hasher, display: Display) -> array[int]:

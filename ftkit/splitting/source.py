@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from ftkit.data import PROMPT_RESPONSE, RowSource, open_rows
+from ftkit.data import open_rows
 from ftkit.data.files import encode_json
 from ftkit.data.stream import read_lines
-from ftkit.errors import DataError, UsageError, Where
+from ftkit.data.template import usual_template
+from ftkit.errors import DataError, Where
 from ftkit.splitting.result import SplitOptions
 
 _BOM = b"\xef\xbb\xbf"
@@ -31,7 +32,7 @@ class ExampleSource:
         self.name = self.rows.name
         self.path = Path(self.name) if Path(self.name).is_file() else None
         self._limit = options.source.limit
-        self._template = template or _usual_template(self.rows)
+        self._template = template or usual_template(self.rows)
         self._verbatim = self.rows.kind == "jsonl" and self._template is None and self.path is not None
 
     def __iter__(self) -> Iterator[tuple[dict[str, Any], bytes]]:
@@ -84,17 +85,3 @@ def _check(example: Any, where: Where) -> None:
 
 def _hint(where: Where) -> str:
     return f"`ftkit validate {where.file}` shows everything that is wrong with it."
-
-
-def _usual_template(rows: RowSource) -> Any:
-    """None for rows that are chat examples already; ``prompt`` and ``response`` columns need no words."""
-    columns = rows.columns
-    if columns is None or "messages" in columns:
-        return None
-    if {"prompt", "response"} <= set(columns):
-        return PROMPT_RESPONSE
-    raise UsageError(
-        f"no template says how the columns ({', '.join(columns)}) become messages",
-        where=rows.name,
-        hint="Give one, for example: --user '{text}' --assistant '{label}'.",
-    )

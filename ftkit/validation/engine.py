@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.data import PROMPT_RESPONSE, ExampleTemplate, RowSource, open_rows
+from ftkit.data import ExampleTemplate, RowSource, open_rows
+from ftkit.data.template import usual_template
 from ftkit.display import Display, SilentDisplay
 from ftkit.errors import DataError, UsageError, Where
 from ftkit.settings import load_settings
@@ -61,7 +62,7 @@ def _targets(settings: Settings, platform: str | None, models: Sequence[str]) ->
     """The platform whose limits hold, and the catalog's entries of the models."""
     catalog, named = settings.catalog, platform or settings.platform
     provider = catalog.provider(named) if named else None
-    entries = [_entry(catalog, model, provider) for model in models]
+    entries = [_entry(catalog, model, provider) for model in dict.fromkeys(models)]
     if provider is None:
         homes = {entry.provider for entry in entries}
         provider = catalog.provider(homes.pop() if len(homes) == 1 else settings.platform_name)
@@ -79,9 +80,12 @@ def _text_path(source: Any) -> Path | None:
     """The path of a JSON lines file, by its name; None for any other source."""
     if not isinstance(source, (str, Path)):
         return None
-    path = Path(source).expanduser()
-    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
-    return path if name.endswith(_TEXT_SUFFIXES) and path.is_file() else None
+    try:
+        path = Path(source).expanduser()
+        name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+        return path if name.endswith(_TEXT_SUFFIXES) and path.is_file() else None
+    except (OSError, RuntimeError):  # a name too long, no such home: open_rows says it in words
+        return None
 
 
 def _check_text(path: Path, context: Context, rules: RuleSet, display: Display) -> ValidationReport:
@@ -109,6 +113,7 @@ def _read(
     for block in reader:
         for number, raw in enumerate(block.lines, block.first):
             if limit is not None and facts.rows >= limit:
+                facts.lines = number - 1
                 return
             if number == 1 and raw.startswith(_BOM):
                 facts.has_bom = True
@@ -122,7 +127,7 @@ def _read(
 
 def _check_rows(rows: RowSource, context: Context, rules: RuleSet, display: Display) -> ValidationReport:
     """Read any other source of rows through its template."""
-    template = context.options.template or _usual_template(rows)
+    template = context.options.template or usual_template(rows)
     inspector = Inspector(context, rules, _renderer(template, rows.name) if template else None)
     with display.work(f"validate {rows.name}", None, "rows") as progress:
         try:
@@ -136,20 +141,6 @@ def _check_rows(rows: RowSource, context: Context, rules: RuleSet, display: Disp
         progress.update(inspector.facts.rows)
         inspector.finish()
     return _report(inspector, rows.kind, rules, rows.notes)
-
-
-def _usual_template(rows: RowSource) -> ExampleTemplate | None:
-    """None for rows that are chat examples already; ``prompt`` and ``response`` columns need no words."""
-    columns = rows.columns
-    if columns is None or "messages" in columns:
-        return None
-    if {"prompt", "response"} <= set(columns):
-        return PROMPT_RESPONSE
-    raise UsageError(
-        f"no template says how the columns ({', '.join(columns)}) become messages",
-        where=rows.name,
-        hint="Give one, for example: --user '{text}' --assistant '{label}'.",
-    )
 
 
 def _renderer(template: ExampleTemplate, name: str) -> Render:
@@ -174,7 +165,7 @@ def _renderer(template: ExampleTemplate, name: str) -> Render:
 def _report(inspector: Inspector, kind: str, rules: RuleSet, notes: Sequence[str] = ()) -> ValidationReport:
     facts, log = inspector.facts, inspector.log
     return ValidationReport(
-        ok=not log.severities["error"],
+        ok=not log.severities["error"] and facts.accepted == facts.rows and not inspector.unread,
         source=inspector.context.name,
         kind=kind,
         platform=inspector.context.provider.name,
@@ -185,6 +176,7 @@ def _report(inspector: Inspector, kind: str, rules: RuleSet, notes: Sequence[str
         bytes=facts.bytes,
         errors=log.severities["error"],
         warnings=log.severities["warning"],
+        infos=log.severities["info"],
         counts=dict(sorted(log.counts.items())),
         findings=log.findings(),
         labels=inspector.labels.result(),

@@ -25,6 +25,7 @@ class Inspector:
         self.tokens = TokenTally(context.models)
         self.labels = LabelTally()
         self.messages = 0
+        self.unread: Counter[str] = Counter()
         self._render = render
         self._failed: Counter[str] = Counter()
         self._trouble: dict[str, str] = {}
@@ -64,9 +65,11 @@ class Inspector:
             self._value(RowView(value, number, None, self.context))
 
     def fault(self, fault: Fault, number: int | None, raw: bytes | None = None) -> None:
-        """Say why a line gives no value."""
+        """Say why a line gives no value; where that rule is left out, at least count it."""
         if (rule := self._faults.get(fault.kind)) is not None:
             self._run(rule, (fault,), number, raw)
+        elif fault.kind != "blank-line":
+            self.unread[fault.kind] += 1
 
     def _value(self, row: RowView) -> None:
         messages = row.value.get("messages")
@@ -108,12 +111,14 @@ class Inspector:
             self._run(rule, (self.facts,), None, check=check.end)
 
     def notes(self) -> list[str]:
-        """What a person should know beside the findings: rules that failed, models not counted."""
+        """What a person should know beside the findings: what was not counted or not said, and why."""
         failed = [
             f"rule {code} failed on {count:,} calls and says nothing there: {self._trouble[code]}"
             for code, count in self._failed.items()
         ]
-        return [*self.tokens.notes, *failed]
+        silent = ", ".join(f"{count:,} {kind}" for kind, count in self.unread.items())
+        unread = [f"not readable, though the rules that say so are left out: {silent}"] if silent else []
+        return [*self.tokens.notes, *unread, *failed]
 
     def _begin(self, rule: Rule) -> DatasetCheck | None:
         try:

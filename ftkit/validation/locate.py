@@ -23,8 +23,11 @@ def pointer_of(keys: Sequence[Key]) -> str | None:
     return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
 
 
-def span_of(text: str, keys: Sequence[Key]) -> tuple[int, int] | None:
-    """Start and end, in characters, of the value at ``keys``; of its nearest parent where it is missing."""
+def span_of(text: str, keys: Sequence[Key], *, the_key: bool = False) -> tuple[int, int] | None:
+    """Start and end, in characters, of the value at ``keys``; of its nearest parent where it is missing.
+
+    With ``the_key``, of the last key itself.
+    """
     tokens = [(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
     if not tokens:
         return None
@@ -34,6 +37,9 @@ def span_of(text: str, keys: Sequence[Key]) -> tuple[int, int] | None:
         if child is None:
             break
         place = child
+    else:
+        if the_key and keys and isinstance(keys[-1], str):
+            return tokens[place - 2][1:]
     return tokens[place][1], tokens[_skip(tokens, place) - 1][2]
 
 
@@ -41,23 +47,27 @@ Tokens = list[tuple[str, int, int]]
 
 
 def _child(tokens: Tokens, place: int, key: Key) -> int | None:
-    """The index of the token at which the child ``key`` of the value at ``place`` begins."""
+    """The index of the token at which the child ``key`` of the value at ``place`` begins.
+
+    Of a key that stands twice the last one, for that is the one that the decoder keeps.
+    """
     opening = tokens[place][0]
     if opening not in "{[":
         return None
     at, index = place + 1, 0
+    found = None
     while at < len(tokens) and tokens[at][0] not in "}]":
         name: Key = index
         if opening == "{":
             name = _string(tokens[at][0])
             at += 2
         if name == key and at < len(tokens):
-            return at
+            found = at
         at = _skip(tokens, at)
         if at < len(tokens) and tokens[at][0] == ",":
             at += 1
         index += 1
-    return None
+    return found
 
 
 def _skip(tokens: Tokens, at: int) -> int:

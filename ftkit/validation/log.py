@@ -8,8 +8,6 @@ from ftkit.validation.locate import excerpt_of, pointer_of, span_of
 from ftkit.validation.report import Excerpt, Finding
 from ftkit.validation.rules import Found, Key, Rule
 
-_BOM = "\ufeff"
-
 
 class FindingLog:
     """Findings of one source, in the order of the lines."""
@@ -35,7 +33,7 @@ class FindingLog:
         self.severities[severity] += 1
         if self.counts[rule.code] <= self._keep:
             keys = (*under, *found.at)
-            column, excerpt = _place(raw, keys, found.offset)
+            column, excerpt = _place(raw, keys, found)
             finding = Finding(
                 code=rule.code,
                 rule=rule.name,
@@ -56,20 +54,13 @@ class FindingLog:
         return sorted(self._kept, key=lambda finding: (finding.line or 0, finding.code))
 
 
-def _place(raw: bytes | None, keys: tuple[Key, ...], offset: int | None) -> tuple[int | None, Excerpt | None]:
+def _place(raw: bytes | None, keys: tuple[Key, ...], found: Found) -> tuple[int | None, Excerpt | None]:
     """The column (characters, from 1) and the excerpt of a place in a line."""
     if raw is None:
         return None, None
-    if offset is not None:
-        text = raw.decode("utf-8", "replace")
-        start = len(raw[:offset].decode("utf-8", "replace"))
-        end = start + 1
-    else:
-        text = raw.decode("utf-8", "replace")
-        span = span_of(text, keys)
-        if span is None:
-            return None, None
-        start, end = span
-    if text.startswith(_BOM) and start == 0:
-        end = max(end, 1)
-    return start + 1, excerpt_of(text, start, end)
+    text = raw.decode("utf-8", "replace")
+    if found.offset is not None:
+        start = len(raw[: found.offset].decode("utf-8", "replace"))
+        return start + 1, excerpt_of(text, start, start + 1)
+    span = span_of(text, keys, the_key=found.the_key)
+    return (span[0] + 1, excerpt_of(text, *span)) if span else (None, None)

@@ -29,10 +29,11 @@ class RuleSet:
         """The rule with this code or name; UsageError with the nearest ones where there is none."""
         wanted = name.casefold()
         for rule in self.rules:
-            if wanted in (rule.code.casefold(), rule.name):
+            if wanted in (rule.code.casefold(), rule.name.casefold()):
                 return rule
         known = [*(r.code for r in self.rules), *(r.name for r in self.rules)]
-        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        folded = {said.casefold(): said for said in known}
+        close = [folded[said] for said in difflib.get_close_matches(wanted, folded, n=3, cutoff=0.5)]
         guess = f"Did you mean {' or '.join(close)}? " if close else ""
         raise UsageError(f"no rule is called {name!r}", hint=f"{guess}`ftkit rules` lists all of them.")
 
@@ -64,6 +65,10 @@ def _load(point: EntryPoint) -> tuple[Sequence[Rule], str | None]:
         loaded = point.load()
     except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way; it is named in the report
         return (), f"{type(error).__name__}: {error}"
-    if isinstance(loaded, Sequence) and all(isinstance(rule, Rule) for rule in loaded):
-        return loaded, None
-    return (), f"it is not a sequence of rules but {type(loaded).__name__}"
+    if not isinstance(loaded, Sequence) or isinstance(loaded, str):
+        return (), f"it is not a sequence of rules but {type(loaded).__name__}"
+    for index, item in enumerate(loaded):
+        if not isinstance(item, Rule):
+            what = getattr(item, "__name__", None) or type(item).__name__
+            return (), f"item {index} ({what}) is no rule; is its @rule decorator missing?"
+    return loaded, None

@@ -73,9 +73,10 @@ class ValidationReport(_Result):
     """What was read and what was found.
 
     ``accepted + rejected == rows``: every line that is not blank is a row, and a row with an error is
-    rejected. ``counts`` are all findings by code, also those that ``findings`` leaves out for their
-    number. ``messages``, ``labels`` (the last replies, where they are few), ``tokens`` and ``fits``
-    are of the rows without errors in their form.
+    rejected. ``ok``: there is no error, no row is rejected, and the source was read to its end.
+    ``counts`` are all findings by code, also those that ``findings`` leaves out for their number.
+    ``messages``, ``labels`` (the last replies, where they are few), ``tokens`` and ``fits`` are of the
+    rows without errors in their form.
     """
 
     ok: bool
@@ -89,6 +90,7 @@ class ValidationReport(_Result):
     bytes: int | None = None
     errors: int
     warnings: int
+    infos: int = 0
     counts: dict[str, int]
     findings: list[Finding]
     labels: dict[str, int] | None = None

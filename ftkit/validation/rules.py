@@ -26,7 +26,8 @@ class Found:
     """What a rule says about one place.
 
     ``at`` are the keys that lead from the checked value to the place (a message rule starts at its
-    message); ``offset`` is a byte offset in the line, where there is no value to point into.
+    message); ``the_key`` says that the last key itself is meant, not its value; ``offset`` is a byte
+    offset in the line, where there is no value to point into.
     """
 
     message: str
@@ -35,6 +36,7 @@ class Found:
     line: int | None = None
     offset: int | None = None
     severity: Severity | None = None
+    the_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

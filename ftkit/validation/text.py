@@ -15,20 +15,27 @@ _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _MOST_LABELS = 12
 
 
+def printable(text: str) -> str:
+    """``text`` with an escape for each character that a terminal would obey and not show."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def print_findings(console: Console, report: ValidationReport) -> None:
     """Print every kept finding, and how many more each rule has."""
+    from rich.text import Text
+
     for finding in report.findings:
         console.print(_head(finding), soft_wrap=True)
         for line in _excerpt(finding):
             console.print(line, soft_wrap=True)
         if finding.hint:
-            console.print(f"  = {finding.hint}", style="dim", markup=False, soft_wrap=True)
+            console.print(Text(f"  = {printable(finding.hint)}", "dim"), soft_wrap=True)
     shown: dict[str, int] = {}
     for finding in report.findings:
         shown[finding.code] = shown.get(finding.code, 0) + 1
     for code, count in report.counts.items():
         if more := count - shown.get(code, 0):
-            console.print(f"... and {more:,} more {code}", style="dim", markup=False)
+            console.print(Text(f"... and {more:,} more {code}", "dim"))
     if report.findings:
         console.print()
 
@@ -37,9 +44,9 @@ def _head(finding: Finding) -> Text:
     from rich.text import Text
 
     column = finding.column if finding.line else None
-    text = Text(str(Where(finding.file, finding.line, column)))
+    text = Text(printable(str(Where(finding.file, finding.line, column))))
     text.append(f" {finding.code}", _STYLES[finding.severity])
-    text.append(f" [{finding.rule}] {finding.severity}: {finding.message}")
+    text.append(f" [{finding.rule}] {finding.severity}: {printable(finding.message)}")
     return text
 
 
@@ -59,22 +66,23 @@ def summary_lines(report: ValidationReport) -> list[str]:
     """What was read and how it came out, in a few lines."""
     outcome = f"{report.accepted:,} accepted, {report.rejected:,} rejected"
     found = f"{_count(report.errors, 'error')}, {_count(report.warnings, 'warning')}"
+    found += f", {_count(report.infos, 'info')}" if report.infos else ""
     lines = [f"{_count(report.rows, 'row')} read from {report.source}: {outcome}; {found}"]
     if report.tokens:
         t = report.tokens
         lines.append(
-            f"{report.messages:,} messages, {t.total:,} tokens ({t.tokenizer}): "
+            f"{_count(report.messages, 'message')}, {_count(t.total, 'token')} ({t.tokenizer}): "
             f"median {t.p50:,}, p95 {t.p95:,}, longest {t.max:,} a row"
         )
     elif report.messages:
-        lines.append(f"{report.messages:,} messages")
+        lines.append(_count(report.messages, "message"))
     if report.labels:
         named = [f"{label or '(empty)'} {n:,}" for label, n in list(report.labels.items())[:_MOST_LABELS]]
         more = f", and {len(report.labels) - _MOST_LABELS} more" if len(report.labels) > _MOST_LABELS else ""
         lines.append(f"replies: {', '.join(named)}{more}")
     lines += [f"note: {note}" for note in report.notes]
     lines.append(f"fit for {report.platform}" if report.ok else f"not fit for {report.platform} as it is")
-    return lines
+    return [printable(line) for line in lines]
 
 
 def _count(number: int, what: str) -> str:

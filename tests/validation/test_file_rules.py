@@ -79,7 +79,7 @@ def test_only_usable_examples_count(tmp_path: Path) -> None:
     rows = [line(n) for n in range(3)]
     assert check(b"\n".join(rows), tmp_path).ok
     report = check(b"\n".join([*rows[:2], b"{}"]), tmp_path)
-    assert report.findings[0].message == "2 usable examples (1 more have errors); small wants at least 3"
+    assert report.findings[0].message == "2 usable examples (1 more with errors); small wants at least 3"
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def unknown_message_key(message: dict[str, Any], row: RowView) -> Iterator[Found
     either case the model does not see it. It is often a misspelt one."""
     if not message.keys() <= _MESSAGE_KEYS:
         for key in [key for key in message if key not in _MESSAGE_KEYS]:
-            yield Found(f"unknown key {key[:40]!r} in a message", _meant(key, _MESSAGE_KEYS), (key,))
+            what = f"unknown key {key[:40]!r} in a message"
+            yield Found(what, _meant(key, _MESSAGE_KEYS), (key,), the_key=True)
 
 
 @rule("FT222", "unknown-key", severity="warning", bad=chat(USER, REPLY, id=7), good=GOOD)
@@ -78,7 +79,8 @@ def unknown_key(row: RowView) -> Iterator[Found]:
     others."""
     if "messages" in row.value and not row.value.keys() <= _ROW_KEYS:
         for key in [key for key in row.value if key not in _ROW_KEYS]:
-            yield Found(f"unknown key {key[:40]!r} beside 'messages'", _meant(key, _ROW_KEYS), (key,))
+            what = f"unknown key {key[:40]!r} beside 'messages'"
+            yield Found(what, _meant(key, _ROW_KEYS), (key,), the_key=True)
 
 
 def _meant(key: str, known: frozenset[str]) -> str:
