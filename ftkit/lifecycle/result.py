@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ftkit.benchmarking import BenchmarkReport
 
-RECORDED_PACKAGES = ("ftkit", "openai", "datasets", "tiktoken", "pydantic", "scikit-learn", "numpy")
+RECORDED_PACKAGES = ("ftkit", "openai", "datasets", "tiktoken", "pydantic", "scipy", "numpy")
 
 
 class RunResult(BaseModel):
