@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftkit.catalog.loader import Catalog, base_model_id, builtin_catalog
+from ftkit.catalog.loader import Catalog, base_model_id, builtin_catalog, overlay
 from ftkit.catalog.schema import (
     Dialect,
     Model,
@@ -24,4 +24,5 @@ __all__ = [
     "Shutdown",
     "base_model_id",
     "builtin_catalog",
+    "overlay",
 ]

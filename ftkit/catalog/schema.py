@@ -63,7 +63,7 @@ class Provider(Sourced):
     name: str
     title: str
     base_url: str | None = None
-    key_env: str | None = None
+    key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     local: bool = False
     limits: ProviderLimits = ProviderLimits()
     dialect: Dialect = Dialect()

@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 
 KEYRING_SERVICE = "ftkit"
 _SECRET_SHAPES = re.compile(
-    r"\b(sk|pk|rk|key|hf|gsk|xai|nvapi)[-_][A-Za-z0-9_\-]{16,}|(?<=Bearer )[^\s\"',]+"
+    r"\b(?:sk|pk|rk|key|hf|gsk|xai|nvapi)[-_][A-Za-z0-9_\-]{16,}"
+    r"|(?<=Bearer )[^\s\"',]+"
+    r"|\b[\w\-]{2,}\*{3,}[\w\-*]*"  # a platform's own masking still shows both ends
+    r"|(?<=://)[^\s/@]+:[^\s/@]+(?=@)"  # user and password in an address
 )
-_SECRET_NAMES = re.compile(r"(_API_KEY|_TOKEN|_SECRET|_LOCAL_KEY|_ACCESS_KEY|PASSWORD)$")
+_IN_ADDRESS = re.compile(r"(?i)([?&](?:api[-_]?key|key|sig|\w*token|\w*secret|password)=)[^\s&#\"',]+")
+_SECRET_NAMES = re.compile(r"(_KEY|_TOKEN|_SECRET|PASSWORD)$")
+_SHORTEST = 8
+"""Shorter values are not looked for: they would blot out ordinary words."""
+
+_given_out: set[str] = set()  # keys of the keyring, and of variables that a person named
 
 KeyPlace = Literal["environment", "keyring", "none", "not needed"]
 
@@ -47,10 +55,12 @@ def key_status(provider: Provider) -> KeyPlace:
 def _find(provider: Provider) -> tuple[str, KeyPlace] | None:
     if provider.key_env is None:
         return None
-    if value := os.environ.get(provider.key_env, "").strip():
-        return value, "environment"
-    stored = None if provider.local else _from_keyring(provider.key_env)
-    return (stored, "keyring") if stored else None
+    place: KeyPlace = "environment"
+    found = os.environ.get(provider.key_env, "").strip()
+    if not found and not provider.local:
+        place, found = "keyring", _from_keyring(provider.key_env) or ""
+    _given_out.add(found)
+    return (found, place) if found else None
 
 
 def _from_keyring(name: str) -> str | None:
@@ -67,7 +77,8 @@ def _from_keyring(name: str) -> str | None:
 
 def redact(text: str) -> str:
     """``text`` with every known or key-shaped secret replaced by ``[redacted]``."""
-    for name, value in os.environ.items():
-        if _SECRET_NAMES.search(name) and len(value) >= 8:
+    known = {value.strip() for name, value in os.environ.items() if _SECRET_NAMES.search(name)} | _given_out
+    for value in sorted(known, key=len, reverse=True):  # one key may be the beginning of another
+        if len(value) >= _SHORTEST:
             text = text.replace(value, "[redacted]")
-    return _SECRET_SHAPES.sub("[redacted]", text)
+    return _SECRET_SHAPES.sub("[redacted]", _IN_ADDRESS.sub(r"\1[redacted]", text))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from ftkit.catalog import builtin_catalog
+from ftkit.catalog import builtin_catalog, overlay
 from ftkit.errors import ConfigurationError, Fault, UsageError, Where
 from ftkit.settings.model import Settings
-from ftkit.settings.toml import faults_of, line_of, parse_toml
+from ftkit.settings.toml import faults_of, line_of, parse_toml, said_of
 
 PROJECT_FILE = "ftkit.toml"
 _FROM_ENVIRONMENT = (
@@ -41,76 +41,113 @@ def project_config_file(start: Path | None = None) -> Path | None:
     return next((f for d in (here, *here.parents) if (f := d / PROJECT_FILE).is_file()), None)
 
 
+class _ConfigFile(NamedTuple):
+    """One file: ``table`` as it was parsed, ``sound`` what is taken from it (nothing where it has faults)."""
+
+    path: Path
+    text: str = ""
+    table: Mapping[str, Any] = {}
+    sound: Mapping[str, Any] = {}
+    faults: Sequence[Fault] = ()
+
+
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
     """All settings. ``config`` replaces the project file; ``overrides`` (None is "not given") win.
 
     Raises ConfigurationError with every fault of every file at once, and UsageError where
-    ``config`` is not there.
+    ``config`` is not there or an override is wrong.
     """
     chosen = config or (Path(env) if (env := os.environ.get("FTKIT_CONFIG")) else None)
     if chosen is not None and not chosen.is_file():
         raise UsageError("the configuration file is not there", where=str(chosen))
     project = chosen or project_config_file()
-    faults: list[Fault] = []
-    merged: dict[str, Any] = {"providers": {}, "models": {}}
-    files = [f for f in (user_config_file(), project) if f is not None and f.is_file()]
-    for file in files:
-        _merge(merged, _read(file, faults))
-    environment = _environment(faults)
+    files = [_read(f) for f in (user_config_file(), project) if f is not None and f.is_file()]
+    environment, faults = _environment()
+    faults = [*_faults(files), *faults]
     if faults:
         raise ConfigurationError(
             "the configuration has faults:", faults=faults, hint="Mend these places and try again."
         )
+    merged: dict[str, Any] = {}
+    for file in files:
+        merged = overlay(merged, file.sound)
     given = {name: value for name, value in overrides.items() if value is not None}
-    return Settings(**{**merged, **environment, **given, "files": tuple(files)})
+    try:
+        return Settings(**{**merged, **environment, **given, "files": tuple(file.path for file in files)})
+    except ValidationError as error:
+        said = [said_of(item, ".".join(str(k) for k in item["loc"])) for item in error.errors()]
+        raise UsageError("; ".join(said)) from error
 
 
-def _merge(into: dict[str, Any], table: Mapping[str, Any]) -> None:
-    for key, value in table.items():
-        if key in ("providers", "models"):
-            for name, entry in value.items():
-                into[key][name] = {**into[key].get(name, {}), **entry}
-        else:
-            into[key] = value
-
-
-def _read(file: Path, faults: list[Fault]) -> dict[str, Any]:
+def _read(file: Path) -> _ConfigFile:
     """The checked tables of one file; relative directories are taken from the file's own folder."""
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        faults.append(
-            Fault(Where(file), f"not UTF-8: byte {error.start} is {error.object[error.start]:#04x}")
-        )
-        return {}
+        message = f"not UTF-8: byte {error.start} is {error.object[error.start]:#04x}"
+        return _ConfigFile(file, faults=[Fault(Where(file), message)])
     except OSError as error:
-        faults.append(Fault(Where(file), f"cannot be read: {error.strerror}"))
-        return {}
-    table, found = parse_toml(text, file)
-    found += _secrets(table, text, file)
-    table = {k: v for k, v in table.items() if k not in _KEY_NAMES}
+        return _ConfigFile(file, faults=[Fault(Where(file), f"cannot be read: {error.strerror}")])
+    table, faults = parse_toml(text, file)
+    faults += _secrets(table, text, file)
+    open_table = {k: v for k, v in table.items() if k not in _KEY_NAMES}
     try:
-        Settings(**table)
+        Settings(**open_table)
     except ValidationError as error:
-        found += faults_of(error, text, file)
-    found += _catalog_faults(table, text, file)
-    faults += sorted(found, key=lambda fault: fault.where.line or 0)
-    if found:
-        return {}
-    for name in ("state_dir", "runs_dir"):
-        if name in table:
-            table[name] = file.resolve().parent / table[name]
-    return table
+        faults += faults_of(error, text, file)
+    faults += _catalog_faults(open_table, text, file)
+    if "files" in table:  # a field of Settings that no file may set
+        faults.append(Fault(Where(file, line_of(text, ["files"])), "unknown key 'files'"))
+    if faults:
+        return _ConfigFile(file, text, table, faults=faults)
+    folder = file.resolve().parent
+    places: dict[str, Any] = {
+        n: folder / Path(table[n]).expanduser() for n in ("state_dir", "runs_dir") if n in table
+    }
+    return _ConfigFile(file, text, table, sound={**table, **places})
+
+
+def _faults(files: Sequence[_ConfigFile]) -> list[Fault]:
+    """The faults of all files, in order; a platform may be named in one file and described in another."""
+    known = {provider.name for provider in builtin_catalog().providers()}
+    for file in files:
+        known |= set(_tables(file.table, "providers"))
+    faults: list[Fault] = []
+    for file in files:
+        found = [*file.faults, *_unknown_providers(file, known)]
+        faults += sorted(found, key=lambda fault: fault.where.line or 0)
+    return faults
+
+
+def _unknown_providers(file: _ConfigFile, known: Set[str]) -> Iterator[Fault]:
+    named: list[tuple[tuple[str, ...], Any]] = [(("platform",), file.table.get("platform"))]
+    for name, entry in _tables(file.table, "models").items():
+        named.append((("models", name, "provider"), entry.get("provider")))
+    for keys, value in named:
+        if isinstance(value, str) and value not in known:
+            message = (
+                f"{'.'.join(keys)}: no platform is called {value!r}; known are {', '.join(sorted(known))}"
+            )
+            yield Fault(Where(file.path, line_of(file.text, keys)), message)
+
+
+def _tables(table: Mapping[str, Any], kind: str) -> dict[str, Mapping[str, Any]]:
+    """The tables within the table ``kind``; what is none is said by the check of the whole file."""
+    entries = table.get(kind)
+    found = entries.items() if isinstance(entries, Mapping) else ()
+    return {name: entry for name, entry in found if isinstance(entry, Mapping)}
 
 
 def _catalog_faults(table: Mapping[str, Any], text: str, file: Path) -> list[Fault]:
     """Faults of the provider and model tables, each checked alone so that one does not hide another."""
     faults: list[Fault] = []
-    for kind in ("providers", "models"):
-        entries = table.get(kind)
-        for name, entry in entries.items() if isinstance(entries, Mapping) else ():
-            if not isinstance(entry, Mapping):
-                continue  # said by the check of the whole file
+    for kind, own in (("providers", "name"), ("models", "id")):
+        for name, entry in _tables(table, kind).items():
+            if entry.get(own, name) != name:
+                message = (
+                    f"{kind}.{name}.{own}: it stands in the table's header already; use title for people"
+                )
+                faults.append(Fault(Where(file, line_of(text, (kind, name, own))), message))
             one = {name: {k: v for k, v in entry.items() if k not in _KEY_NAMES}}
             try:
                 builtin_catalog().extended(
@@ -133,12 +170,11 @@ def _secrets(table: Mapping[str, Any], text: str, file: Path, under: tuple[str, 
     return faults
 
 
-def _environment(faults: list[Fault]) -> dict[str, Any]:
+def _environment() -> tuple[dict[str, str], list[Fault]]:
     values = {n: v for n in _FROM_ENVIRONMENT if (v := os.environ.get(f"FTKIT_{n.upper()}", "").strip())}
     try:
         Settings(**values)  # type: ignore[arg-type]
     except ValidationError as error:
-        for item in error.errors():
-            name = f"FTKIT_{str(item['loc'][0]).upper()}"
-            faults.append(Fault(Where("environment"), f"{name}: {item['msg']}, got {item['input']!r}"))
-    return values
+        names = [(item, f"FTKIT_{str(item['loc'][0]).upper()}") for item in error.errors()]
+        return values, [Fault(Where("environment"), said_of(item, name)) for item, name in names]
+    return values, []

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ftkit.catalog import Catalog, builtin_catalog
 
@@ -31,6 +31,14 @@ class Settings(BaseModel):
     providers: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
     files: tuple[Path, ...] = ()
+
+    @field_validator("state_dir", "runs_dir")
+    @classmethod
+    def _from_home(cls, path: Path) -> Path:
+        try:
+            return path.expanduser()
+        except RuntimeError as error:
+            raise ValueError(f"there is no home directory for {path.parts[0]}") from error
 
     @cached_property
     def catalog(self) -> Catalog:

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from ftkit.errors import Fault, Where
+from ftkit.settings.keys import redact
 
 _AT_LINE = re.compile(r"^(?P<what>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)$")
 _MOST_FAULTS = 20
+_PATTERNS = {
+    "base_url": "an address begins with http:// or https://",
+    "key_env": "this is the name of an environment variable, never the key itself",
+}
 
 
 def parse_toml(text: str, path: Path) -> tuple[dict[str, Any], list[Fault]]:
@@ -74,21 +80,25 @@ def _key_path(text: str) -> list[str]:
     return path
 
 
+def said_of(item: ErrorDetails, name: str) -> str:
+    """One of pydantic's findings on the value called ``name``, in a person's words and without a key."""
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {name!r}"
+    what = f"{item['msg'][:1].lower()}{item['msg'][1:]}"
+    if item["type"] == "string_pattern_mismatch":
+        what = _PATTERNS.get(str(item["loc"][-1]), what)
+    return f"{name}: {what}, got {_short(item['input'])}"
+
+
 def faults_of(error: ValidationError, text: str, path: Path, *, under: Sequence[str] = ()) -> list[Fault]:
     """pydantic's findings on a table of a TOML file, as faults with lines."""
     faults = []
     for item in error.errors():
         keys = [*under, *(str(k) for k in item["loc"])]
-        if item["type"] == "extra_forbidden":
-            message = f"unknown key {'.'.join(keys)!r}"
-        else:
-            message = (
-                f"{'.'.join(keys)}: {item['msg'][:1].lower()}{item['msg'][1:]}, got {_short(item['input'])}"
-            )
-        faults.append(Fault(Where(path, line_of(text, keys)), message))
+        faults.append(Fault(Where(path, line_of(text, keys)), said_of(item, ".".join(keys))))
     return faults
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = redact(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
