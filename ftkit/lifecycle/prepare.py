@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from ftkit.data import (
     ExampleTemplate,
     JsonlWriter,
     SourceOptions,
+    canonical_json,
     open_jsonl_writer,
     open_rows,
     read_jsonl,
@@ -38,7 +40,7 @@ class Preparation:
         """Chat examples made of the source's rows; rows that make none go to ``rejected.jsonl``."""
         recipe, path = self.recipe, self.directory / "examples.jsonl"
         source = Path(recipe.data_path)
-        origin = sha256_file(source) if source.is_file() else recipe.data_path
+        origin = _content_hash(source) or recipe.data_path
         key = key_of(origin, recipe.source, recipe.example)
         done = self.journal.done("examples", key)
         if done and path.exists() and sha256_file(path) == done["sha256"]:
@@ -110,7 +112,7 @@ class Preparation:
         table, out = self.recipe.split, self.directory / "splits"
         key = key_of(sha256_file(examples), table)
         done = self.journal.done("split", key)
-        if not done or not all((out / f"{name}.jsonl").exists() for name in done["parts"]):
+        if not done or not all(_whole(out / f"{name}.jsonl", part) for name, part in done["parts"].items()):
             self.journal.intend("split", key)
             with self.display.work("Splitting") as progress:
                 result = split(
@@ -157,6 +159,21 @@ class Preparation:
                     {**example["messages"][-1], "content": first},
                 ]
             yield example
+
+
+def _content_hash(source: Path) -> str | None:
+    """SHA-256 of a file, or of a saved dataset's folder by its files' names and contents; None for a name."""
+    if source.is_file():
+        return sha256_file(source)
+    if not source.is_dir():
+        return None
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    listing = [[path.relative_to(source).as_posix(), sha256_file(path)] for path in files]
+    return hashlib.sha256(canonical_json(listing)).hexdigest()
+
+
+def _whole(path: Path, part: dict[str, Any]) -> bool:
+    return path.is_file() and sha256_file(path) == part["sha256"]
 
 
 def _counted(report: Any) -> list[tuple[str, str, int]]:

@@ -14,8 +14,15 @@ from pydantic import ValidationError
 
 from ftkit.data import atomic_write, sha256_file
 from ftkit.display import Display, SilentDisplay
-from ftkit.errors import Interrupted, NotOnPlatform, UsageError, storage_error
-from ftkit.lifecycle.journal import Journal, key_of
+from ftkit.errors import (
+    Interrupted,
+    NotOnPlatform,
+    PlatformError,
+    PlatformRefused,
+    UsageError,
+    storage_error,
+)
+from ftkit.lifecycle.journal import JOURNAL_FILE, Journal, key_of
 from ftkit.lifecycle.options import RunOptions
 from ftkit.lifecycle.prepare import Preparation
 from ftkit.lifecycle.recipe import Recipe, load_recipe
@@ -49,22 +56,23 @@ def run(
     options = options or RunOptions()
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     made = options.applied_to(chosen, settings.platform_name)
-    directory = (
-        options.out
-        or settings.runs_dir
-        / f"{made.name}-{key_of(made, made.data_path, settings.platform_name, settings.base_url)[:8]}"
-    )
+    place = _place(settings)
+    name = f"{made.name}-{key_of(made, made.data_path, place)[:8]}"
+    directory = options.out or settings.runs_dir / name
     if options.fresh:
         _set_aside(directory)
     with _locked(directory):
-        return _Run(made, directory, settings, display or SilentDisplay()).carry_out()
+        return _Run(made, directory, place, settings, display or SilentDisplay()).carry_out()
 
 
 class _Run:
     """One call of :func:`run` on one directory."""
 
-    def __init__(self, recipe: Recipe, directory: Path, settings: Settings, display: Display) -> None:
-        self.recipe, self.directory, self.settings, self.display = recipe, directory, settings, display
+    def __init__(
+        self, recipe: Recipe, directory: Path, place: str, settings: Settings, display: Display
+    ) -> None:
+        self.recipe, self.directory, self.place = recipe, directory, place
+        self.settings, self.display = settings, display
         self.journal = Journal(directory)
         self.resumed = bool(self.journal.entries())
         self.started = time.monotonic()
@@ -101,8 +109,12 @@ class _Run:
             self._platform.close()
 
     def _way_back(self) -> str:
-        goes_on = f"The job {self.job_id} goes on: `ftkit jobs watch {self.job_id}`. " if self.job_id else ""
-        return f"{goes_on}Nothing is lost: run the same command again to go on from here."
+        back = "Nothing is lost: run the same command again to go on from here."
+        if not self.job_id:
+            return back
+        chosen = {"--platform": self.settings.platform, "--base-url": self.settings.base_url}
+        options = "".join(f" {name} {value}" for name, value in chosen.items() if value)
+        return f"The job {self.job_id} goes on: `ftkit jobs watch {self.job_id}{options}`. {back}"
 
     def _steps(self) -> RunResult:
         preparation = Preparation(self.recipe, self.journal, self.settings, self.display)
@@ -112,7 +124,8 @@ class _Run:
         preparation.check(examples)
         self.stage = "splitting"
         parts = preparation.split(examples)
-        job_key = key_of({name: sha256_file(path) for name, path in parts.items()}, self.recipe.train)
+        hashes = {name: sha256_file(path) for name, path in parts.items()}
+        job_key = key_of(hashes, self.recipe.train, self.place)
         tuned = self.journal.done("tuned", job_key)
         if tuned is None:
             tuned = self._with_lost_files_forgotten(lambda: self._tune(preparation, parts, job_key))
@@ -122,14 +135,28 @@ class _Run:
         """Try once more from the upload when the platform no longer has what the journal names."""
         try:
             return step()
-        except NotOnPlatform as error:
-            remembered = [s for s in self.journal.entries() if s == "job" or s.startswith("upload")]
-            if not self.resumed or not remembered:
+        except (NotOnPlatform, PlatformRefused) as error:
+            lost = self._lost(error) if self.resumed else []
+            if not lost:
                 raise
             self.display.warn(f"{error.message}: uploading and tuning again")
-            for name in remembered:
+            for name in lost:
                 self.journal.forget(name)
             return step()
+
+    def _lost(self, error: PlatformError) -> list[str]:
+        """The steps to do again after ``error``: platforms refuse a job on a lost file with 400, not 404."""
+        entries = self.journal.entries()
+        uploads = [name for name in entries if name.startswith("upload")]
+        if isinstance(error, NotOnPlatform):
+            return [*uploads, *(name for name in entries if name == "job")]
+        return [name for name in uploads if not self._is_there(entries[name].result.get("file"))]
+
+    def _is_there(self, file: str | None) -> bool:
+        try:
+            return file is not None and self.platform.files.get(file).id == file
+        except NotOnPlatform:
+            return False
 
     def _tune(self, preparation: Preparation, parts: dict[str, Path], key: str) -> dict[str, object]:
         tuning = Tuning(self.recipe, self.journal, self.platform, self.display)
@@ -145,7 +172,7 @@ class _Run:
     def _compare(self, test: Path, tuned_model: str, job: str) -> RunResult:
         recipe = self.recipe
         models = [tuned_model, *(m for m in recipe.benchmark.models if m != tuned_model)]
-        key = key_of(sha256_file(test), models, recipe.benchmark, recipe.answers)
+        key = key_of(sha256_file(test), models, recipe.benchmark, recipe.answers, self.place)
         run_file = self.directory / RUN_FILE
         if self.journal.done("benchmark", key) and (finished := self._finished(run_file)):
             return finished
@@ -161,17 +188,25 @@ class _Run:
     def _benchmark(self, models: list[str], test: Path) -> BenchmarkReport:
         from ftkit.benchmarking import benchmark
 
-        return benchmark(
-            models,
-            test,
-            platform=self.platform,
-            metric=self.recipe.benchmark.metric,
-            labels=self.recipe.answers.labels,
-            max_tokens=self.recipe.benchmark.max_tokens,
-            workdir=self.directory / "benchmark",
-            tuned=models[:1],
-            display=self.display,
-        )
+        tuned = models[0]
+        try:
+            return benchmark(
+                models,
+                test,
+                platform=self.platform,
+                metric=self.recipe.benchmark.metric,
+                labels=self.recipe.answers.labels,
+                max_tokens=self.recipe.benchmark.max_tokens,
+                workdir=self.directory / "benchmark",
+                tuned=[tuned],
+                display=self.display,
+            )
+        except NotOnPlatform as error:
+            if repr(tuned) not in error.message:
+                raise
+            # to tune again may cost money: that is for the person to say
+            hint = "The platform no longer has the tuned model. --fresh tunes another one."
+            raise NotOnPlatform(error.message, hint=hint, request_id=error.request_id) from error
 
     def _result(self, report: BenchmarkReport, tuned_model: str, job: str) -> RunResult:
         from ftkit.benchmarking import to_markdown, write_report
@@ -207,9 +242,8 @@ class _Run:
             self.display.warn(f"{run_file} is damaged: comparing again")
             return None
         seconds = round(time.monotonic() - self.started, 3)
-        return old.model_copy(
-            update={"state": "already done", "seconds": seconds, "directory": self.directory}
-        )
+        here = {"directory": self.directory, "report": self.directory / REPORT_FILE}
+        return old.model_copy(update={"state": "already done", "seconds": seconds, **here})
 
 
 def _tuned(job: Job) -> dict[str, object]:
@@ -239,10 +273,25 @@ def _lineage(result: RunResult) -> dict[str, str]:
     return lines
 
 
+def _place(settings: Settings) -> str:
+    """What tells two platforms apart without asking them: the name and the address or local state."""
+    provider = settings.catalog.provider(settings.platform_name)
+    at_home = settings.local_state if provider.local else provider.base_url
+    return f"{provider.name} {settings.base_url or at_home}"
+
+
 def _set_aside(directory: Path) -> None:
-    if directory.exists():
-        with _locked(directory):
-            directory.rename(directory.with_name(f"{directory.name}.until-{datetime.now():%Y%m%dT%H%M%S.%f}"))
+    """Keep an earlier run's directory under another name; a folder that holds no run stays as it is."""
+    if not (directory / JOURNAL_FILE).exists():
+        return
+    if Path.cwd().is_relative_to(directory.resolve()):
+        raise UsageError(
+            "the working directory cannot be set aside",
+            where=str(directory),
+            hint="Call --fresh from outside, or name another place with --out.",
+        )
+    with _locked(directory):
+        directory.rename(directory.with_name(f"{directory.name}.until-{datetime.now():%Y%m%dT%H%M%S.%f}"))
 
 
 @contextmanager

@@ -11,15 +11,10 @@ import pytest
 
 import ftkit
 from ftkit.errors import DataError, UsageError, ValidationFailed
-from ftkit.gateway import connect
 from ftkit.lifecycle import RunOptions, RunResult
+from ftkit.settings import Settings
 
-
-def counts() -> tuple[int, int, int]:
-    """(uploaded training files, jobs, batches) on the local platform of this test."""
-    with connect("local") as platform:
-        files = len(list(platform.files.list(purpose="fine-tune")))
-        return files, len(list(platform.jobs.list())), len(list(platform.batches.list()))
+pytestmark = pytest.mark.usefixtures("platform")
 
 
 def test_a_run_from_data_to_report(recipe: Path, tmp_path: Path) -> None:
@@ -53,19 +48,24 @@ def test_the_record_holds_what_was_done(recipe: Path, rows: Path) -> None:
     assert record["benchmark"]["models"][0]["n"] == 20
 
 
-def test_a_second_call_says_done_and_asks_nobody(recipe: Path, tmp_path: Path) -> None:
+def test_a_second_call_says_done_and_asks_nobody(recipe: Path, own_platform: Path) -> None:
     first = ftkit.run(recipe)
+    server = own_platform / "local" / "server.json"
+    assert not server.exists(), "the platform that the run started is stopped again"
     before = (first.directory / "run.json").read_bytes()
     second = ftkit.run(recipe)
     assert second.state == "already done"
     assert second.benchmark == first.benchmark
     assert (first.directory / "run.json").read_bytes() == before
-    assert not (tmp_path / "state" / "local" / "server.json").exists()
+    assert not server.exists()
+    with sqlite3.connect(own_platform / "local" / "platform.db") as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_the_local_platform_is_stopped_again(recipe: Path, tmp_path: Path) -> None:
+def test_a_platform_that_already_ran_is_left_running(recipe: Path, platform: Settings) -> None:
+    before = (platform.local_state / "server.json").read_text()
     ftkit.run(recipe)
-    assert not (tmp_path / "state" / "local" / "server.json").exists()
+    assert (platform.local_state / "server.json").read_text() == before
 
 
 def test_fresh_starts_over_and_keeps_the_old_run(recipe: Path) -> None:
@@ -87,43 +87,6 @@ def test_changed_data_is_run_again_in_the_same_directory(recipe: Path, rows: Pat
     assert second.state == "resumed"
     assert second.job != first.job
     assert second.steps["examples"]["result"]["rows"] == 61
-
-
-@pytest.mark.parametrize("step", ["upload train", "job", "benchmark"])
-def test_after_a_crash_between_request_and_answer_nothing_is_doubled(recipe: Path, step: str) -> None:
-    """The journal is put back to where a process killed before the answer arrived leaves it."""
-    first = ftkit.run(recipe)
-    journal = first.directory / "journal.json"
-    content = json.loads(journal.read_text())
-    names = list(content["steps"])
-    for later in names[names.index(step) + 1 :]:
-        del content["steps"][later]
-    content["steps"][step].update(status="intent", finished=None)
-    if step == "upload train":
-        content["steps"].pop("job", None)
-    journal.write_text(json.dumps(content))
-    (first.directory / "run.json").unlink()
-    second = ftkit.run(recipe)
-    assert second.state == "resumed"
-    assert counts()[0] == 2
-    if step != "upload train":
-        assert second.job == first.job
-        assert counts()[1] == 1
-    if step == "benchmark":
-        assert counts()[2] == 2
-        assert second.benchmark.models[0].accuracy == first.benchmark.models[0].accuracy
-
-
-def test_a_platform_that_lost_everything_is_trained_anew(recipe: Path, tmp_path: Path) -> None:
-    first = ftkit.run(recipe)
-    journal = first.directory / "journal.json"
-    content = json.loads(journal.read_text())
-    for later in ("tuned", "benchmark"):
-        content["steps"].pop(later)
-    journal.write_text(json.dumps(content))
-    for file in (tmp_path / "state" / "local").glob("platform.db*"):
-        file.unlink()
-    assert ftkit.run(recipe).job != first.job
 
 
 def test_several_right_answers(tmp_path: Path) -> None:
@@ -150,11 +113,13 @@ def test_rows_that_make_no_example_are_kept_with_reasons(recipe: Path, rows: Pat
     assert ["'text'" in r["reason"] or "'label'" in r["reason"] for r in rejected] == [True, True]
 
 
-def test_a_label_outside_the_set_stops_before_the_upload(recipe: Path, rows: Path, tmp_path: Path) -> None:
+def test_a_label_outside_the_set_stops_before_the_upload(
+    recipe: Path, rows: Path, own_platform: Path
+) -> None:
     rows.write_text(rows.read_text() + "sideways,nothing happened\n")
     with pytest.raises(ValidationFailed, match=r"."):
         ftkit.run(recipe)
-    assert not (tmp_path / "state" / "local" / "platform.db").exists()
+    assert not own_platform.exists()
 
 
 def test_no_rows_to_train_on(recipe: Path) -> None:
@@ -171,9 +136,3 @@ def test_two_runs_in_one_directory(recipe: Path, tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(UsageError, match="another run is at work"):
             ftkit.run(recipe, RunOptions(out=out))
-
-
-def test_state_survives_in_sqlite(recipe: Path, tmp_path: Path) -> None:
-    ftkit.run(recipe)
-    with sqlite3.connect(tmp_path / "state" / "local" / "platform.db") as database:
-        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
