@@ -20,6 +20,7 @@ _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 def canonical_json(obj: Any) -> bytes:
     """Return ``obj`` as compact UTF-8 JSON with sorted keys: equal objects give equal bytes.
 
+    NaN and infinities, which JSON does not have, become null.
     Raises `DataError` for what JSON cannot say (lone surrogates, sets of unknown types).
     """
     return encode_json(obj, _encode_sorted)

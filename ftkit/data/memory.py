@@ -35,7 +35,9 @@ def _frame_rows(frame: Any, columns: tuple[str, ...], step: int = 1000) -> Itera
 
 
 def _plain(cell: Any) -> Any:
-    """A numpy scalar as a Python number; a time as ISO text."""
+    """A numpy scalar as a Python number; a time as ISO text; pandas' periods and intervals as theirs."""
+    if type(cell).__module__.partition(".")[0] == "pandas" and not hasattr(cell, "isoformat"):
+        return str(cell)
     if hasattr(cell, "isoformat"):
         return cell.isoformat()
     if hasattr(cell, "tolist"):

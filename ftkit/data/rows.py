@@ -32,7 +32,7 @@ class SourceOptions(BaseModel):
 
     columns: tuple[str, ...] | None = None
     wanted: tuple[str, ...] = ()
-    delimiter: str | None = Field(default=None, min_length=1, max_length=1)
+    delimiter: str | None = Field(default=None, pattern=r'^[^"\r\n\x00]$')
     encoding: str | None = None
     split: str = "train"
     subset: str | None = None

@@ -62,7 +62,7 @@ def text_facts(path: Path, encoding: str | None = None) -> TextFacts:
     """
     head = next(read_chunks(path, 4096), b"")
     if encoding is not None:
-        codec, name, remark = _known_codec(encoding), encoding, None
+        codec, name, remark = _known_codec(encoding, head), encoding, None
     else:
         codec, name, remark = _detect(path, head)
     ends = _LineEnds()
@@ -75,22 +75,26 @@ def text_facts(path: Path, encoding: str | None = None) -> TextFacts:
             ends.add(text.encode("utf-8", "surrogatepass") if wide else chunk)
             offset += len(chunk)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        place = f" near byte {offset + error.start:,}" if isinstance(error, UnicodeDecodeError) else ""
         raise DataError(
-            f"this is not {name} text: {error.reason} near byte {offset + error.start:,}",
+            f"this is not {name} text: {getattr(error, 'reason', error)}{place}",
             where=Where(path),
             hint="Leave the encoding out to have it detected.",
         ) from error
     return TextFacts(codec, name, ends.lf, ends.crlf, ends.cr, remark)
 
 
-def _known_codec(encoding: str) -> str:
+def _known_codec(encoding: str, head: bytes) -> str:
+    """The codec of that name for a file that begins with ``head``; UTF-8's byte-order mark is no text."""
     try:
-        return codecs.lookup(encoding).name
-    except LookupError as error:
+        codec = codecs.lookup(encoding).name
+        b"a".decode(codec, "ignore")  # refused by what is no encoding of texts (hex, rot13, idna)
+    except (LookupError, ValueError) as error:
         raise UsageError(
             f"there is no encoding {encoding!r}", hint="Use a name such as utf-8, latin-1 or cp1252."
         ) from error
+    return "utf-8-sig" if codec == "utf-8" and head.startswith(codecs.BOM_UTF8) else codec
 
 
 def _detect(path: Path, head: bytes) -> tuple[str, str, str | None]:

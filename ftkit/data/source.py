@@ -24,7 +24,7 @@ _KIND_OF_SUFFIX = {
     ".arrow": "arrow",
     ".feather": "arrow",
 }
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+_HUB_NAME = re.compile(r"(?:[\w.-]+/)?[\w.-]+")
 _SAVED_MARKS = ("dataset_info.json", "dataset_dict.json", "state.json")
 
 
@@ -55,7 +55,7 @@ def _open_named(name: str, options: SourceOptions) -> RowSource:
             return _open_folder(path, options)
         if path.exists():
             return _open_file(path, options)
-        if _HUB_NAME.fullmatch(name) and not path.parent.exists() and not _file_suffix(path):
+        if "/" in name and _HUB_NAME.fullmatch(name) and not path.parent.exists() and not _file_suffix(path):
             return _open_hub(name, options)
         raise _not_there(path)
     except OSError as error:
@@ -74,6 +74,11 @@ def _expanded(name: str) -> Path:
 def _open_hub(name: str, options: SourceOptions) -> RowSource:
     from ftkit.data import tabular
 
+    if not _HUB_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name of a dataset on the Hugging Face hub",
+            hint="Write hf:OWNER/NAME, or hf:NAME for one without an owner.",
+        )
     return tabular.open_hub(name, options)
 
 

@@ -20,12 +20,16 @@ _SAMPLE_RECORDS = 50
 
 @dataclass(frozen=True, slots=True)
 class TableShape:
-    """``first_line`` is the line at which the first data record begins."""
+    """``first_line`` is the line at which the first data record begins.
+
+    ``blank`` is the number of records without any text before the header.
+    """
 
     delimiter: str
     columns: tuple[str, ...]
     header: bool
     first_line: int
+    blank: int = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -48,7 +52,7 @@ def table_shape(path: Path, facts: TextFacts, options: SourceOptions, *, tab: bo
     """
     sample = _sample(path, facts)
     delimiter = options.delimiter or _delimiter(sample, options, tab)
-    records, ends = _records(sample, delimiter)
+    records, ends, blank = _records(sample, delimiter)
     if not records and sample.strip():
         raise DataError("the first row is too long to be a table's", where=Where(path, 1), hint=_HEADERLESS)
     if not records:
@@ -57,7 +61,9 @@ def table_shape(path: Path, facts: TextFacts, options: SourceOptions, *, tab: bo
     header = _has_header(first, options, path)
     columns = _names(first if header else tuple(options.columns or ()), path)
     _check_widths(records[1:] if header else records, ends[1:] if header else ends, len(columns), path)
-    return TableShape(delimiter, columns, header, ends[0] + 1 if header else 1)
+    if header:
+        return TableShape(delimiter, columns, header, ends[0] + 1, blank)
+    return TableShape(delimiter, columns, header, 1)
 
 
 def _sample(path: Path, facts: TextFacts) -> str:
@@ -71,21 +77,24 @@ def _sample(path: Path, facts: TextFacts) -> str:
     return text[:cut] if cut > 0 else text
 
 
-def _records(sample: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """Return the first records that are not blank, and the line that each ends at."""
+def _records(sample: str, delimiter: str) -> tuple[list[list[str]], list[int], int]:
+    """Return the first records that are not blank, the line that each ends at, and the blank ones before."""
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     records: list[list[str]] = []
     ends: list[int] = []
+    blank = 0
     try:
         for record in reader:
-            if any(record):
+            if any(field.strip() for field in record):
                 records.append(record)
                 ends.append(reader.line_num)
+            elif not records:
+                blank += 1
             if len(records) == _SAMPLE_RECORDS:
                 break
     except csv.Error:
         pass  # an oversized field: what came before it is enough to see the shape
-    return records, ends
+    return records, ends, blank
 
 
 def _delimiter(sample: str, options: SourceOptions, tab: bool) -> str:
@@ -93,7 +102,7 @@ def _delimiter(sample: str, options: SourceOptions, tab: bool) -> str:
     usual = "\t" if tab else ","
     best, best_score = usual, (0, 0.0, 0)
     for delimiter in DELIMITERS:
-        records, _ = _records(sample, delimiter)
+        records, _, _ = _records(sample, delimiter)
         width = len(records[0]) if records else 0
         if width < 2:
             continue

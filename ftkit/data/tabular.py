@@ -134,8 +134,9 @@ def _csv_options(codec: str, shape: TableShape) -> dict[str, Any]:
     return {
         "features": datasets.Features({name: datasets.Value("string") for name in shape.columns}),
         "names": list(shape.columns),
-        "header": 0 if shape.header else None,
+        "header": shape.blank if shape.header else None,
         "sep": shape.delimiter,
+        "engine": "c" if shape.delimiter.isascii() else "python",  # pandas' choice, without its warning
         "encoding": codec,
         "na_filter": False,  # "NA", "null" and "1.10" are texts
         "keep_default_na": False,

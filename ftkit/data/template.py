@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from datetime import date, time
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
@@ -131,17 +133,26 @@ def _cell(name: str, row: Mapping[str, Any], where: Where | None) -> str:
     value = row[name]
     if isinstance(value, str):
         text = value
-    elif value is None or value != value:  # NaN is the one value that differs from itself
+    elif _is_missing(value):
         text = ""
     elif isinstance(value, bool):
         text = "true" if value else "false"
-    elif isinstance(value, (int, float)):
+    elif isinstance(value, Number):
         text = str(value)
+    elif isinstance(value, (date, time)):
+        text = value.isoformat()
     else:
         raise DataError(f"the cell {name!r} is {_kind(value)}; a text or a number is wanted", where=where)
     if not text.strip():
         raise DataError(f"the cell {name!r} is empty", where=where, hint="Fill it, or take the row out.")
     return text
+
+
+def _is_missing(value: Any) -> bool:
+    """None, pandas' NA, and NaN and NaT, which alone of numbers and dates differ from themselves."""
+    if isinstance(value, (Number, date)):
+        return bool(value != value)
+    return value is None or type(value).__name__ == "NAType"
 
 
 def _kind(value: object) -> str:

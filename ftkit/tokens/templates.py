@@ -37,16 +37,22 @@ def _openai_tools(tools: Tools, tokenizer: Tokenizer) -> int:
     opening = 10 if tokenizer.name == "cl100k_base" else 7
     total = 12
     for tool in tools:
-        function = tool.get("function", tool)
+        function = _table(_table(tool).get("function", tool))
         total += opening + tokenizer.count(f"{function.get('name', '')}:{_undotted(function)}")
-        properties = (function.get("parameters") or {}).get("properties") or {}
+        properties = _table(_table(function.get("parameters")).get("properties"))
         total += 3 if properties else 0
-        for key, schema in properties.items():
+        for key, given in properties.items():
+            schema = _table(given)  # JSON Schema allows true and false, which say nothing
             line = f"{key}:{schema.get('type', '')}:{_undotted(schema)}"
             total += 3 + tokenizer.count(line)
-            if "enum" in schema:
-                total += -3 + sum(3 + tokenizer.count(str(item)) for item in schema["enum"])
+            if isinstance(choices := schema.get("enum"), list):
+                total += -3 + sum(3 + tokenizer.count(str(item)) for item in choices)
     return total
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    """``value`` where it is an object; what else stands there has nothing to count; validation says so."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _undotted(schema: Mapping[str, Any]) -> str:
@@ -140,9 +146,8 @@ def content_text(message: Message) -> str:
 
 def tool_calls(message: Message) -> list[tuple[str, str]]:
     """Return (name, arguments) of the calls in a message, the legacy ``function_call`` too."""
-    calls = [
-        call.get("function") or {} for call in message.get("tool_calls") or () if isinstance(call, Mapping)
-    ]
+    listed = message.get("tool_calls")
+    calls = [_table(_table(call).get("function")) for call in listed] if isinstance(listed, list) else []
     if isinstance(message.get("function_call"), Mapping):
         calls.append(message["function_call"])
     return [(str(call.get("name") or ""), str(call.get("arguments") or "")) for call in calls]
