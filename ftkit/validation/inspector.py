@@ -81,6 +81,9 @@ class Inspector:
         for rule in self._message:
             for index, message in row.messages:
                 errors += self._run(rule, (message, row), row.line, row.raw, ("messages", index))
+        if not errors and not (isinstance(messages, list) and len(messages) == len(row.messages)):
+            self.unread["not a conversation"] += 1
+            errors = 1
         if not errors:
             errors = self._sound(row)
         self.facts.accepted += not errors
@@ -113,7 +116,8 @@ class Inspector:
     def notes(self) -> list[str]:
         """What a person should know beside the findings: what was not counted or not said, and why."""
         failed = [
-            f"rule {code} failed on {count:,} calls and says nothing there: {self._trouble[code]}"
+            f"rule {code} failed on {count:,} call{'' if count == 1 else 's'} and says nothing there: "
+            f"{self._trouble[code]}"
             for code, count in self._failed.items()
         ]
         silent = ", ".join(f"{count:,} {kind}" for kind, count in self.unread.items())
