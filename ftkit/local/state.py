@@ -46,17 +46,22 @@ class State:
         except OSError as error:
             raise storage_error(error, error.filename or self.root) from error
         self.db.prepare()
-        self.leases.release()
-        self._sweep()
+        with self.db.checked():
+            self.leases.release()
+            self._sweep()
 
     def _sweep(self) -> None:
         """Remove what dead workers left behind and nothing names."""
         parts = {row["parts"] for row in self.db.all("SELECT parts FROM batches WHERE parts IS NOT NULL")}
         folders = {
             row["folder"]
-            for row in self.db.all("SELECT folder FROM models UNION SELECT folder FROM checkpoints")
+            for row in self.db.all(
+                "SELECT folder FROM models UNION SELECT folder FROM checkpoints c"
+                " JOIN jobs j ON j.id = c.job_id WHERE j.status != 'cancelled'"
+            )
         }
         for root, named in ((self.work, parts), (self.models.root, folders)):
             for path in root.iterdir():
                 if path.name not in named:
                     shutil.rmtree(path, ignore_errors=True)
+        self.files.sweep()

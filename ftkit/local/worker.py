@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import sys
 import threading
 import time
@@ -85,7 +86,10 @@ class Worker:
             try:
                 self._state.leases.renew(lease)
             except LeaseLost:
-                return
+                break
+            except sqlite3.Error as error:
+                _log.warning("no sign of life for %s, trying again: %s", lease.id, error)
+        self._state.db.close_own()
 
 
 def _watch_server(worker: Worker) -> None:

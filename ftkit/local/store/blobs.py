@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -80,6 +81,11 @@ class Blobs:
     def path(self, sha256: str) -> Path:
         """Where the blob with this hash lies."""
         return self.root / sha256[:2] / sha256
+
+    def stored(self) -> Iterator[str]:
+        """The hashes of all blobs."""
+        for path in sorted(self.root.glob("??/*")):
+            yield path.name
 
     def writer(self) -> BlobWriter:
         """Begin a new blob."""

@@ -31,19 +31,24 @@ class Database:
 
         Raises ``StorageError`` when the file is of another version or cannot be used.
         """
+        with self.checked(), self.write() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                for statement in SCHEMA:
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            elif version != SCHEMA_VERSION:
+                raise StorageError(
+                    f"this state was written by another version (schema {version}, not {SCHEMA_VERSION})",
+                    where=str(self.path),
+                    hint="Use the ftkit that wrote it, or choose another state directory.",
+                )
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Say what SQLite finds wrong with the file as a ``StorageError``."""
         try:
-            with self.write() as connection:
-                version = connection.execute("PRAGMA user_version").fetchone()[0]
-                if version == 0:
-                    for statement in SCHEMA:
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-                elif version != SCHEMA_VERSION:
-                    raise StorageError(
-                        f"this state was written by another version (schema {version}, not {SCHEMA_VERSION})",
-                        where=str(self.path),
-                        hint="Use the ftkit that wrote it, or choose another state directory.",
-                    )
+            yield
         except sqlite3.DatabaseError as error:
             raise StorageError(
                 f"the platform's database cannot be used: {error}",
@@ -86,6 +91,15 @@ class Database:
     def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """Every row of a query."""
         return self.connection().execute(sql, values).fetchall()
+
+    def close_own(self) -> None:
+        """Close this thread's connection: for a thread that ends before the others."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is not None:
+            del self._local.connection
+            with self._guard:
+                self._all.remove(found)
+            found.close()
 
     def close(self) -> None:
         """Close every thread's connection."""

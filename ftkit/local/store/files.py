@@ -129,6 +129,14 @@ class FileStore:
             if not self._needed(connection, sha256):
                 self.blobs.discard(sha256)
 
+    def sweep(self) -> None:
+        """Forget files past their expiry, and remove the bytes that a sudden end left without any use."""
+        with self._db.write() as connection:
+            connection.execute("DELETE FROM files WHERE expires_at <= ?", (time.time(),))
+            for sha256 in self.blobs.stored():
+                if not self._needed(connection, sha256):
+                    self.blobs.discard(sha256)
+
     def _needed(self, connection: sqlite3.Connection, sha256: str) -> bool:
         """Whether another record has these bytes, or unfinished work reads them."""
         queries = (

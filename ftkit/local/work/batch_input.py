@@ -47,7 +47,10 @@ def raw_lines(path: Path, offset: int = 0) -> Iterator[tuple[bytes, int]]:
     with path.open("rb") as file:
         file.seek(offset)
         while line := file.readline(MAX_LINE_BYTES + 1):
-            first, offset = offset == 0, offset + len(line)
+            first, rest = offset == 0, line
+            while len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\n"):
+                rest = file.readline(MAX_LINE_BYTES + 1)
+            offset = file.tell()
             yield (line.removeprefix(_BOM) if first else line), offset
 
 

@@ -72,18 +72,16 @@ class BatchRun:
         self._names = names
         self._models = models
         self._find = cache(names.find)
-        self._sha256 = ""
 
     def run(self) -> None:
         """Validate, answer, finalise; or only the last of these for a batch that is being cancelled."""
         batch = self._state.batches.get(self._lease.id)
         assert batch is not None
-        self._sha256 = batch["input_sha256"]
-        source = self._state.files.blobs.path(self._sha256)
-        if batch.status == "validating" and not self._validate(source, batch["endpoint"]):
-            return
-        self._answer(source)
-        self._hand_over()
+        source = self._state.files.blobs.path(batch["input_sha256"])
+        if batch.status != "validating" or self._validate(source, batch["endpoint"]):
+            self._answer(source)
+            self._hand_over()
+        self._state.files.discard_unneeded(batch["input_sha256"])
 
     def _validate(self, source: Path, endpoint: str) -> bool:
         checked = check(source, endpoint, lambda name: self._find(name) is not None)
@@ -231,7 +229,7 @@ class BatchRun:
         ending = "cancelled" if batch.status == "cancelling" else expired
         folder = self._state.work / batch["parts"]
         kept = {
-            column: finished(folder / name)
+            column: finished(_twin(folder / name))
             for column, name in (("output_file_id", "output"), ("error_file_id", "errors"))
             if (folder / name).stat().st_size
         }
@@ -247,7 +245,17 @@ class BatchRun:
             }
             _finish(connection, batch.id, ending, parts=None, **files)
         shutil.rmtree(folder, ignore_errors=True)
-        self._state.files.discard_unneeded(self._sha256)
+
+
+def _twin(part: Path) -> Path:
+    """A second name for a part file: the first stays for the next worker should this one die meanwhile."""
+    twin = part.with_suffix(".whole")
+    twin.unlink(missing_ok=True)
+    try:
+        os.link(part, twin)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(part, twin)
+    return twin
 
 
 def _copy(source: Path, target: BinaryIO, size: int) -> None:

@@ -48,9 +48,9 @@ def run_job(state: State, lease: Lease, engine: Engine | None) -> None:
         _fail(state, lease, error)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    for sha256 in (job.training_sha256, job.validation_sha256):
-        if sha256 is not None:
-            state.files.discard_unneeded(sha256)
+        for sha256 in (job.training_sha256, job.validation_sha256):
+            if sha256 is not None:
+                state.files.discard_unneeded(sha256)
 
 
 def fail_job(state: State, lease: Lease, message: str) -> None:

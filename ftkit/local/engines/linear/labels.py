@@ -6,7 +6,10 @@ import re
 
 MAX_LABELS = 200
 _MAX_WORDS = 4
-_QUOTED = re.compile(r"[\"“‘`]([^\"”’`\n]{1,60})[\"”’`]|(?<!\w)'([^'\n]{1,60})'(?!\w)")
+_QUOTED = re.compile(
+    r"[\"“‘`]([^\"”’`\n]{1,60})[\"”’`]|(?<!\w)'([^'\n]{1,60})'(?!\w)"
+    r"|„([^“”\n]{1,60})[“”]|[«»]([^«»\n]{1,60})[«»]|「([^「」\n]{1,60})」|『([^『』\n]{1,60})』"
+)
 _BULLET = re.compile(r"^[ \t]*(?:[-*•]|\d+[.)])[ \t]+([^\n]{1,200})$", re.MULTILINE)
 _AFTER_COLON = re.compile(
     r"(?:one of|labels?|class(?:es)?|categor(?:y|ies)|options?|choices?|values?|genres?)\b"
@@ -27,7 +30,7 @@ _MAX_INSTRUCTIONS = 20_000
 def named_labels(instructions: str) -> list[str]:
     """The labels in the order in which they are named, as they are written; the surest kind of list wins."""
     instructions = instructions[:_MAX_INSTRUCTIONS]
-    quoted = [first or second for first, second in _QUOTED.findall(instructions)]
+    quoted = [match[match.lastindex or 0] for match in _QUOTED.finditer(instructions)]
     bullets = [re.split(r"\s*(?::|–|—| - )\s*", item)[0] for item in _BULLET.findall(instructions)]
     listed = [item for tail in _AFTER_COLON.findall(instructions) for item in _JOINT.split(_sentence(tail))]
     for candidates in (quoted, bullets, listed, _series(instructions)):

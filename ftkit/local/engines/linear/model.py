@@ -126,15 +126,39 @@ class LinearModel:
 
     @classmethod
     def load(cls, folder: Path) -> LinearModel:
-        """Read what ``save`` wrote. Raises ``ValueError`` when it is not that."""
-        import numpy as np
-
+        """Read what ``save`` wrote. Raises ``ValueError`` when it is not that, or damaged."""
         described = load((folder / "model.json").read_bytes())
-        if described.get("engine") != "linear" or described.get("format") != FORMAT:
+        if not isinstance(described, dict) or (described.get("engine"), described.get("format")) != (
+            "linear",
+            FORMAT,
+        ):
             raise ValueError(f"{os.fspath(folder)} holds no linear model of format {FORMAT}")
-        with np.load(folder / "model.npz", allow_pickle=False) as arrays:
-            scale = FeatureScale(arrays["columns"], arrays["idf"])
-            return cls(scale, described["replies"], arrays["weights"], arrays["bias"])
+        replies = described.get("replies")
+        columns, idf, weights, bias = read_arrays(folder / "model.npz", "columns", "idf", "weights", "bias")
+        if not (
+            isinstance(replies, list)
+            and all(isinstance(reply, str) for reply in replies)
+            and columns.dtype.kind == "i"
+            and ((columns >= 0) & (columns < COLUMNS)).all()
+            and idf.shape == columns.shape == (columns.size,)
+            and weights.shape == (columns.size, len(replies))
+            and bias.shape == (len(replies),)
+        ):
+            raise ValueError(f"the parts of the model in {os.fspath(folder)} do not belong together")
+        return cls(FeatureScale(columns, idf), replies, weights, bias)
+
+
+def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
+    """These arrays of an ``.npz`` file, never unpickled. Raises ``ValueError`` when it is damaged."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return [arrays[name] for name in names]
+    except OSError:
+        raise
+    except Exception as error:  # damage shows as almost any exception of zipfile, zlib, struct or numpy
+        raise ValueError(f"{os.fspath(path)} is damaged: {error}") from error
 
 
 def chunked(items: Sequence[Messages], most: int) -> Iterator[Sequence[Messages]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftkit.local.engines.base import Hyperparameters, StepMetrics, TrainingCallbacks, TrainingRequest
 from ftkit.local.engines.linear.dataset import Dataset, Rows
-from ftkit.local.engines.linear.model import FeatureScale, LinearModel, Vectors
+from ftkit.local.engines.linear.model import FeatureScale, LinearModel, Vectors, read_arrays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,13 +180,9 @@ class Trainer:
 
     def restore(self, folder: Path) -> None:
         """Go on from what ``save`` wrote in a training of the same data, hyperparameters and seed."""
-        import numpy as np
-
         model = LinearModel.load(folder)
-        with np.load(folder / "resume.npz", allow_pickle=False) as arrays:
-            self._sums = arrays["sums"]
-            self._bias_sums = arrays["bias_sums"]
-            self.epoch = int(arrays["epoch"])
+        self._sums, self._bias_sums, epoch = read_arrays(folder / "resume.npz", "sums", "bias_sums", "epoch")
+        self.epoch = int(epoch)
         self.weights, self.bias = model.weights, model.bias
 
 
