@@ -11,7 +11,7 @@ import html
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ftkit.benchmarking.results import BenchmarkReport, Confusion, ModelScore
@@ -179,20 +179,22 @@ def _inlined(svg: str, name: str, words: str) -> str:
     """An SVG document as a part of a page; ``name`` goes before its ids, ``words`` is what it says."""
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL)
-    body = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', body)
-    body = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", body)
+    body = re.sub(r"<[^>]*>", lambda tag: _own(tag[0], name), body)  # the words between stay as they are
     box = re.search(r'viewBox="([^"]+)"', body)
     assert box is not None, "matplotlib writes a viewBox"
     label = html.escape(words, quote=True)
     head = f'<svg class="chart" role="img" aria-label="{label}" viewBox="{box[1]}">'
     body = re.sub(r"<svg[^>]*>", lambda _: head, body, count=1)
-    return _themed(body, _THEME).strip()
+    return body.strip()
 
 
-def _themed(text: str, theme: Mapping[str, str]) -> str:
-    for stand_in, variable in theme.items():
-        text = text.replace(stand_in, variable)
-    return text
+def _own(tag: str, name: str) -> str:
+    """One tag with ids of its own and with the page's colours."""
+    tag = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', tag)
+    tag = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)
+    for stand_in, variable in _THEME.items():
+        tag = tag.replace(stand_in, variable)
+    return tag
 
 
 def legend_roles(report: BenchmarkReport) -> Sequence[str]:

@@ -62,11 +62,12 @@ def _messages(data: Any, where: Where) -> list[dict[str, Any]]:
 def _expected(data: dict[str, Any], metric: Metric, where: Where) -> tuple[str, ...]:
     given = data.get("expected")
     if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
-        return tuple(dict.fromkeys(given))
-    if given is not None and not isinstance(given, str):
+        right = tuple(dict.fromkeys(item for item in given if item.strip()))
+    elif given is not None and not isinstance(given, str):
         raise DataError("'expected' is not a text or a list of texts", where=where)
-    reply = given if given is not None else reply_of(data)
-    right = metric.right_answers(reply) if reply and reply.strip() else ()
+    else:
+        reply = given if given is not None else reply_of(data)
+        right = metric.right_answers(reply) if reply and reply.strip() else ()
     if not right:
         raise DataError(
             "there is no expected answer",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,11 +119,9 @@ class Inference:
         failed: list[str] = []
         with ExitStack() as stack:
             waiting = [self._waiting(asked, stack) for asked in all_asked if not self.answered(asked)]
-            local = self.platform.provider.local
-            pacer = Pacer(local, self.platform.settings.poll_seconds)
-            patience = Patience(self.display, LOCAL_PATIENCE if local else HOSTED_PATIENCE)
+            pacer = Pacer(self.platform.provider.local, self.platform.settings.poll_seconds)
             while waiting:
-                progressed = [self._look(model, patience) for model in waiting]
+                progressed = [self._look(model) for model in waiting]
                 for model in [m for m in waiting if not m.running]:
                     waiting.remove(model)
                     failed += self._finish(model)
@@ -137,13 +136,17 @@ class Inference:
     def _waiting(self, asked: Asked, stack: ExitStack) -> _Waiting:
         work = self.display.work(f"{asked.model} answers", total=asked.rows, unit="requests")
         batches = [self.state.batch(shard.sha256, shard.rows) for shard in asked.shards]
-        return _Waiting(asked, stack.enter_context(work), {b.batch_id or "": b for b in batches})
+        running = {b.batch_id or "": b for b in batches}
+        return _Waiting(asked, stack.enter_context(work), running, {b: self._patience() for b in running})
 
-    def _look(self, model: _Waiting, patience: Patience) -> bool:
+    def _patience(self) -> Patience:
+        return Patience(self.display, LOCAL_PATIENCE if self.platform.provider.local else HOSTED_PATIENCE)
+
+    def _look(self, model: _Waiting) -> bool:
         """Ask for a model's running batches; whether anything has changed."""
         before = dict(model.seen)
         for batch_id in list(model.running):
-            batch = patience.ask(lambda asked_for=batch_id: self.platform.batches.get(asked_for))  # type: ignore[misc]
+            batch = model.patience[batch_id].ask(partial(self.platform.batches.get, batch_id))
             if batch is None:
                 continue
             model.seen[batch_id] = batch
@@ -191,11 +194,15 @@ class Inference:
 
 @dataclass
 class _Waiting:
-    """One model whose batches are at work: those that run, and each as it was last seen."""
+    """One model whose batches are at work: those that run, and each as it was last seen.
+
+    Each batch has a patience of its own: the answers of another one do not prolong it.
+    """
 
     asked: Asked
     bar: Progress
     running: dict[str, BatchState]
+    patience: dict[str, Patience]
     seen: dict[str, Batch] = field(default_factory=dict)
 
     def show(self) -> None:

@@ -7,7 +7,7 @@ import re
 from ftkit.benchmarking.results import BenchmarkReport
 from ftkit.benchmarking.words import dollars, faults, interval, kind, percent, remarks, seconds, whole
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#])")
 
 
 def to_markdown(report: BenchmarkReport) -> str:

@@ -48,9 +48,10 @@ class Metric(Protocol):
 @lru_cache(maxsize=65536)
 def normalise(text: str) -> str:
     """``text`` without the differences that do not matter to a label: case, width, runs of spaces,
-    and quotes, brackets, emphasis marks and punctuation at either end."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return _SPACE.sub(" ", folded).strip(_EDGES)
+    and quotes, brackets, emphasis marks and punctuation at either end. Where nothing but those is
+    there ("<", "?!"), they are the label."""
+    folded = _SPACE.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    return folded.strip(_EDGES) or folded.strip()
 
 
 class _Allowed(NamedTuple):

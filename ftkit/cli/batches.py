@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ftkit.cli.frame import App, command, table
-from ftkit.cli.remote import detaching, show_fields, when
+from ftkit.cli.remote import detaching, same_platform, show_fields, when
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +42,7 @@ def submit(app: App, path: Path, window: str, watching: bool) -> None:
             app.display.note(f"batch {batch.id} created")
             batch = _follow(app, platform, batch.id)
     app.emit(batch, lambda console: _show_batch(console, batch))
-    batch.raise_if_failed()
+    batch.raise_if_failed(same_platform(app))
 
 
 @command("list", platform=True, examples=["ftkit batches list"])
@@ -74,7 +74,7 @@ def watch(app: App, batch_id: str, timeout: float | None) -> None:
     with app.connect() as platform:
         batch = _follow(app, platform, batch_id, timeout)
     app.emit(batch, lambda console: _show_batch(console, batch))
-    batch.raise_if_failed()
+    batch.raise_if_failed(same_platform(app))
 
 
 @command(

@@ -35,11 +35,7 @@ def chat(
     temperature: float | None,
 ) -> None:
     """Ask MODEL the question TEXT (``-`` reads it from stdin) and print the reply as it comes."""
-    question = sys.stdin.read() if text == "-" else text
-    if not question.strip():
-        raise UsageError("the question is empty", hint='ftkit chat MODEL "a question"')
-    messages = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": question})
+    messages = _messages(system, text)
     params: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
     with app.connect() as platform:
         if app.json or no_stream:
@@ -49,3 +45,16 @@ def chat(
         for piece in platform.chat.stream(model, messages, **params):
             click.echo(piece, nl=False)
     click.echo()
+
+
+def _messages(system: str | None, text: str) -> list[dict[str, str]]:
+    """The conversation to send; UsageError where there is no question, or bytes that are no text."""
+    try:
+        question = sys.stdin.read() if text == "-" else text
+        f"{system}{question}".encode()
+    except UnicodeError:
+        raise UsageError("the question is not UTF-8 text", hint="iconv -t utf-8 converts a file.") from None
+    if not question.strip():
+        raise UsageError("the question is empty", hint='ftkit chat MODEL "a question"')
+    first = [{"role": "system", "content": system}] if system else []
+    return [*first, {"role": "user", "content": question}]

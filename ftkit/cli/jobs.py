@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftkit.cli.frame import App, command, table
-from ftkit.cli.remote import detaching, show_fields, when
+from ftkit.cli.remote import detaching, same_platform, show_fields, when
+from ftkit.cli.values import AUTO_FLOAT, AUTO_INT
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,23 +22,6 @@ if TYPE_CHECKING:
 @click.group()
 def jobs() -> None:
     """Fine-tuning jobs on a platform."""
-
-
-def _number_or_auto(kind: type[int] | type[float]) -> Callable[[str], int | float | str]:
-    """What reads a number above zero, or ``auto``: the platform chooses."""
-
-    def read(value: str) -> int | float | str:
-        if value == "auto":
-            return value
-        try:
-            number = kind(value)
-        except ValueError:
-            number = kind(0)
-        if not 0 < number < float("inf"):
-            raise click.BadParameter(f"{value!r} is neither a number above zero nor 'auto'")
-        return number
-
-    return read
 
 
 @dataclass(frozen=True)
@@ -79,12 +63,11 @@ class JobOrder:
 @click.option("--model", required=True, help="The model to tune.")
 @click.option("--validation-file", metavar="ID|PATH", help="Held-out examples, uploaded or to upload.")
 @click.option("--suffix", help="A word of your own in the tuned model's name.")
-@click.option("--epochs", type=_number_or_auto(int), metavar="N|auto", help="Passes over the data.")
-@click.option("--batch-size", type=_number_or_auto(int), metavar="N|auto", help="Examples per step.")
+@click.option("--epochs", type=AUTO_INT, help="Passes over the data.")
+@click.option("--batch-size", type=AUTO_INT, help="Examples per step.")
 @click.option(
     "--learning-rate-multiplier",
-    type=_number_or_auto(float),
-    metavar="X|auto",
+    type=AUTO_FLOAT,
     help="Factor on the learning rate.",
 )
 @click.option("--seed", type=int, help="The same seed and data give the same job, where it can be.")
@@ -107,7 +90,7 @@ def create(app: App, **options: Any) -> None:
             app.display.note(f"job {job.id} created")
             job = _follow(app, platform, job.id)
     app.emit(job, lambda console: _show_job(console, job))
-    job.raise_if_failed()
+    job.raise_if_failed(same_platform(app))
 
 
 @command("list", platform=True, examples=["ftkit jobs list", "ftkit jobs list --limit 5 --json"])
@@ -156,7 +139,7 @@ def watch(app: App, job_id: str, timeout: float | None) -> None:
     with app.connect() as platform:
         job = _follow(app, platform, job_id, timeout)
     app.emit(job, lambda console: _show_job(console, job))
-    job.raise_if_failed()
+    job.raise_if_failed(same_platform(app))
 
 
 @command("cancel", platform=True, examples=["ftkit jobs cancel ftjob-abc123"])

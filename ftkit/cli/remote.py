@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +23,16 @@ def detaching(app: App, what: str, command: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped watching; {what} goes on", hint=f"Come back to it: {same_platform(app, command)}"
+            f"stopped watching; {what} goes on", hint=f"Come back to it: {command}{same_platform(app)}"
         ) from None
 
 
-def same_platform(app: App, command: str) -> str:
-    """``command`` with the options of this call that choose the platform."""
+def same_platform(app: App) -> str:
+    """The options of this call that choose the platform, each with a space before it."""
     options = {"--platform": app.platform, "--base-url": app.base_url, "--config": app.config}
-    given = (f"{name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None)
-    return " ".join([command, *given])
+    return "".join(
+        f" {name} {shlex.quote(str(value))}" for name, value in options.items() if value is not None
+    )
 
 
 def show_fields(console: Console, fields: Mapping[str, Any]) -> None:
@@ -47,4 +48,8 @@ def show_fields(console: Console, fields: Mapping[str, Any]) -> None:
 
 def when(moment: datetime | None) -> str | None:
     """A time of day on this machine's clock."""
-    return None if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if moment is None:
+        return None
+    with suppress(OverflowError):  # 9999-12-31, said for "never", may be beyond this machine's clock
+        moment = moment.astimezone()
+    return moment.strftime("%Y-%m-%d %H:%M:%S")

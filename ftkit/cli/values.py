@@ -35,14 +35,16 @@ class OrAuto(click.ParamType):  # type: ignore[type-arg]
         self.kind, self.name = kind, name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """``"auto"`` or a positive number."""
+        """``"auto"`` or a number above zero."""
         if value == "auto":
             return value
         try:
             number = self.kind(value)
         except ValueError:
-            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
-        return number if number > 0 else self.fail(f"{value!r} is not above zero", param, ctx)
+            number = 0
+        if 0 < number < float("inf"):
+            return number
+        return self.fail(f"{value!r} is neither a number above zero nor 'auto'", param, ctx)
 
 
 AMOUNT = Amount()

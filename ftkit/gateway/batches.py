@@ -98,7 +98,7 @@ class Batches:
                 status = last.status if last else "running"
                 raise PlatformError(
                     f"batch {batch_id} is still {status} after {timeout:g} seconds",
-                    hint=f"It goes on. Come back to it: ftkit batches watch {batch_id}",
+                    hint=f"It goes on. Come back to it: ftkit batches watch {batch_id}{wire.target.option}",
                 )
 
     def wait(self, batch_id: str, timeout: float | None = None) -> Batch:
@@ -107,7 +107,7 @@ class Batches:
             for batch in self.watch(batch_id, timeout):
                 failed = f", {batch.failed} failed" if batch.failed else ""
                 progress.update(batch.completed + batch.failed, batch.total or None, batch.status + failed)
-        return self.get(batch_id)
+        return batch  # a watch gives at least one state, and the last one is the end
 
     def results(self, batch_id: str) -> Iterator[Answer]:
         """Yield every answer, from the output file and from the error file, in no order.
@@ -117,11 +117,11 @@ class Batches:
         """
         batch = self.get(batch_id)
         if not batch.has_output:
-            batch.raise_if_failed()
+            batch.raise_if_failed(self._wire.target.option)
             if not batch.ended:
                 raise OutcomeError(
                     f"batch {batch_id} has no answers yet: it is {batch.status}",
-                    hint=f"Wait for it: ftkit batches watch {batch_id}",
+                    hint=f"Wait for it: ftkit batches watch {batch_id}{self._wire.target.option}",
                 )
         for file_id in (batch.output_file_id, batch.error_file_id):
             if file_id is not None:
@@ -145,7 +145,7 @@ class Batches:
             if not isinstance(data, dict):
                 raise PlatformError(
                     f"line {number} of the answers in {file_id} is not a JSON object: {line[:80]!r}",
-                    hint=f"Look at the file: ftkit files content {file_id}",
+                    hint=f"Look at the file: ftkit files content {file_id}{self._wire.target.option}",
                 )
             yield read_answer(data)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ftkit.gateway.failures import not_json, translated
+from ftkit.gateway.failures import translated
 from ftkit.gateway.reading import read_reply
 from ftkit.gateway.results import ChatReply
+from ftkit.gateway.values import as_text
 from ftkit.gateway.wire import Wire
 
 if TYPE_CHECKING:
@@ -48,26 +48,23 @@ class Chat:
                 extra_body=wire.translator.request(params),
             )
             with stream:
-                if self._streams(stream, doing):
+                if "event-stream" in stream.response.headers.get("content-type", ""):
                     yield from _pieces(stream)
                 else:
-                    yield read_reply(json.loads(stream.response.read()), None).text
+                    yield self._whole(stream, doing).text
 
-    def _streams(self, stream: Stream[Any], doing: str) -> bool:
-        """False where the platform answers with a whole reply instead; PlatformError for a web page."""
-        kind = stream.response.headers.get("content-type", "")
-        if "event-stream" in kind:
-            return True
-        if "json" in kind:
-            return False
-        stream.response.read()
-        request_id = stream.response.headers.get("x-request-id")
-        raise not_json(self._wire.target, doing, stream.response.text, request_id)
+    def _whole(self, stream: Stream[Any], doing: str) -> ChatReply:
+        """The whole reply that a platform sent in place of a stream; PlatformError for a web page."""
+        response = stream.response
+        response.read()
+        request_id = response.headers.get("x-request-id")
+        reply = self._wire.parsed(doing, response.text, response.status_code, request_id)
+        return read_reply(reply.object, request_id)
 
 
 def _pieces(stream: Stream[Any]) -> Iterator[str]:
     for chunk in stream:
         choices = getattr(chunk, "choices", None)
         delta = getattr(choices[0], "delta", None) if choices else None
-        if text := getattr(delta, "content", None):
+        if text := as_text(getattr(delta, "content", None)):
             yield text

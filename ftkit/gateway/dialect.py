@@ -50,7 +50,20 @@ class Translator:
             said.setdefault(self.dialect.rename_request.get(name, name), value)
         return said
 
-    def _tell(self, name: str) -> None:
-        if name not in self._told:
-            self._told.add(name)
-            self._display.note(f"{self.provider.title} does not take {name!r}: left out")
+    def job(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a new fine-tuning job without those that the platform does not take.
+
+        None of them says what is trained on which data, so a job without them is the job that was
+        asked for. A field that is None is not sent at all.
+        """
+        said = {name: value for name, value in body.items() if value is not None}
+        for name in [name for name in said if name in self.dialect.drop_job_request]:
+            self._tell(name, " for a job")
+            del said[name]
+        return said
+
+    def _tell(self, name: str, what: str = "") -> None:
+        text = f"{self.provider.title} does not take {name!r}{what}: left out"
+        if text not in self._told:
+            self._told.add(text)
+            self._display.note(text)

@@ -200,7 +200,7 @@ def _hint(status: int, code: str | None, target: Target, error: APIStatusError) 
         return "The account has used up its quota: check its plan and billing."
     if status == 429:
         wait = error.response.headers.get("retry-after")
-        seconds = f" {wait} seconds" if wait and wait.isdigit() else " a while"
+        seconds = f" {wait} seconds" if wait and wait.isdecimal() else " a while"
         return f"Too many requests: wait{seconds} and try again."
     if status >= 500:
         return "The platform has trouble of its own: try again later."

@@ -35,13 +35,14 @@ class Jobs:
         """Start a job on uploaded files (their ids).
 
         Sent once: it is repeated only where the platform surely did not carry it out, so a job
-        that costs money never starts twice. Raises PlatformRefused with the platform's reason.
+        that costs money never starts twice. What the platform does not take of ``seed`` and
+        ``metadata`` is left out with a notice. Raises PlatformRefused with the platform's reason.
         """
         wire = self._wire
         wire.require("jobs")
         if wire.provider.notice and not wire.provider.local:
             wire.display.note(wire.provider.notice)
-        body = wire.translator.request(
+        body = wire.translator.job(
             {
                 "validation_file": validation_file,
                 wire.provider.dialect.suffix_field: suffix,
@@ -110,7 +111,7 @@ class Jobs:
             if not pacer.wait(bool(fresh) or status != known, deadline):
                 raise PlatformError(
                     f"job {job_id} is still {status or 'running'} after {timeout:g} seconds",
-                    hint=f"It goes on. Come back to it: ftkit jobs watch {job_id}",
+                    hint=f"It goes on. Come back to it: ftkit jobs watch {job_id}{wire.target.option}",
                 )
             known = status
 
@@ -147,7 +148,7 @@ class Jobs:
                 raise
             raise NotOnPlatform(
                 f"job {job_id} has vanished from {self._wire.target.title} (it was {known})",
-                hint="Its jobs: ftkit jobs list",
+                hint=f"Its jobs: ftkit jobs list{self._wire.target.option}",
                 request_id=error.request_id,
             ) from error
 

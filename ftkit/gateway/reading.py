@@ -25,8 +25,9 @@ from ftkit.gateway.results import (
     Problem,
     Usage,
 )
-from ftkit.gateway.values import as_map, as_text, as_time, as_whole, numbers_of
+from ftkit.gateway.values import as_map, as_text, as_time, as_whole, numbers_of, whole_text
 
+_METHOD_PARTS = ("hyperparameters", "grader")
 _SPELLINGS = {"canceled": "cancelled", "canceling": "cancelling"}
 
 
@@ -65,7 +66,8 @@ def read_job(data: dict[str, Any], dialect: Dialect) -> Job:
     method = as_map(data.get("method"))
     kind = as_text(method.get("type")) or next((k for k in method if k != "type"), None)
     inner = as_map(method.get(kind)) if kind else {}
-    hyper = as_map(data.get("hyperparameters")) or as_map(inner.get("hyperparameters")) or inner
+    flat = {name: value for name, value in inner.items() if name not in _METHOD_PARTS}
+    hyper = as_map(data.get("hyperparameters")) or as_map(inner.get("hyperparameters")) or flat
     files = data.get("result_files")
     return Job(
         id=_id(data, "job"),
@@ -154,7 +156,7 @@ def read_answer(data: dict[str, Any]) -> Answer:
     choice = _first_choice(body)
     usage = as_map(body.get("usage"))
     return Answer(
-        custom_id=str(data.get("custom_id", "")),
+        custom_id="" if data.get("custom_id") is None else str(data["custom_id"]),
         ok=problem is None,
         text=_content(as_map(choice.get("message"))) if problem is None else None,
         finish_reason=as_text(choice.get("finish_reason")),
@@ -224,5 +226,5 @@ def _content(message: Mapping[str, Any]) -> str | None:
     """The text of a message; content in parts is joined, a refusal is a text too."""
     content = message.get("content")
     if isinstance(content, list):
-        return "".join(t for part in content if isinstance(t := as_map(part).get("text"), str))
-    return content if isinstance(content, str) else as_text(message.get("refusal"))
+        content = "".join(t for part in content if isinstance(t := as_map(part).get("text"), str))
+    return whole_text(content) if isinstance(content, str) else as_text(message.get("refusal"))

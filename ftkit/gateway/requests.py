@@ -105,7 +105,7 @@ class _Check:
                 hint="Answers are joined by custom_id: give each request its own.",
             )
         self._ids[custom_id] = line
-        url = str(request.get("url", CHAT_ENDPOINT))
+        url = str(request.get("url") or CHAT_ENDPOINT)
         if self._endpoint is None:
             self._endpoint = url
         elif url != self._endpoint:

@@ -82,12 +82,15 @@ class Job(Result):
         """True where nothing will change any more."""
         return self.status in JOB_ENDS
 
-    def raise_if_failed(self) -> None:
-        """Raise JobFailed, with the platform's reason, where the job failed or was cancelled."""
+    def raise_if_failed(self, option: str = "") -> None:
+        """Raise JobFailed, with the platform's reason, where the job failed or was cancelled.
+
+        ``option``, with a space before it, is what chooses the platform in the hint's command.
+        """
         if self.status == "failed":
             raise JobFailed(
                 f"job {self.id} failed: {self.error or 'the platform gave no reason'}",
-                hint=f"Its log: ftkit jobs events {self.id}",
+                hint=f"Its log: ftkit jobs events {self.id}{option}",
             )
         if self.status == "cancelled":
             raise JobFailed(f"job {self.id} was cancelled", hint="Create it again to train the model.")
@@ -148,8 +151,10 @@ class Batch(Result):
         """True where there are answers to read, all of them or the part that was done in time."""
         return bool(self.output_file_id or self.error_file_id)
 
-    def raise_if_failed(self) -> None:
-        """Raise BatchFailed, with the platform's reasons and their lines, unless the batch completed."""
+    def raise_if_failed(self, option: str = "") -> None:
+        """Raise BatchFailed, with the platform's reasons and their lines, where the batch ended otherwise
+        than completed. ``option``, with a space before it, chooses the platform in the hint's command.
+        """
         if self.status not in BATCH_ENDS - {"completed"}:
             return
         shown = [f"  {problem}" for problem in self.errors[:_MOST_PROBLEMS]]
@@ -159,7 +164,7 @@ class Batch(Result):
         done = f" after {self.completed} of {self.total} requests" if self.total else ""
         raise BatchFailed(
             "\n".join([f"batch {self.id} {words[self.status]}{done}", *shown]),
-            hint=f"What was answered is kept: ftkit batches results {self.id}"
+            hint=f"What was answered is kept: ftkit batches results {self.id}{option}"
             if self.has_output
             else "Mend the requests and submit them again.",
         )

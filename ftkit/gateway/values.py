@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138: such a number is milliseconds
 
 
 def as_text(value: Any) -> str | None:
     """A text that says something, or None."""
-    return value if isinstance(value, str) and value else None
+    return whole_text(value) if isinstance(value, str) and value else None
+
+
+def whole_text(value: str) -> str:
+    """``value`` with U+FFFD for each half of a surrogate pair: JSON may hold one, no file can."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value
 
 
 def as_whole(value: Any) -> int | None:
@@ -28,18 +38,23 @@ def as_map(value: Any) -> dict[str, Any]:
 
 
 def as_time(value: Any) -> datetime | None:
-    """A time in UTC from Unix seconds or milliseconds (numbers or texts) or ISO 8601; None from zero."""
-    if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """A time in UTC from Unix seconds or milliseconds (numbers or texts) or ISO 8601; None from zero.
+
+    What is not after 1970 says "never": zero, or the first day of a platform's calendar.
+    """
+    moment = _moment(value)
+    return moment if moment is not None and moment > _EPOCH else None
+
+
+def _moment(value: Any) -> datetime | None:
     try:
+        if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
+            moment = datetime.fromisoformat(value.strip())
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         seconds = 0.0 if isinstance(value, bool) else float(value)
         if abs(seconds) >= _MILLISECONDS_FROM:
             seconds /= 1000
-        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+        return datetime.fromtimestamp(seconds, UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 

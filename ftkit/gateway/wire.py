@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.catalog import Provider
@@ -60,7 +61,8 @@ class Wire:
 
     def call(self, doing: str, method: Callable[..., Any], *args: Any, **given: Any) -> Reply:
         """Send a request that may be repeated. ``method`` is one of the client's raw-response methods."""
-        with translated(self.target, doing):
+        target = replace(self.target, timeout=given["timeout"]) if "timeout" in given else self.target
+        with translated(target, doing):
             return self._read(doing, method(*args, **given))
 
     def call_once(self, doing: str, method: Callable[..., Any], **given: Any) -> Reply:
@@ -82,14 +84,17 @@ class Wire:
     def pages(self, doing: str, method: Callable[..., Any], *args: Any, **given: Any) -> Iterator[list[Any]]:
         """Yield the pages of a list, each a list of objects, following the cursor.
 
-        A platform that ignores the cursor sends the same page again: that ends the list.
+        Each object comes once, also where pages overlap because something new came between two
+        requests. A platform that ignores the cursor sends the same page again: that ends the list.
         """
         seen: set[str] = set()
+        given_out: set[str] = set()
         while True:
             data = self.call(doing, method, *args, **given).data
             items = [i for i in _items(data) if isinstance(i, dict)]
-            if items:
-                yield items
+            if fresh := [i for i in items if (key := str(i.get("id") or "")) == "" or key not in given_out]:
+                yield fresh
+            given_out.update(str(i["id"]) for i in items if i.get("id"))
             cursor = _cursor(data, items)
             if cursor is None or cursor in seen:
                 return
@@ -97,8 +102,10 @@ class Wire:
             given["after"] = cursor
 
     def _read(self, doing: str, raw: Any) -> Reply:
-        request_id = raw.headers.get("x-request-id")
-        text = raw.text
+        return self.parsed(doing, raw.text, raw.status_code, raw.headers.get("x-request-id"))
+
+    def parsed(self, doing: str, text: str, status: int, request_id: str | None) -> Reply:
+        """An answer's JSON; PlatformError where it is none, PlatformRefused where it is but an error."""
         try:
             data = json.loads(text)
         except ValueError:
@@ -107,7 +114,7 @@ class Wire:
             message = self.target.clean(str(data["error"].get("message")))
             raise PlatformRefused(
                 f"cannot {doing}: {self.target.title} says: {message}",
-                status=raw.status_code,
+                status=status,
                 request_id=request_id,
             )
         return Reply(data, request_id)
@@ -151,6 +158,6 @@ def _pause(attempt: int, error: BaseException) -> float:
     """Seconds before the next try: what the platform asks for, else doubling from 0.5 with jitter."""
     response = getattr(error, "response", None)
     asked = response.headers.get("retry-after", "") if response is not None else ""
-    if asked.isdigit():
+    if asked.isdecimal():
         return min(float(asked), 120.0)
     return float(min(0.5 * 2**attempt, _MAX_WAIT)) * random.uniform(0.75, 1.25)

@@ -1,4 +1,4 @@
-"""``ftkit benchmark`` in a subprocess: results, exit codes, Ctrl-C and coming back."""
+"""``ftkit benchmark`` as a person types it: results, exit codes, Ctrl-C, kill -9 and coming back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from bench_parts import LABELS, chat_row, write_rows
-from odd_platform import OddPlatform, running
+from odd_platform import Json, OddPlatform, running
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -36,11 +36,11 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_the_table_the_files_and_the_same_as_json(
-    odd: OddPlatform, data: Path, ftkit: Command, tmp_path: Path
+    odd: OddPlatform, data: Path, here: Command, tmp_path: Path
 ) -> None:
     command = ["benchmark", str(data), "--model", "good", "-m", "dull", "--max-tokens", "7"]
     command += ["--labels", "positive, neutral,negative"]
-    done = ftkit(*command)
+    done = here(*command)
     assert done.returncode == 0, done.stderr
     assert "100.0 %" in done.stdout and "33.3 %" in done.stdout
     assert "better than dull by 66.7 points" in done.stdout
@@ -49,7 +49,7 @@ def test_the_table_the_files_and_the_same_as_json(
         assert str(folder / name) in done.stdout
         assert (folder / name).stat().st_size > 200
     assert "verysecret" not in done.stdout + done.stderr
-    again = ftkit(*command, "--json")
+    again = here(*command, "--json")
     assert len(odd.batches) == 2
     assert "answers are here already" in again.stderr
     assert all(json.loads(line)["type"] for line in again.stderr.splitlines())
@@ -73,46 +73,43 @@ def test_the_table_the_files_and_the_same_as_json(
     ],
 )
 def test_wrong_calls(
-    odd: OddPlatform, data: Path, ftkit: Command, arguments: list[str], code: int, words: str
+    odd: OddPlatform, data: Path, here: Command, arguments: list[str], code: int, words: str
 ) -> None:
-    done = ftkit("benchmark", *arguments)
+    done = here("benchmark", *arguments)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert (done.stdout, odd.batches) == ("", {})
 
 
-def test_a_failed_batch_is_the_answer_no(odd: OddPlatform, data: Path, ftkit: Command) -> None:
+def test_a_failed_batch_is_the_answer_no(odd: OddPlatform, data: Path, here: Command) -> None:
     odd.end = "failed"
-    done = ftkit("benchmark", str(data), "-m", "good")
+    done = here("benchmark", str(data), "-m", "good")
     assert done.returncode == 1
     assert "has failed (line 1: no such model)" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_control_c_leaves_the_batch_and_says_how_to_come_back(
-    odd: OddPlatform, data: Path, ftkit: Command
+    odd: OddPlatform, data: Path, here: Command, press_ctrl_c: Callable[[], None]
 ) -> None:
-    odd.polls = 10**9
+    looked_at = odd._looked_at
+
+    def pressing(batch_id: str) -> Json:
+        press_ctrl_c()
+        return looked_at(batch_id)
+
+    odd._looked_at = pressing  # type: ignore[method-assign]
     command = ["benchmark", data.name, "-m", "good", "--out", "my run"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ftkit", *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 30
-    while not any(batch["looked_at"] for batch in odd.batches.values()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
-    assert out == ""
-    assert "ftkit benchmark test.jsonl -m good --out 'my run'" in err
-    assert "Traceback" not in err
-    odd.polls = 0
-    assert ftkit(*command).returncode == 0
+    stopped = here(*command, "--fresh")
+    assert (stopped.returncode, stopped.stdout) == (130, "")
+    assert "ftkit benchmark test.jsonl -m good --out 'my run'\n" in stopped.stderr
+    odd._looked_at = looked_at  # type: ignore[method-assign]
+    assert here(*command).returncode == 0
     assert len(odd.batches) == 1
 
 
-def test_a_killed_call_goes_on(odd: OddPlatform, data: Path, ftkit: Command) -> None:
+def test_a_killed_call_goes_on(odd: OddPlatform, data: Path, here: Command) -> None:
     odd.polls = 10**9
     command = ["benchmark", data.name, "-m", "good", "-m", "dull"]
     process = subprocess.Popen([sys.executable, "-m", "ftkit", *command], stderr=subprocess.DEVNULL)
@@ -122,6 +119,6 @@ def test_a_killed_call_goes_on(odd: OddPlatform, data: Path, ftkit: Command) -> 
     os.kill(process.pid, signal.SIGKILL)
     process.wait(30)
     odd.polls = 0
-    done = ftkit(*command, "--quiet")
+    done = here(*command, "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
     assert len(odd.batches) == 2

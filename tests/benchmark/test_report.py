@@ -244,10 +244,12 @@ def test_the_majority_line_stays_in_the_picture(sample: BenchmarkReport) -> None
     assert "majority" not in accuracy_chart(sample.model_copy(update={"majority_share": None}))
 
 
-def test_a_place_that_cannot_be_written_to(sample: BenchmarkReport, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
+    bench = Bench(tmp_path, [chat_row("a", "yes")], "exact", ())
+    report = bench.report({"m": lambda row: answer(bench.task.ids.id_of(row), "yes")})
     with pytest.raises(StorageError):
-        write_report(sample, tmp_path / "file" / "report.html")
+        write_report(report, tmp_path / "file" / "report.html")
 
 
 def test_heavy_libraries_are_imported_only_where_they_are_needed() -> None:

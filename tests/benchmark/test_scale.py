@@ -14,8 +14,8 @@ from ftkit.benchmarking.compare import disagreeing_rows
 from ftkit.benchmarking.statistics import discordant
 from ftkit.display import SilentDisplay
 
-ROWS = 1000
-TEXT = "A long report about the company's third quarter. " * 40
+ROWS = 400
+TEXT = "A long report about the company's third quarter. " * 100
 
 
 def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:

@@ -122,10 +122,10 @@ def test_a_stand_in_says_what_it_is(platform: Platform, held_out: Path, tmp_path
     assert report.models[0].cost is None or report.models[0].cost == 0
 
 
-def test_the_command(platform: Platform, tuned: str, held_out: Path, ftkit: Command, tmp_path: Path) -> None:
+def test_the_command(platform: Platform, tuned: str, held_out: Path, here: Command, tmp_path: Path) -> None:
     before = batches_of(platform)
     arguments = ["benchmark", str(held_out), "-m", tuned, "-m", "linear", "--out", str(tmp_path / "o")]
-    done = ftkit(*arguments, "--json")
+    done = here(*arguments, "--json")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["reference"] == tuned
@@ -135,9 +135,9 @@ def test_the_command(platform: Platform, tuned: str, held_out: Path, ftkit: Comm
     assert page.count("<svg") == 3 and tuned in page
 
 
-def test_an_unknown_model_and_the_way_on(platform: Platform, held_out: Path, ftkit: Command) -> None:
+def test_an_unknown_model_and_the_way_on(platform: Platform, held_out: Path, here: Command) -> None:
     before = batches_of(platform)
-    done = ftkit("benchmark", str(held_out), "--model", "lineer")
+    done = here("benchmark", str(held_out), "--model", "lineer")
     assert done.returncode == 3
     assert "lineer" in done.stderr and "Traceback" not in done.stderr
     assert batches_of(platform) == before

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from ftkit.cli import main
 from ftkit.cli.frame import App
 from ftkit.cli.remote import same_platform
 from ftkit.gateway import connect
@@ -64,21 +63,6 @@ def inside(at_local: None, here: Command) -> Command:
     return lambda *arguments: clean(here(*arguments))
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The whole command, errors and exit codes included, in this process."""
-
-    def call(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["ftkit", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
-            main()
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(arguments, int(left.value.code or 0), out, err)
-
-    return call
-
-
 def answer_of(done: Done) -> Any:
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -103,7 +87,9 @@ def train(tmp_path: Path) -> Path:
     return path
 
 
-def test_from_file_to_answers(local: Command, inside: Command, train: Path, tmp_path: Path) -> None:
+def test_from_file_to_answers(
+    local: Command, inside: Command, train: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     created = local(
         "jobs", "create", "--training-file", str(train), "--model", "linear", "--suffix", "cli", "--watch"
     )
@@ -124,14 +110,15 @@ def test_from_file_to_answers(local: Command, inside: Command, train: Path, tmp_
     assert len(events.stdout.splitlines()) == len([e for e in shown if e["type"] == "event"])
     assert all(json.loads(line)["id"] for line in events.stdout.splitlines())
 
-    reply = local("chat", model, "-", "--system", str(SYSTEM["content"]), input="sales climbed in region 3")
+    monkeypatch.setattr("sys.stdin", io.StringIO("sales climbed in region 3"))
+    reply = inside("chat", model, "-", "--system", str(SYSTEM["content"]))
     assert (reply.returncode, reply.stdout) == (0, "up\n")
 
     requests = tmp_path / "requests.jsonl"
     body = {"model": model, "messages": [SYSTEM, {"role": "user", "content": "loss widened in region 2"}]}
     request = {"custom_id": "r-1", "method": "POST", "url": "/v1/chat/completions", "body": body}
     requests.write_text(json.dumps(request) + "\n")
-    batch = answer_of(local("batches", "submit", str(requests), "--watch", "--json"))
+    batch = answer_of(inside("batches", "submit", str(requests), "--watch", "--json"))
     assert (batch["status"], batch["completed"]) == ("completed", 1)
     assert inside("batches", "results", batch["id"], "-q").stdout == "r-1\tdown\n"
     out = tmp_path / "answers.jsonl"
@@ -201,14 +188,14 @@ def test_chat_whole_and_as_json(inside: Command) -> None:
 
 def test_the_way_back_names_the_platform() -> None:
     app = App(platform="kluster", base_url="http://h/v1?a=b c", config=Path("my conf.toml"))
-    assert same_platform(app, "ftkit jobs watch j") == (
-        "ftkit jobs watch j --platform kluster --base-url 'http://h/v1?a=b c' --config 'my conf.toml'"
+    assert same_platform(app) == (
+        " --platform kluster --base-url 'http://h/v1?a=b c' --config 'my conf.toml'"
     )
-    assert same_platform(App(), "ftkit jobs watch j") == "ftkit jobs watch j"
+    assert same_platform(App()) == ""
 
 
-def test_serve_says_that_its_port_is_taken(ftkit: Command, endless: str) -> None:
-    port = endless.rsplit(":", 1)[1].removesuffix("/v1")
+def test_serve_says_that_its_port_is_taken(ftkit: Command, endless: Endless) -> None:
+    port = endless.address.rsplit(":", 1)[1].removesuffix("/v1")
     done = ftkit("serve", "--port", port, "--state", "served")
     assert done.returncode == 4
     assert "in use" in done.stderr
@@ -340,9 +327,18 @@ def test_a_model_is_shown_from_the_catalog_without_a_key(here: Command) -> None:
     assert "no new jobs after" in done.stdout
 
 
+class Endless:
+    """A platform whose job and batch run for ever; ``pressed`` is called at the third look at either."""
+
+    address: str
+    looks = 0
+    pressed: Callable[[], None] | None = None
+
+
 @pytest.fixture
-def endless() -> Iterator[str]:
-    """The address of a platform whose job and batch run for ever and whose job 'bad' has failed."""
+def endless() -> Iterator[Endless]:
+    """That platform, running; its job 'bad' has failed."""
+    made = Endless()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -351,6 +347,9 @@ def endless() -> Iterator[str]:
                 data = [{"id": "e1", "created_at": 1, "message": "training has begun"}]
                 answer: dict[str, Any] = {"data": data, "has_more": False}
             else:
+                made.looks += 1
+                if made.pressed is not None and made.looks > 2:
+                    made.pressed()
                 name = self.path.rsplit("/", 1)[-1]
                 answer = {"id": name, "status": "running"} | (failed if name == "bad" else {})
             body = json.dumps(answer).encode()
@@ -365,55 +364,72 @@ def endless() -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    made.address = f"http://127.0.0.1:{server.server_port}/v1"
+    yield made
     server.shutdown()
     server.server_close()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "begun", "again"),
-    [
-        (["jobs", "watch", "ftjob-1"], "training has begun", "ftkit jobs watch ftjob-1"),
-        (["jobs", "events", "ftjob-1", "--follow"], None, "ftkit jobs events ftjob-1 --follow"),
-        (["batches", "watch", "batch_1"], "Batch batch_1", "ftkit batches watch batch_1"),
-    ],
-)
-def test_ctrl_c_leaves_the_work_running(
-    endless: str, arguments: list[str], begun: str | None, again: str
-) -> None:
+def test_ctrl_c_at_the_real_process(endless: Endless) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ftkit", *arguments, "--base-url", endless],
+        [sys.executable, "-m", "ftkit", "jobs", "watch", "ftjob-1", "--base-url", endless.address],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     try:
         assert process.stderr is not None
-        assert process.stdout is not None
-        stream = process.stderr if begun else process.stdout
-        while (begun or "training has begun") not in (line := stream.readline()):
+        while "training has begun" not in (line := process.stderr.readline()):
             assert line, "the command ended"
-        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         rest = process.communicate(timeout=20)[1]
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "goes on" in rest
-    assert f"{again} --base-url {endless}" in rest
+    assert f"ftkit jobs watch ftjob-1 --base-url {endless.address}" in rest
     assert "Traceback" not in rest
 
 
-def test_a_failed_job_exits_with_one(here: Command, endless: str) -> None:
-    done = here("jobs", "watch", "bad", "--base-url", endless)
+@pytest.mark.parametrize(
+    ("arguments", "begun", "again"),
+    [
+        (["jobs", "watch", "ftjob-1", "--timeout", "60"], "training has begun", "ftkit jobs watch ftjob-1"),
+        (
+            ["jobs", "events", "ftjob-1", "--follow"],
+            "training has begun",
+            "ftkit jobs events ftjob-1 --follow",
+        ),
+        (["batches", "watch", "batch_1"], "Batch batch_1", "ftkit batches watch batch_1"),
+    ],
+)
+def test_ctrl_c_leaves_the_work_running(
+    here: Command,
+    endless: Endless,
+    press_ctrl_c: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    begun: str,
+    again: str,
+) -> None:
+    monkeypatch.setenv("FTKIT_POLL_SECONDS", "0.05")
+    endless.pressed = press_ctrl_c
+    done = here(*arguments, "--base-url", endless.address)
+    assert done.returncode == 130
+    assert begun in done.stdout + done.stderr
+    assert "goes on" in done.stderr
+    assert f"{again} --base-url {endless.address}\n" in done.stderr
+
+
+def test_a_failed_job_exits_with_one(here: Command, endless: Endless) -> None:
+    done = here("jobs", "watch", "bad", "--base-url", endless.address)
     assert done.returncode == 1
     assert "job bad failed: line 7 has no reply (bad_file)" in done.stderr
-    assert "ftkit jobs events bad" in done.stderr
+    assert f"ftkit jobs events bad --base-url {endless.address}\n" in done.stderr
     assert "failed" in done.stdout
 
 
-def test_a_watch_that_times_out(here: Command, endless: str) -> None:
-    done = here("jobs", "watch", "ftjob-1", "--timeout", "0.5", "--base-url", endless)
+def test_a_watch_that_times_out(here: Command, endless: Endless) -> None:
+    done = here("jobs", "watch", "ftjob-1", "--timeout", "0.5", "--base-url", endless.address)
     assert done.returncode == 3
     assert "still running after 0.5 seconds" in done.stderr

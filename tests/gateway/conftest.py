@@ -69,14 +69,16 @@ class Canned:
         return [a.path.removeprefix("/v1") for a in self.asked if method in (None, a.method)]
 
 
-@pytest.fixture
-def canned() -> Iterator[Canned]:
-    """A running server of prepared answers."""
+@pytest.fixture(scope="session")
+def canned_server() -> Iterator[ThreadingHTTPServer]:
+    """One server for the session; what it answers is the ``canned`` of the test at hand."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def respond(self) -> None:
+            made: Canned = server.canned  # type: ignore[attr-defined]
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             query = {k: v[-1] for k, v in parse_qs(url.query).items()}
@@ -99,12 +101,18 @@ def canned() -> Iterator[Canned]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    made = Canned(f"http://127.0.0.1:{server.server_port}/v1")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield made
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield server
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def canned(canned_server: ThreadingHTTPServer) -> Canned:
+    """Prepared answers on a running server."""
+    made = Canned(f"http://127.0.0.1:{canned_server.server_port}/v1")
+    canned_server.canned = made  # type: ignore[attr-defined]
+    return made
 
 
 Connect = Callable[..., Platform]

@@ -48,7 +48,7 @@ def test_a_name_that_nobody_has() -> None:
 def test_too_slow(canned: Any, to_canned: Any) -> None:
     import time
 
-    canned.answer("GET", "/models", lambda asked: time.sleep(1.0) or {"data": []})
+    canned.answer("GET", "/models", lambda asked: time.sleep(0.6) or {"data": []})
     with pytest.raises(PlatformUnreachable, match=r"within 0\.2 seconds") as caught:
         to_canned(settings={"timeout": 0.2}).models.list()
     assert "FTKIT_TIMEOUT" in str(caught.value.hint)
