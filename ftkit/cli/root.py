@@ -73,6 +73,9 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
+    from ftkit.display.streams import bear_any_text
+
+    bear_any_text(sys.stdout, sys.stderr)
     try:
         result = cli.main(prog_name="ftkit", standalone_mode=False)
         sys.stdout.flush()

@@ -7,12 +7,16 @@ import sys
 from typing import Literal, TextIO
 
 from ftkit.display.base import Display, SilentDisplay
+from ftkit.display.streams import can_say
+
+MARKS = "✓✗│━⠋"
+"""What the rich display draws with."""
 
 Style = Literal["auto", "rich", "plain", "json", "none"]
 
 
 def choose_display(style: Style = "auto", stream: TextIO | None = None) -> Display:
-    """The display for ``stream`` (stderr): rich in a terminal, plain lines elsewhere."""
+    """The display for ``stream`` (stderr): rich in a terminal that can draw it, plain lines elsewhere."""
     target = stream if stream is not None else sys.stderr
     if style == "none":
         return SilentDisplay()
@@ -20,7 +24,7 @@ def choose_display(style: Style = "auto", stream: TextIO | None = None) -> Displ
         from ftkit.display.jsonlines import JsonDisplay
 
         return JsonDisplay(target)
-    live = target.isatty() and os.environ.get("TERM") != "dumb"
+    live = target.isatty() and os.environ.get("TERM") != "dumb" and can_say(target, MARKS)
     if style == "rich" or (style == "auto" and live):
         from rich.console import Console
 

@@ -31,9 +31,9 @@ class JsonDisplay:
         self.stream = stream
 
     def write(self, kind: str, **fields: Any) -> None:
-        """One object on one line; empty fields are left out."""
+        """One object on one line; empty fields are left out. ASCII, for any stream can say that."""
         record = {"type": kind, **{k: v for k, v in fields.items() if v not in (None, "")}}
-        print(json.dumps(record, ensure_ascii=False), file=self.stream, flush=True)
+        print(json.dumps(record), file=self.stream, flush=True)
 
     def note(self, text: str) -> None:
         """``type`` is ``note``."""
