@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from ftkit import __version__
 from ftkit.local.context import Context
@@ -36,9 +37,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
     else:
         refusal = ApiError(error.status_code, str(error.detail))
     response = error_response(refusal)
-    for name, value in (error.headers or {}).items():
-        response.headers[name] = value
+    if error.status_code == 405:
+        response.headers["allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of every route at the request's path: Starlette names only the first route's."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    at_path = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in at_path for method in route.methods or ()}
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -89,7 +89,7 @@ def chat_request(body: Any) -> ChatRequest:
         most_tokens=_whole(body, name, 1, 1 << 31),
         stop=_stop(body.get("stop")),
         stream=stream,
-        include_usage=bool(options and options.get("include_usage")),
+        include_usage=_flag(options or {}, "include_usage", "stream_options."),
     )
 
 
@@ -153,10 +153,10 @@ def message_fault(message: Any) -> tuple[str, str] | None:
     return None
 
 
-def _flag(body: Mapping[str, Any], name: str) -> bool:
+def _flag(body: Mapping[str, Any], name: str, place: str = "") -> bool:
     value = body.get(name)
-    if value not in (None, True, False):
-        raise bad_value(name, f"'{name}' must be true or false.", "invalid_type")
+    if value is not None and not isinstance(value, bool):
+        raise bad_value(place + name, f"'{place}{name}' must be true or false.", "invalid_type")
     return bool(value)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 REQUEST_ERROR = "invalid_request_error"
+_SHOWN = 256
+"""Most characters of a name that a client sent which are said back to it."""
 
 
 class ApiError(Exception):
@@ -46,14 +48,13 @@ def missing(param: str) -> ApiError:
 
 def not_found(kind: str, identifier: str, param: str = "id") -> ApiError:
     """A 404 for an object that this platform does not hold."""
-    return ApiError(404, f"No such {kind}: {identifier!r}.", param=param, code="not_found")
+    return ApiError(404, f"No such {kind}: {identifier[:_SHOWN]!r}.", param=param, code="not_found")
 
 
 def model_not_found(model: str) -> ApiError:
     """A 404 for a model name that this platform does not know."""
-    return ApiError(
-        404, f"The model `{model}` does not exist on this platform.", param="model", code="model_not_found"
-    )
+    message = f"The model `{model[:_SHOWN]}` does not exist on this platform."
+    return ApiError(404, message, param="model", code="model_not_found")
 
 
 def server_error(request_id: str) -> ApiError:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -87,6 +88,8 @@ class Frame:
             self._check_key(scope)
             await self._app(scope, receive, send)
             return
+        except ClientDisconnect:
+            return  # nobody is there to be told, and nothing is wrong here
         except ApiError as error:
             refusal = error
         except Exception as error:  # noqa: BLE001 - the server's boundary: logged with its id, told without its inside
@@ -119,7 +122,7 @@ class Frame:
             return
         header = Headers(scope=scope).get("authorization", "")
         kind, _, given = header.partition(" ")
-        digest = hashlib.sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
+        digest = hashlib.sha256(given.strip().encode("latin-1")).digest()  # the header's own bytes
         matches = [hmac.compare_digest(digest, key) for key in self._keys]
         if kind.lower() != "bearer" or not any(matches):
             said = "Incorrect API key provided." if given else "You didn't provide an API key."

@@ -38,11 +38,13 @@ class _Form:
         self._name = ""
         self._is_file = False
         self._text = bytearray()
+        self._parts = 0
 
     def on_part_begin(self) -> None:
         self._headers = {}
         self._text = bytearray()
-        if len(self.upload.fields) >= _MAX_FIELDS:
+        self._parts += 1
+        if self._parts > _MAX_FIELDS:
             raise bad_value("body", f"The form has more than {_MAX_FIELDS} fields.")
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import openai
 import pytest
 from local_platform import LocalServer
+from protocol_platform import Platform
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +39,11 @@ def own_server(tmp_path: Path) -> Iterator[Callable[..., LocalServer]]:
     for running in started:
         if running.process is not None and running.process.poll() is None:
             running.stop()
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform in this process that does no work until it is told to."""
+    running = Platform(tmp_path_factory.mktemp("protocol"))
+    yield running
+    running.stop()

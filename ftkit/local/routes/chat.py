@@ -15,7 +15,7 @@ from ftkit.local.envelope import model_not_found
 from ftkit.local.jsonio import dump
 from ftkit.local.routing import body_route
 
-_PIECE = re.compile(r"\s*\S+\s*")
+_PIECE = re.compile(r"\s*\S+\s*|\s+")
 
 
 def create(context: Context, request: Request, body: dict[str, Any]) -> Any:

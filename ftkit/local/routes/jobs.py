@@ -29,7 +29,7 @@ _KNOWN = frozenset(
         "validation_file",
     ]
 )
-_METADATA_KEY = re.compile(r"metadata\[(.{1,64})\]")
+_METADATA_KEY = re.compile(r"metadata\[(.{1,64})\]", re.DOTALL)
 
 
 def create(context: Context, request: Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +117,9 @@ def _hyperparameters(body: dict[str, Any]) -> dict[str, Any]:
                 "unsupported_value",
             )
         supervised = method.get("supervised") or {}
-        if isinstance(supervised, dict) and supervised.get("hyperparameters") is not None:
+        if not isinstance(supervised, dict):
+            raise bad_value("method.supervised", "'method.supervised' must be an object.", "invalid_type")
+        if supervised.get("hyperparameters") is not None:
             given, place = supervised["hyperparameters"], "method.supervised.hyperparameters"
     if given is None:
         given = {}

@@ -21,7 +21,7 @@ def _model(context: Context, request: Request) -> ServedModel:
     name = request.path_params["model"]
     model = context.names.find(name)
     if model is None:
-        raise model_not_found(name[:256])
+        raise model_not_found(name)
     return model
 
 
