@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ftkit.cli.frame import App, command, table
+from ftkit.errors import FtkitError
 
 
 @click.group("recipes")
@@ -20,11 +21,17 @@ def list_recipes(app: App) -> None:
     from ftkit.lifecycle import available_recipes, load_recipe
 
     found, warnings = available_recipes()
+    loaded = {}
+    for name, folder in found.items():
+        try:
+            loaded[name] = load_recipe(folder)
+        except FtkitError as error:
+            warnings.append(f"recipe {name!r}: {error}")
     for warning in warnings:
         app.display.warn(warning)
-    loaded = [load_recipe(folder) for folder in found.values()]
-    rows = [(name, r.title, r.train.model, r.benchmark.metric) for name, r in zip(found, loaded, strict=True)]
-    app.emit(loaded, lambda console: table(console, ["Recipe", "What it does", "Tunes", "Metric"], rows))
+    rows = [(name, r.title, r.train.model, r.benchmark.metric) for name, r in loaded.items()]
+    headers = ["Recipe", "What it does", "Tunes", "Metric"]
+    app.emit(list(loaded.values()), lambda console: table(console, headers, rows))
 
 
 @command("show", examples=["ftkit recipes show sentiment"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ftkit.data import ExampleTemplate, SourceOptions, open_rows
+from ftkit.data import SourceOptions, open_rows
 from ftkit.errors import DataError, UsageError, Where, storage_error
 from ftkit.lifecycle.recipe import RECIPE_FILE, Recipe, available_recipes, load_recipe
 from ftkit.settings import Settings, load_settings
@@ -50,7 +50,7 @@ def copy_recipe(name: str, target: Path) -> Path:
         file = draft / RECIPE_FILE
         new = re.sub(r"[^a-z0-9]+", "-", target.name.lower()).strip("-")[:40] or name
         file.write_text(
-            re.sub(r"(?m)^name = .*$", f'name = "{new}"', file.read_text("utf-8"), count=1), "utf-8"
+            re.sub(r"(?m)^name\s*=.*$", f'name = "{new}"', file.read_text("utf-8"), count=1), "utf-8"
         )
         draft.rename(target)
     except OSError as error:
@@ -67,7 +67,7 @@ def check_recipe(name: str | Path, settings: Settings | None = None) -> RecipeCh
     recipe = load_recipe(name)
     settings = settings or load_settings()
     problems = _model_problems(recipe, settings) + _metric_problems(recipe)
-    template = ExampleTemplate(**recipe.example.model_dump())
+    template = recipe.example
     options = SourceOptions(**recipe.source.model_dump(exclude={"data"}), wanted=template.columns)
     rows = open_rows(recipe.data_path, options)
     tried = made = 0

@@ -58,7 +58,9 @@ def _versions() -> Iterator[Check]:
 
 
 def _configuration(settings: Settings) -> Iterator[Check]:
-    for name, file in (("project file", project_config_file()), ("user file", user_config_file())):
+    user = user_config_file()
+    used = next((file for file in settings.files if file != user), None)
+    for name, file in (("project file", used or project_config_file()), ("user file", user)):
         read = file is not None and file in settings.files
         detail = str(file) if file else "no ftkit.toml here or above"
         yield Check(area="configuration", name=name, state="ok" if read else "unused", detail=detail)
@@ -86,13 +88,17 @@ def _platforms(settings: Settings, everyone: bool) -> Iterator[Check]:
     chosen = settings.catalog.provider(settings.platform_name)
     for provider in settings.catalog.providers() if everyone else [chosen]:
         needed = provider.name == chosen.name
-        yield _key(provider, needed)
+        yield _key(settings, provider, needed)
         if needed:
             yield _reachable(settings, provider)
 
 
-def _key(provider: Provider, needed: bool) -> Check:
+def _key(settings: Settings, provider: Provider, needed: bool) -> Check:
+    from ftkit.gateway.connect import is_loopback
+
     place = key_status(provider)
+    if place == "none" and provider.name == "custom" and is_loopback(settings.base_url or ""):
+        place = "not needed"  # as connect has it: an address on this machine
     state: State = "ok" if place != "none" else "missing" if needed else "unused"
     mend = f"export {provider.key_env}=..." if place == "none" else None
     detail = place if place != "none" else f"{provider.key_env} is not set"
@@ -101,9 +107,10 @@ def _key(provider: Provider, needed: bool) -> Check:
 
 def _reachable(settings: Settings, provider: Provider) -> Check:
     from ftkit.gateway import connect
+    from ftkit.gateway.autostart import find_local
 
     area, name = "platform", provider.name
-    if provider.local and settings.base_url is None and not (settings.local_state / "server.json").exists():
+    if provider.local and settings.base_url is None and find_local(settings.local_state.resolve()) is None:
         detail = f"not running; started when it is needed (state in {settings.local_state})"
         return Check(area=area, name=name, state="ok", detail=detail)
     quick = settings.model_copy(update={"timeout": min(settings.timeout, 10.0), "max_retries": 0})

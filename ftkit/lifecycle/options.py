@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ftkit.lifecycle.recipe import Amount, Hyperparameters, Recipe, SplitTable, with_columns
+from ftkit.errors import UsageError
+from ftkit.lifecycle.recipe import Amount, Hyperparameters, Recipe, Seed, SplitTable, with_columns
 
 Table = TypeVar("Table", bound=BaseModel)
 
@@ -23,7 +24,7 @@ class RunOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    data: str | None = None
+    data: str | Path | None = None
     columns: dict[str, str] = {}
     file_columns: tuple[str, ...] | None = None
     encoding: str | None = None
@@ -31,7 +32,7 @@ class RunOptions(BaseModel):
     train: Amount | None = None
     validation: Amount | None = None
     test: Amount | None = None
-    seed: int | None = None
+    seed: Seed | None = None
     model: str | None = None
     base_models: tuple[str, ...] | None = None
     hyperparameters: dict[str, Any] = {}
@@ -63,7 +64,7 @@ class RunOptions(BaseModel):
         """A path as the caller sees it; any other name (of a hosted dataset) as it stands."""
         if self.data is None:
             return None
-        return str(Path(self.data).resolve()) if Path(self.data).exists() else self.data
+        return str(Path(self.data).resolve()) if Path(self.data).exists() else str(self.data)
 
     def _split(self, table: SplitTable) -> SplitTable:
         sizes = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -73,7 +74,14 @@ class RunOptions(BaseModel):
 
     def _hyperparameters(self, recipe: Recipe) -> Hyperparameters:
         given = {k: v for k, v in self.hyperparameters.items() if v is not None}
-        return Hyperparameters(**{**recipe.train.hyperparameters.model_dump(), **given})
+        try:
+            return Hyperparameters(**{**recipe.train.hyperparameters.model_dump(), **given})
+        except ValidationError as error:
+            fault = error.errors()[-1]  # of a value that is neither auto nor a good number, the latter
+            raise UsageError(
+                f"{fault['loc'][0]} cannot be {fault['input']!r}: {fault['msg'].lower()}",
+                hint=f"There are: {', '.join(Hyperparameters.model_fields)}.",
+            ) from error
 
 
 def _changed(table: Table, **values: Any) -> Table:

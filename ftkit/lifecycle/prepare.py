@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ftkit.data import (
-    ExampleTemplate,
     JsonlWriter,
     SourceOptions,
     canonical_json,
@@ -39,8 +39,7 @@ class Preparation:
     def examples(self) -> Path:
         """Chat examples made of the source's rows; rows that make none go to ``rejected.jsonl``."""
         recipe, path = self.recipe, self.directory / "examples.jsonl"
-        source = Path(recipe.data_path)
-        origin = _content_hash(source) or recipe.data_path
+        origin = _content_hash(recipe.data_path) or recipe.data_path
         key = key_of(origin, recipe.source, recipe.example)
         done = self.journal.done("examples", key)
         if done and path.exists() and sha256_file(path) == done["sha256"]:
@@ -52,7 +51,7 @@ class Preparation:
 
     def _write_examples(self, path: Path) -> dict[str, Any]:
         recipe = self.recipe
-        template = ExampleTemplate(**recipe.example.model_dump())
+        template = recipe.example
         options = SourceOptions(**recipe.source.model_dump(exclude={"data"}), wanted=template.columns)
         rejected = self.directory / "rejected.jsonl"
         read = 0
@@ -161,8 +160,9 @@ class Preparation:
             yield example
 
 
-def _content_hash(source: Path) -> str | None:
-    """SHA-256 of a file, or of a saved dataset's folder by its files' names and contents; None for a name."""
+def _content_hash(name: str) -> str | None:
+    """SHA-256 of a file, or of a saved dataset's folder by its files; None for a hosted dataset."""
+    source = Path(os.path.expanduser(name))  # noqa: PTH111 - Path.expanduser raises for an unknown user
     if source.is_file():
         return sha256_file(source)
     if not source.is_dir():

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from ftkit.data import ExampleTemplate
 from ftkit.errors import ConfigurationError, DataError, Fault, UsageError, Where
 from ftkit.settings.toml import faults_of, parse_toml
 
 RECIPE_FILE = "recipe.toml"
 ENTRY_POINT_GROUP = "ftkit.recipes"
 
-Amount = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+Amount = Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0, lt=1)]
 AutoOr = Literal["auto"]
+Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 
 
@@ -36,12 +38,17 @@ class SourceTable(_Table):
     limit: int | None = Field(default=None, ge=1)
 
 
-class ExampleTable(_Table):
-    """``[example]``: the messages of one row, with ``{column}`` where a cell goes."""
+class ExampleTable(ExampleTemplate):
+    """``[example]``: the messages of one row, with ``{column}`` where a cell goes; the answer among them."""
 
-    system: str | None = None
-    user: str
-    assistant: str
+    model_config = ConfigDict(validate_default=True)
+
+    @field_validator("assistant")
+    @classmethod
+    def _is_there(cls, text: str | None) -> str:
+        if text is None:
+            raise ValueError("the answer to train on is missing; write assistant = ...")
+        return text
 
 
 class AnswersTable(_Table):
@@ -61,7 +68,7 @@ class SplitTable(_Table):
     train: Amount | None = None
     validation: Amount | None = None
     test: Amount | None = 0.2
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Hyperparameters(_Table):
@@ -110,10 +117,10 @@ class Recipe(_Table):
     platforms: dict[str, PlatformTable] = {}
     folder: Path = Field(default=Path(), exclude=True)
 
-    @cached_property
+    @property
     def data_path(self) -> str:
         """The data: a path beside the recipe where there is one, else the name as it stands."""
-        beside = self.folder / self.source.data
+        beside = self.folder / self.source.data  # not kept: a copy of the recipe may name other data
         return str(beside) if beside.exists() else self.source.data
 
     def on_platform(self, name: str) -> Recipe:
@@ -194,34 +201,33 @@ def _plain(faults: list[Fault]) -> list[Fault]:
 
 def with_columns(recipe: Recipe, names: Mapping[str, str]) -> Recipe:
     """The recipe with its columns called as a person's file calls them: ``{"text": "Headline"}``."""
-    known = {c for t in _templates(recipe) for c in _placeholders(t)}
-    for name in names:
-        if name not in known:
+    example = recipe.example
+    for ours, theirs in names.items():
+        if ours not in example.columns:
             raise UsageError(
-                f"the recipe {recipe.name!r} has no column {name!r}",
-                hint=f"It has: {', '.join(sorted(known))}.",
+                f"the recipe {recipe.name!r} has no column {ours!r}",
+                hint=f"It has: {', '.join(sorted(example.columns))}.",
             )
-    updates: dict[str, Any] = {}
-    for field in ("system", "user", "assistant"):
-        template = getattr(recipe.example, field)
-        for ours, theirs in names.items():
-            template = template.replace(f"{{{ours}}}", f"{{{theirs}}}") if template else template
-        updates[field] = template
+        if not theirs.strip() or set("{}") & set(theirs):
+            raise UsageError(
+                f"a template cannot name the column {theirs!r}", hint="Rename the column in the file."
+            )
+    texts = {field: _renamed(text, names) for field, text in example.model_dump().items() if text}
     columns = recipe.source.columns
     renamed = tuple(names.get(c, c) for c in columns) if columns else None
     return recipe.model_copy(
         update={
-            "example": recipe.example.model_copy(update=updates),
+            "example": example.model_copy(update=texts),
             "source": recipe.source.model_copy(update={"columns": renamed}),
         }
     )
 
 
-def _templates(recipe: Recipe) -> list[str]:
-    return [t for t in (recipe.example.system, recipe.example.user, recipe.example.assistant) if t]
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """All names at once, so that two columns may change places; ``{{`` and ``}}`` stay as they are."""
 
+    def replaced(part: re.Match[str]) -> str:
+        name = (part[1] or "").strip()
+        return f"{{{names[name]}}}" if name in names else part[0]
 
-def _placeholders(template: str) -> list[str]:
-    import re
-
-    return re.findall(r"(?<!\{)\{([^{}]+)\}(?!\})", template)
+    return re.sub(r"\{\{|\}\}|\{([^{}]*)\}", replaced, text)
