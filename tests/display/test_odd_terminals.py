@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -115,6 +115,7 @@ def test_the_marks_are_those_that_are_drawn() -> None:
     assert can_say(io.StringIO(), MARKS)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(st.characters()), st.sampled_from(["ascii", "latin-1", "utf-8", "koi8-r"]))
 def test_json_stays_the_same_json_in_every_encoding(text: str, encoding: str) -> None:
     """Half surrogates included: what the encoding lacks becomes an escape, which JSON reads back."""
@@ -170,13 +171,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_the_command_in_a_small_encoding(folder: Path, ftkit: Command, encoding: str) -> None:
     """click takes ASCII for a broken setting and writes UTF-8 there, of which ASCII is a part."""
     read_as = "utf-8" if encoding == "ascii" else encoding
-    settings = os.environ | {"PYTHONIOENCODING": encoding, "TERM": "dumb"}
-    done = ftkit("validate", "data.jsonl", "--json", env=settings, encoding=read_as)
+    variables = os.environ | {"PYTHONIOENCODING": encoding, "TERM": "dumb"}
+    done = ftkit("validate", "data.jsonl", "--json", env=variables, encoding=read_as)
     report = json.loads(done.stdout)
     assert report["rows"] == 1
     assert "bug" not in done.stderr
     for line in done.stderr.splitlines():
         json.loads(line)
-    shown = ftkit("validate", "data.jsonl", env=settings, encoding=read_as)
+    shown = ftkit("validate", "data.jsonl", env=variables, encoding=read_as)
     assert shown.returncode == done.returncode
     assert "bug" not in shown.stderr + shown.stdout

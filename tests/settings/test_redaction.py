@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftkit.catalog import Provider
@@ -103,11 +103,13 @@ def test_a_platform_without_a_variable_needs_no_key() -> None:
     assert api_key(free)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redact(redact(text)) == redact(text)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_characters="sk-"), max_size=20), st.text(max_size=20))
 def test_a_key_goes_from_the_middle_of_any_text(before: str, after: str) -> None:
     assert "abcdefghijklmnop" not in redact(f"{before} sk-abcdefghijklmnop {after}")
