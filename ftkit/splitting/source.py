@@ -60,6 +60,8 @@ class ExampleSource:
             data = _decoded(raw, where)
         example = self._template.render(data, where) if self._template else data
         _check(example, where)
+        if raw is None:  # a column that is empty here is no field of this example
+            example = {name: value for name, value in example.items() if value is not None}
         return example, raw if raw is not None else encode_json(example)
 
 

@@ -163,6 +163,16 @@ ROWS: list[tuple[dict[str, Any], list[str]]] = [
     ({"messages": [U, A], "tools": [TOOL, "add"]}, ["FT225 /tools/1"]),
     ({"messages": [U, A], "tools": [{"name": "add"}]}, ["FT225 /tools/0"]),
     ({"messages": [U, A], "tools": [{"function": {"name": 3}}]}, ["FT225 /tools/0"]),
+    ({"messages": [U, A], "tools": [{"function": {"name": "f", "parameters": {}}}]}, []),
+    ({"messages": [U, A], "tools": [{"function": {"name": "f", "parameters": None}}]}, []),
+    (
+        {"messages": [U, A], "tools": [TOOL, {"function": {"name": "f", "parameters": [1]}}]},
+        ["FT225 /tools/1/function/parameters"],
+    ),
+    (
+        {"messages": [U, A], "tools": [{"function": {"name": "f", "parameters": {"properties": 5}}}]},
+        ["FT225 /tools/0/function/parameters/properties"],
+    ),
 ]
 
 

@@ -53,7 +53,7 @@ def test_a_line_that_cannot_be_read_is_not_fit_though_its_rule_is_left_out(
     report = check(GOOD + bad + bad, tmp_path, kind)
     assert not report.ok and report.errors == 0 and report.findings == []
     assert (report.rows, report.accepted, report.rejected) == (14, 12, 2)
-    assert report.notes == [f"not readable, though the rules that say so are left out: 2 {kind}"]
+    assert report.notes == [f"not usable, and no rule is asked that says so: 2 {kind}"]
     assert summary_lines(report)[-1] == "not fit for local as it is"
     with pytest.raises(ValidationFailed, match="0 errors, 2 of 14 rows are rejected") as caught:
         report.raise_if_failed()
@@ -65,7 +65,7 @@ def test_a_source_that_breaks_off_is_not_fit_though_its_rule_is_left_out(tmp_pat
         gzip.compress(GOOD)[:-12], tmp_path, "damaged-source", "too-few-examples", name="a.jsonl.gz"
     )
     assert not report.ok and report.errors == 0
-    assert report.notes == ["not readable, though the rules that say so are left out: 1 damaged-source"]
+    assert report.notes == ["not usable, and no rule is asked that says so: 1 damaged-source"]
 
 
 def test_blank_lines_may_be_left_out_without_a_word(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_every_rule_can_be_left_out_whatever_is_in_the_row(
 def test_a_row_that_is_no_conversation_is_not_fit_whatever_is_left_out(row: str, tmp_path: Path) -> None:
     report = check(GOOD + row.encode(), tmp_path, *EVERYTHING)
     assert not report.ok and (report.rows, report.accepted, report.rejected) == (13, 12, 1)
-    assert report.notes == ["not readable, though the rules that say so are left out: 1 not a conversation"]
+    assert report.notes == ["not usable, and no rule is asked that says so: 1 not a conversation"]
 
 
 def test_a_limit_leaves_out_what_comes_after_and_nothing_before(tmp_path: Path) -> None:

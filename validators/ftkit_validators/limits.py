@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftkit.validation import Case, Found, RowView, fault_rule, rule
+from ftkit.validation import Case, Found, RowView, rule
 
 _LONG = '{"messages": [{"role": "user", "content": "one two three four five six seven eight"}, '
 _SHORT = '{"messages": [{"role": "user", "content": "one"}, '
 _REPLY = '{"role": "assistant", "content": "ok"}]}\n'
 
 
-_TOOLS = (
-    _SHORT
-    + _REPLY[:-2]
-    + ', "tools": [{"type": "function", "function": {"name": "add", "parameters": {"properties": %s}}}]}\n'
-)
-
-
-def _case(content: str, template: str = "words", **limits: int) -> Case:
-    model = {"provider": "local", "tokenizer": "words", "chat_template": template, "limits": limits}
+def _case(content: str, **limits: int) -> Case:
+    model = {"provider": "local", "tokenizer": "words", "chat_template": "words", "limits": limits}
     return Case(content, models=("narrow",), settings={"models": {"narrow": model}})
 
 
@@ -62,13 +55,4 @@ def over_context(row: RowView) -> Iterator[Found]:
             yield Found(what, "Shorten it, or split the conversation.")
 
 
-tokens_not_countable = fault_rule(
-    "FT303",
-    "tokens-not-countable",
-    "The row looks right as a conversation, but a tool definition in it has a form that no chat template can "
-    "write out, so that its tokens cannot be counted. A platform will refuse it for the same reason.",
-    bad=_case(_TOOLS % "5", template="openai", training_context=60),
-    good=_case(_TOOLS % "{}", template="openai", training_context=60),
-)
-
-RULES = (over_training_context, over_context, tokens_not_countable)
+RULES = (over_training_context, over_context)

@@ -14,6 +14,7 @@ _CALLING = {"role": "assistant", "content": None, "tool_calls": [_CALL]}
 _ANSWER = {"role": "tool", "tool_call_id": "c1", "content": "4"}
 _TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
 _SHAPE = 'A call is {"id": ..., "type": "function", "function": {"name": ..., "arguments": "<JSON text>"}}.'
+_TOOL_SHAPE = 'Write {"type": "function", "function": {"name": ..., "parameters": {"type": "object", ...}}}.'
 _GOOD = chat(USER, _CALLING, _ANSWER, REPLY, tools=[_TOOL])
 
 
@@ -47,7 +48,7 @@ def tool_calls_shape(message: dict[str, Any], row: RowView) -> Iterator[Found]:
 @rule("FT225", "tools-shape", bad=chat(USER, REPLY, tools={"add": "adds"}), good=_GOOD)
 def tools_shape(row: RowView) -> Iterator[Found]:
     """The key "tools" lists the functions that may be called, each as an object that says its type and
-    describes the function."""
+    describes the function. Its parameters are a JSON schema of an object."""
     tools = row.value.get("tools")
     if tools is None:
         return
@@ -57,8 +58,16 @@ def tools_shape(row: RowView) -> Iterator[Found]:
     for index, tool in enumerate(tools):
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            hint = 'Write {"type": "function", "function": {"name": ..., "parameters": {...}}}.'
-            yield Found(f"tool {index} describes no function with a name", hint, ("tools", index))
+            yield Found(f"tool {index} describes no function with a name", _TOOL_SHAPE, ("tools", index))
+            continue
+        at: tuple[str | int, ...] = ("tools", index, "function")
+        for key in ("parameters", "properties"):
+            at, function = (*at, key), function.get(key)
+            if function is None:
+                break
+            if not isinstance(function, dict):
+                yield Found(f"the {key} of tool {index} are {kind_of(function)}", _TOOL_SHAPE, at)
+                break
 
 
 def _what(value: object) -> str:
