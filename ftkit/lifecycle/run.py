@@ -159,8 +159,8 @@ class _Run:
             return False
 
     def _tune(self, preparation: Preparation, parts: dict[str, Path], key: str) -> dict[str, object]:
-        tuning = Tuning(self.recipe, self.journal, self.platform, self.display)
         self.stage = "uploading"
+        tuning = Tuning(self.recipe, self.journal, self.platform, self.display)
         files = {n: tuning.upload(preparation.upload_file(p)) for n, p in parts.items() if n != "test"}
         self.stage = "creating the job"
         self.job_id = tuning.job(files["train"], files.get("validation"))

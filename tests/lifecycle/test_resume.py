@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from ftkit.display import SilentDisplay
-from ftkit.errors import DataError, JobFailed, NotOnPlatform, PlatformUnreachable, UsageError
+from ftkit.errors import DataError, JobFailed, NotOnPlatform, PlatformRefused, PlatformUnreachable, UsageError
 from ftkit.gateway import connect
 from ftkit.lifecycle import Recipe, RunOptions, RunResult, run
 from ftkit.lifecycle.journal import Journal
+from ftkit.lifecycle.remote import Tuning
 from ftkit.settings import Settings
 
 BackAt = Callable[..., Path]
@@ -304,3 +305,33 @@ def test_another_platform_never_takes_over_the_first_ones_model(
     )
     with pytest.raises(PlatformUnreachable):
         again(finished_recipe, back_at(), elsewhere)
+
+
+@pytest.mark.parametrize("case", ["created by us", "older than the intent", "cancelled"])
+def test_a_job_on_a_platform_that_keeps_no_metadata_is_known_by_its_file(
+    finished_recipe: Recipe, platform: Settings, tmp_path: Path, rows: Path, case: str
+) -> None:
+    """The process was killed after the request; the platform's list has the job, but not our name for it."""
+    journal = Journal(tmp_path / "run")
+    training = tmp_path / "updown-train-0123456789ab.jsonl"
+    turns = '{"messages": [{"role": "user", "content": "%s"}, {"role": "assistant", "content": "up"}]}\n'
+    training.write_text("".join(turns % line for line in rows.read_text().splitlines()))
+    with connect(settings=platform) as there:
+        tuning = Tuning(finished_recipe, journal, there, SilentDisplay())
+        file = tuning.upload(training)
+        ours = tuning.job(file, None)
+        epochs = 100 if case == "cancelled" else 1
+        unnamed = there.jobs.create(file, "linear", hyperparameters={"n_epochs": epochs}).id
+        if case == "cancelled":
+            try:
+                there.jobs.cancel(unnamed)
+            except PlatformRefused:
+                pytest.skip("the job ended before it could be cancelled")
+        killed = json.loads(journal.path.read_text())
+        entry = killed["steps"]["job"]
+        entry.update(status="intent", finished=None, result={"operation": "unknown-there"})
+        entry["started"] += 3600 if case == "older than the intent" else 0
+        journal.path.write_text(json.dumps(killed))
+        found = Tuning(finished_recipe, Journal(tmp_path / "run"), there, SilentDisplay()).job(file, None)
+    assert (found == unnamed) is (case == "created by us")
+    assert found != ours, "another call's job has a name: it is none of ours"
