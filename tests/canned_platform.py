@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+Done = subprocess.CompletedProcess[str]
+Command = Callable[..., Done]
 
 
 @dataclass
@@ -121,3 +125,20 @@ def canned(canned_server: Server) -> Canned:
     made = Canned(f"http://127.0.0.1:{canned_server.server_port}/v1")
     canned_server.canned = made
     return made
+
+
+@pytest.fixture
+def at(canned: Canned, here: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The command on the prepared platform, without retries; no traceback and no key is ever printed."""
+    monkeypatch.setenv("FTKIT_BASE_URL", canned.address)
+    monkeypatch.setenv("FTKIT_API_KEY", "sk-secret-0123456789abcdef")
+    monkeypatch.setenv("FTKIT_MAX_RETRIES", "0")
+    monkeypatch.setenv("FTKIT_POLL_SECONDS", "0.01")
+
+    def call(*arguments: str) -> Done:
+        done = here(*arguments)
+        assert "Traceback" not in done.stderr
+        assert "secret" not in done.stdout + done.stderr
+        return done
+
+    return call
