@@ -44,6 +44,5 @@ def own_server(tmp_path: Path) -> Iterator[Callable[..., LocalServer]]:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform in this process that does no work until it is told to."""
-    running = Platform(tmp_path_factory.mktemp("protocol"))
-    yield running
-    running.stop()
+    with Platform(tmp_path_factory.mktemp("protocol")) as running:
+        yield running

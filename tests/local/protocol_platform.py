@@ -64,6 +64,12 @@ class Platform:
         self._listener.close()
         self.context.state.db.close()
 
+    def __enter__(self) -> Platform:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
     def work(self) -> None:
         """Do every job and batch that waits, in this thread."""
         Worker(self.root, "test", (), 0.01).run()

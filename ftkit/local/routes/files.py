@@ -145,7 +145,8 @@ def _check_range(request: Request, size: int) -> None:
 def delete(context: Context, request: Request) -> dict[str, Any]:
     """Forget a file."""
     file = _file(context, request)
-    context.state.files.delete(file.id)
+    if not context.state.files.delete(file.id):
+        raise not_found("File object", file.id)
     return {"id": file.id, "object": "file", "deleted": True}
 
 
