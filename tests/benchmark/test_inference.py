@@ -9,10 +9,17 @@ from typing import Any
 
 import pytest
 from bench_parts import LABELS, chat_row, write_rows
-from odd_platform import Json, OddPlatform, running, shuffled
+from odd_platform import Cut, Json, OddPlatform, running, shuffled
 
 from ftkit.benchmarking import BenchmarkReport, benchmark
-from ftkit.errors import BatchFailed, DataError, NotOnPlatform, PlatformError, UsageError
+from ftkit.errors import (
+    BatchFailed,
+    DataError,
+    NotOnPlatform,
+    PlatformError,
+    PlatformUnreachable,
+    UsageError,
+)
 from ftkit.gateway import Platform, connect
 from ftkit.settings import Settings
 
@@ -328,3 +335,48 @@ def test_the_files_say_what_was_done(odd: OddPlatform, run: Run, tmp_path: Path)
     assert report.models[0].role == "tuned"
     assert report.models[0].cost is None and report.models[0].cost_note
     assert "not-a-key" not in "".join(p.read_text("utf-8") for p in folder.iterdir())
+
+
+def test_a_batch_that_is_never_answered_for_ends_the_wait_though_another_s_goes_on(
+    odd: OddPlatform, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftkit.benchmarking.inference.HOSTED_PATIENCE", 0.2)
+    odd.polls = 10**9
+    looked_at = odd._looked_at
+    odd._looked_at = lambda i: Cut() if i == "batch_0" else looked_at(i)  # type: ignore[assignment, method-assign, return-value]
+    with pytest.raises(PlatformUnreachable, match="cannot find the batch"):
+        run()
+    odd._looked_at, odd.polls = looked_at, 0  # type: ignore[method-assign]
+    assert [score.correct for score in run().models] == [ROWS, 4]
+    assert len(odd.batches) == 2
+
+
+def test_short_silences_are_lived_through(odd: OddPlatform, run: Run) -> None:
+    looked_at, silent = odd._looked_at, iter([True, False, True, True, False, True])
+    odd._looked_at = lambda i: Cut() if next(silent, False) else looked_at(i)  # type: ignore[assignment, method-assign, return-value]
+    assert [score.correct for score in run().models] == [ROWS, 4]
+
+
+def test_half_a_character_in_an_answer_is_a_wrong_answer_and_no_crash(odd: OddPlatform, run: Run) -> None:
+    odd.models["half"] = lambda text: f"{truth(text)[:-1]}\ud83d"
+    score = run(("half",)).models[0]
+    assert (score.correct, score.invalid, score.n) == (0, ROWS, ROWS)
+
+
+def test_a_batch_that_expired_in_part_counts_each_request_once(odd: OddPlatform, run: Run) -> None:
+    def mangle(lines: list[Json]) -> list[Json]:
+        late = {"code": "batch_expired", "message": "not in time"}
+        lost = [{**one, "response": {"status_code": 0, "body": None}, "error": late} for one in lines[4:]]
+        return [*lines[:6], *lost]  # two of them in both files
+
+    odd.end, odd.mangle = "expired", mangle
+    report = run(("good",))
+    score = report.models[0]
+    assert (score.correct, score.failures, score.duplicates, score.missing) == (6, ROWS - 6, 2, 0)
+    assert score.error_samples[0].startswith("not in time (batch_expired) (")
+    assert any(f"{ROWS - 6} requests have no answer" in note for note in report.notes)
+
+
+def test_the_same_model_twice_is_asked_once(odd: OddPlatform, run: Run) -> None:
+    assert [score.model for score in run(("good", "good")).models] == ["good"]
+    assert len(odd.batches) == 1
