@@ -102,7 +102,7 @@ def test_a_table_is_mapped_by_options(ftkit: Command, table: Path) -> None:
         (["nothing.jsonl"], 2, "there is no such file"),
         (["table.csv"], 2, "--user '{text}'"),
         (["table.csv", "--columns", "label,text", "--user", "{txt}"], 2, "Did you mean 'text'?"),
-        (["table.csv", "--columns", "a,b,c", *MAPPING], 2, "3 columns are named"),
+        (["table.csv", "--columns", "a,b,c", *MAPPING], 2, "would have 3 columns (a, b, c), and this has 2"),
         (["table.csv", "--columns", "a,,b", *MAPPING], 2, "every column needs a name"),
         (["table.csv", "--columns", "text,text", *MAPPING], 2, "every column needs a name"),
         (["table.csv", "--columns", "label,text", "--assistant", "{label}"], 2, "--user is missing"),

@@ -121,7 +121,7 @@ def test_every_object_comes_back_as_it_was_written(value: dict[str, Any], ascii_
 
 
 @given(OBJECTS, st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_cut_line_is_a_fault_with_a_place_in_it(value: dict[str, Any], data: st.DataObject) -> None:
     line = json.dumps(value, ensure_ascii=False).encode()
     short = line[: data.draw(st.integers(1, len(line) - 1))]
@@ -142,7 +142,7 @@ def strict(text: str) -> Any:
 
 
 @given(OBJECTS, st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @example({"a": 1}, None)
 def test_one_changed_character_is_refused_exactly_where_the_standard_reader_refuses(
     value: dict[str, Any], data: st.DataObject | None
@@ -162,7 +162,7 @@ def test_one_changed_character_is_refused_exactly_where_the_standard_reader_refu
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_whatever_is_on_a_line_there_is_an_answer(line: bytes) -> None:
     got = decode_line(line)
     assert isinstance(got, (dict, Fault))

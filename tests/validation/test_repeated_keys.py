@@ -96,7 +96,7 @@ def written(draw: st.DrawFn, depth: int = 2) -> str:
 
 
 @given(written())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_repeated_keys_are_found_exactly(line: str) -> None:
     assert said_of(line) == [f"the key {key!r} stands twice in one object" for key in repeated_in(line)]
 
