@@ -10,10 +10,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+import canned_platform
 import pytest
 
 from ftkit.cli.frame import App
@@ -362,8 +363,7 @@ def endless() -> Iterator[Endless]:
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing on stderr."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = canned_platform.Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     made.address = f"http://127.0.0.1:{server.server_port}/v1"
     yield made
