@@ -57,8 +57,10 @@ def column_names(pairs: Iterable[str]) -> dict[str, str]:
     names = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
-        if not (ours and equals and theirs):
+        if not (ours.strip() and equals and theirs.strip()):
             raise click.BadParameter(f"{pair!r} is not OURS=THEIRS", param_hint="--column")
+        if ours.strip() in names:
+            raise click.BadParameter(f"{ours.strip()!r} is given twice", param_hint="--column")
         names[ours.strip()] = theirs.strip()
     return names
 
