@@ -56,7 +56,8 @@ class App:
         """A rich console on stdout; without a terminal it is wide, so that no id is cut."""
         from rich.console import Console
 
-        return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=160)
+        width = None if sys.stdout.isatty() else 160
+        return Console(highlight=False, emoji=False, width=width)
 
     def connect(self) -> Platform:
         """The platform that the options and settings name."""
