@@ -18,7 +18,6 @@ def explain(error: Exception) -> int:
     """Print ``error`` to stderr and return the exit code of the command."""
     if isinstance(error, OSError) and not isinstance(error, FtkitError) and error.errno is not None:
         error = storage_error(error, str(error.filename or "output"))
-    known = isinstance(error, FtkitError)
     if os.environ.get("FTKIT_DEBUG"):
         traceback.print_exception(error)
     if "--json" in sys.argv[1:]:
@@ -30,7 +29,7 @@ def explain(error: Exception) -> int:
             f"error: ftkit has a bug: {type(error).__name__}: {error}\n"
             "Set FTKIT_DEBUG=1 to see where, and please report it."
         )
-    return type(error).exit_code if known and isinstance(error, FtkitError) else EXIT_BUG
+    return error.exit_code if isinstance(error, FtkitError) else EXIT_BUG
 
 
 def _say(text: str) -> None:

@@ -80,11 +80,9 @@ def _run() -> int:
         result = cli.main(prog_name="ftkit", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _wrong_call(error)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\ninterrupted", err=True)
-        return EXIT_INTERRUPTED
+        return _interrupted()
     except BrokenPipeError:
         # the reader (head, less) has left; Python must not complain again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,3 +92,26 @@ def _run() -> int:
 
         return explain(error)
     return result if isinstance(result, int) else 0
+
+
+def _wrong_call(error: click.ClickException) -> int:
+    """click's own words with the usage; for a program, JSON like every other error."""
+    if "--json" not in sys.argv[1:]:
+        error.show()
+        return error.exit_code
+    from ftkit.cli.failure import explain
+    from ftkit.errors import UsageError
+
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f"See `{context.command_path} --help`." if context else None
+    return explain(UsageError(error.format_message(), hint=hint))
+
+
+def _interrupted() -> int:
+    if "--json" not in sys.argv[1:]:
+        click.echo("\ninterrupted", err=True)
+        return EXIT_INTERRUPTED
+    from ftkit.cli.failure import explain
+    from ftkit.errors import Interrupted
+
+    return explain(Interrupted("interrupted"))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -55,13 +56,13 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_help_lists_every_command(ftkit) -> None:  # type: ignore[no-untyped-def]
+def test_help_lists_every_command(ftkit: Any) -> None:
     done = ftkit("--help")
     assert done.returncode == 0
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
 
 
-def test_version(ftkit) -> None:  # type: ignore[no-untyped-def]
+def test_version(ftkit: Any) -> None:
     assert ftkit("--version").stdout.startswith("ftkit ")
 
 
@@ -80,28 +81,78 @@ def test_version(ftkit) -> None:  # type: ignore[no-untyped-def]
         (["doctor", "--config", "missing.toml"], 2, "missing.toml"),
     ],
 )
-def test_wrong_calls(ftkit, arguments: list[str], code: int, words: str) -> None:  # type: ignore[no-untyped-def]
-    done = ftkit(*arguments)
+def test_wrong_calls(here: Any, arguments: list[str], code: int, words: str) -> None:
+    done = here(*arguments)
     assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
 
 
-def test_bad_configuration_is_said_whole(ftkit, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_bad_configuration_is_said_whole(here: Any, tmp_path: Path) -> None:
     (tmp_path / "ftkit.toml").write_text('platfrom = "x"\ntimeout = "soon"\n')
-    done = ftkit("doctor")
+    done = here("doctor")
     assert done.returncode == 4
     assert "ftkit.toml:1: unknown key 'platfrom'" in done.stderr
     assert "ftkit.toml:2: timeout" in done.stderr
 
 
-def test_errors_as_json(ftkit) -> None:  # type: ignore[no-untyped-def]
-    done = ftkit("run", "nope", "--json")
+def test_errors_as_json(here: Any) -> None:
+    done = here("run", "nope", "--json")
     error = json.loads(done.stderr)["error"]
     assert done.returncode == error["exit_code"] == 2
     assert error["type"] == "UsageError"
     assert error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nonsense"], "no command is called 'nonsense'"),
+        (["run"], "Missing argument 'RECIPE'"),
+        (["run", "sentiment", "--limit", "0"], "--limit"),
+        (["recipes", "show", "sentiment", "--platform", "x"], "No such option '--platform'"),
+    ],
+)
+def test_wrong_calls_as_json(here: Any, arguments: list[str], words: str) -> None:
+    done = here(*arguments, "--json")
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["exit_code"], error["type"]) == (2, 2, "UsageError")
+    assert words in error["message"]
+    assert "--help" in error["hint"]
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), RuntimeError("oh"), OSError(28, "full", "/x/y")], ids=repr
+)
+def test_whatever_happens_is_one_json_object(
+    here: Any, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    def broken(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ftkit.lifecycle.load_recipe", broken, raising=False)
+    done = here("recipes", "show", "sentiment", "--json")
+    said = json.loads(done.stderr)["error"]
+    codes = {"Interrupted": 130, "RuntimeError": 70, "StorageError": 4}
+    assert done.returncode == said["exit_code"] == codes[said["type"]]
+    assert said["message"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["recipes"], ["jobs"]], ids=len)
+def test_a_group_alone_shows_its_help(here: Any, arguments: list[str]) -> None:
+    done = here(*arguments)
+    assert done.returncode == 2
+    assert "Commands:" in done.stdout + done.stderr
+
+
+def test_debug_shows_where(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FTKIT_DEBUG", "1")
+    done = here("recipes", "show", "nope")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr and "recipe.py" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(("Installed", "Did you mean"))
 
 
 def test_a_bug_is_called_a_bug(tmp_path: Path) -> None:
@@ -133,13 +184,13 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_script(ftkit, shell: str) -> None:  # type: ignore[no-untyped-def]
-    done = ftkit("completion", shell)
+def test_completion_script(here: Any, shell: str) -> None:
+    done = here("completion", shell)
     assert done.returncode == 0
     assert "_FTKIT_COMPLETE" in done.stdout
 
 
-def test_completion_answers(ftkit) -> None:  # type: ignore[no-untyped-def]
+def test_completion_answers(ftkit: Any) -> None:
     environment = {
         **os.environ,
         "_FTKIT_COMPLETE": "bash_complete",
