@@ -49,7 +49,9 @@ class Platform:
     def __init__(self, root: Path, keys: tuple[str, ...] = ()) -> None:
         self.root = root
         self.context = Context.open(ServeOptions(root), keys)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(128)
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(build_app(self.context), log_config=None, lifespan="off", ws="none")
@@ -81,8 +83,8 @@ class Platform:
 
     def client(self, key: str = "none", **options: Any) -> openai.OpenAI:
         """The real client; answers that are not of OpenAI's types are errors."""
-        options.setdefault("_strict_response_validation", True)
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, max_retries=0, timeout=30, **options)
+        options = {"_strict_response_validation": True, "max_retries": 0, "timeout": 30, **options}
+        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **options)
 
     @contextmanager
     def connection(self) -> Any:
@@ -109,10 +111,9 @@ class Platform:
         return self.ask("POST", path, json.dumps(value).encode(), JSON)
 
     def send(self, data: bytes) -> bytes:
-        """Bytes of one's own on the wire, the last thing that is said; all that comes back."""
+        """Bytes of one's own on the wire; all that comes back until the server closes."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=20) as line:
             line.sendall(data)
-            line.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: line.recv(65536), b""))
 
     def upload(self, data: bytes, purpose: str = "batch", name: str = "a.jsonl") -> str:
