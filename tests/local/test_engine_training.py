@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,19 +41,13 @@ def test_any_data_and_seed_give_one_model_that_answers_with_replies_it_saw(
     assert set(given_answers) <= {reply for _, reply in rows}
 
 
-def test_features_are_the_same_in_every_process() -> None:
-    """Python's own hashes change with the process; a model's columns must not."""
-    code = (
-        "import hashlib; from ftkit.local.engines.linear.features import count_features\n"
-        "found = count_features([[('last', 'Käse, 日本 🎉 42.5')]])\n"
-        "print(hashlib.sha256(found.indices.tobytes() + found.data.tobytes()).hexdigest())"
-    )
+def test_features_are_the_same_in_every_process_and_release() -> None:
+    """A model's columns mean nothing any more when the hashes change: this text's were written down once."""
     found = count_features([[("last", "Käse, 日本 🎉 42.5")]])
-    here = hashlib.sha256(found.indices.tobytes() + found.data.tobytes()).hexdigest()
-    there = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert there.stdout.strip() == here
+    columns = sorted(found.indices.tolist())
+    assert columns[:6] == [22147, 28008, 52311, 84130, 114568, 123527] and len(columns) == 52
+    digest = hashlib.sha256(",".join(map(str, columns)).encode()).hexdigest()
+    assert digest == "731dc5e83eccc0b45c04cbff21305501b5ac396e44e11f226a7708a2310df2b8"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 40, MAX_REPLIES])
@@ -141,7 +133,7 @@ def test_of_a_very_long_text_both_ends_count(tmp_path: Path) -> None:
     rows = [(f"urgent {padding}", "first"), (f"{padding} routine", "last")] * 5
     trained = train(tmp_path, rows, n_epochs=4)
     assert trained.answers([f"urgent {padding}", f"{padding} routine"]) == ["first", "last"]
-    assert trained.answers([f"urgent {padding}"] * 60) == ["first"] * 60, "in more chunks than one"
+    assert trained.answers([f"urgent {padding}"] * 8) == ["first"] * 8, "in more chunks than one"
 
 
 def turns(*texts: str, system: str = "Be brief.") -> list[dict[str, str]]:
