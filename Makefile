@@ -34,10 +34,10 @@ demo: $(VENV)/ready ## Set up, then run the main job: ftkit run sentiment
 
 test: $(VENV)/ready-dev ## Set up, then run the tests (not the slow ones)
 	@echo "== pytest"
-	@$(BIN)/python -m pytest -n $(WORKERS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-all: $(VENV)/ready-dev ## Every test, the slow ones too
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not gpu"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not gpu"
 
 check: lint types imports style docs ## Lint, types, import contract, style numbers, docs
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from ftkit.gateway.connect import connect
+    from ftkit.gateway.connection import connect
     from ftkit.gateway.platform import Platform
     from ftkit.gateway.requests import chat_request
     from ftkit.gateway.results import (
@@ -36,7 +36,7 @@ _HOME = {
     "ModelInfo": "ftkit.gateway.results",
     "Platform": "ftkit.gateway.platform",
     "chat_request": "ftkit.gateway.requests",
-    "connect": "ftkit.gateway.connect",
+    "connect": "ftkit.gateway.connection",
 }
 
 __all__ = [

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ftkit.lifecycle.options import RunOptions
     from ftkit.lifecycle.recipe import Recipe, available_recipes, load_recipe
     from ftkit.lifecycle.result import RunResult
-    from ftkit.lifecycle.run import run
+    from ftkit.lifecycle.runner import run
 
 _HOME = {
     "Recipe": "ftkit.lifecycle.recipe",
@@ -18,7 +18,7 @@ _HOME = {
     "RunResult": "ftkit.lifecycle.result",
     "available_recipes": "ftkit.lifecycle.recipe",
     "load_recipe": "ftkit.lifecycle.recipe",
-    "run": "ftkit.lifecycle.run",
+    "run": "ftkit.lifecycle.runner",
 }
 
 __all__ = ["Recipe", "RunOptions", "RunResult", "available_recipes", "load_recipe", "run"]

@@ -94,7 +94,7 @@ def _platforms(settings: Settings, everyone: bool) -> Iterator[Check]:
 
 
 def _key(settings: Settings, provider: Provider, needed: bool) -> Check:
-    from ftkit.gateway.connect import is_loopback
+    from ftkit.gateway.connection import is_loopback
 
     place = key_status(provider)
     if place == "none" and provider.name == "custom" and is_loopback(settings.base_url or ""):

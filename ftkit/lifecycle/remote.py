@@ -97,7 +97,8 @@ class Tuning:
             progress.update(shown.step, None, job.fine_tuned_model or job.status)
         if job.status in GONE_WRONG:
             self.journal.forget("job")  # the next call may try again
-        job.raise_if_failed()
+        name = self.platform.name
+        job.raise_if_failed("" if name == "local" else f" --platform {name}")
         return job
 
 

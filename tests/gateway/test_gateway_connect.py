@@ -12,7 +12,7 @@ import pytest
 import ftkit.gateway
 from ftkit.errors import ConfigurationError, MissingKey, UsageError
 from ftkit.gateway import connect
-from ftkit.gateway.connect import is_loopback
+from ftkit.gateway.connection import is_loopback
 from ftkit.settings import Settings, load_settings
 
 KEY = "sk-proj-0123456789abcdefghijklmnop"
