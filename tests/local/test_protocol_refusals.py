@@ -60,15 +60,15 @@ def test_a_body_that_is_no_json_object(platform: Platform, body: bytes, code: st
         refused(platform.ask("POST", path, body, JSON), 400, code)
 
 
-@pytest.mark.parametrize("path", [CHAT, JOBS, BATCHES])
-def test_a_body_over_the_limit_is_refused_and_the_connection_goes_on(platform: Platform, path: str) -> None:
-    body = b'{"model": "' + b"x" * (16 << 20) + b'"}'
-    pieces = [body[start : start + (1 << 20)] for start in range(0, len(body), 1 << 20)]
+def test_a_body_over_the_limit_is_refused_and_the_connection_goes_on(platform: Platform) -> None:
+    pieces = [b"x" * (1 << 20)] * 16 + [b"y"]
     with platform.connection() as connection:
-        refused(exchange(connection, "POST", path, pieces, JSON), 413, "request_too_large")
+        refused(exchange(connection, "POST", CHAT, pieces, JSON), 413, "request_too_large")
         assert exchange(connection, "GET", "/healthz").status == 200
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {10**12}\r\n\r\n"
-    assert b" 413 " in platform.send(head.encode()).split(b"\r\n")[0], "it is not read first"
+    for path in (CHAT, JOBS, BATCHES):
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        heard = platform.send(f"{head}Content-Length: {10**12}\r\n\r\n".encode())
+        assert heard.startswith(b"HTTP/1.1 413 "), "it is not read first"
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain", "application/json; charset=latin-1"])
@@ -344,7 +344,7 @@ KNOWN = {
 def test_no_value_of_a_parameter_is_a_server_error(
     platform: Platform, good: dict[str, Any], path: str
 ) -> None:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(
         st.dictionaries(st.sampled_from(KNOWN[path]) | st.text(max_size=9), VALUES, min_size=1, max_size=2)
     )
