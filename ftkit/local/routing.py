@@ -49,13 +49,10 @@ def _response(value: Any) -> Response:
     return value if isinstance(value, Response) else json_response(value)
 
 
-async def read_object(request: Request, *, optional: bool = False) -> dict[str, Any]:
+async def read_object(request: Request) -> dict[str, Any]:
     """The body as a JSON object. Raises ``ApiError``: 413 when it is too long, 400 when it is none."""
-    data = await read_body(request)
-    if not data and optional:
-        return {}
     try:
-        value = load(data)
+        value = load(await read_body(request))
     except ValueError as error:
         raise ApiError(400, f"The request body is not valid JSON: {error}", code="invalid_json") from None
     if not isinstance(value, dict):
