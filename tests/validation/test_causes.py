@@ -45,7 +45,7 @@ CAUSES = [
     (b'{"a": "\xed\xa0\x80"}', "not-utf8", "byte 0xed at offset 7", 7),
     (b'{"a": "\\ud83d"}', "lone-surrogate", "half of a surrogate pair, \\ud83d", 7),
     (b'{"a": "\\\\ud83d \\ude00"}', "lone-surrogate", "half of a surrogate pair, \\ude00", 15),
-    (b'{"a": ' * 2000, "too-deep", "nested too deeply", None),
+    (b'{"a": ' * 50_000, "too-deep", "nested too deeply", None),
     (b'[{"a": 1}, {"a": 2}]', "json-array", "a JSON array of 2 objects", 0),
     (b" [", "json-array", "a JSON array begins here", 1),
     (b"[1]", "not-an-object", "the line is a list", 0),

@@ -44,7 +44,7 @@ def check(data: bytes, tmp_path: Path, *ignore: str, name: str = "data.jsonl") -
         (b"[{}]\n", "json-array"),
         (b"3\n", "not-an-object"),
         (b'"\\ud800"\n', "lone-surrogate"),
-        (b"[" * 5000 + b"\n", "too-deep"),
+        (b"[" * 50_000 + b"\n", "too-deep"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_not_fit_though_its_rule_is_left_out(

@@ -70,9 +70,9 @@ damaged_source = fault_rule(
 too_deep = fault_rule(
     "FT115",
     "too-deep",
-    "Objects within objects a thousand levels deep are no training example. JSON readers refuse them to "
+    "Objects within objects thousands of levels deep are no training example. JSON readers refuse them to "
     "protect themselves, each at a depth of its own.",
-    bad='{"a":' * 3000 + "1" + "}" * 3000 + "\n",
+    bad='{"a":' * 50_000 + "1" + "}" * 50_000 + "\n",
     good=GOOD,
 )
 
