@@ -111,7 +111,7 @@ def test_errors_as_json(here: Any) -> None:
         (["nonsense"], "no command is called 'nonsense'"),
         (["run"], "Missing argument 'RECIPE'"),
         (["run", "sentiment", "--limit", "0"], "--limit"),
-        (["recipes", "show", "sentiment", "--platform", "x"], "No such option '--platform'"),
+        (["recipes", "show", "sentiment", "--platform", "x"], "No such option"),
     ],
 )
 def test_wrong_calls_as_json(here: Any, arguments: list[str], words: str) -> None:
