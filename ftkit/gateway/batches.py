@@ -103,11 +103,13 @@ class Batches:
 
     def wait(self, batch_id: str, timeout: float | None = None) -> Batch:
         """Watch a batch to its end, with progress shown, and return it, whatever the end."""
+        batch: Batch | None = None
         with self._wire.display.work(f"Batch {batch_id}", unit="requests") as progress:
             for batch in self.watch(batch_id, timeout):
                 failed = f", {batch.failed} failed" if batch.failed else ""
                 progress.update(batch.completed + batch.failed, batch.total or None, batch.status + failed)
-        return batch  # a watch gives at least one state, and the last one is the end
+        assert batch is not None, "a watch gives at least one state, and the last one is the end"
+        return batch
 
     def results(self, batch_id: str) -> Iterator[Answer]:
         """Yield every answer, from the output file and from the error file, in no order.
