@@ -70,7 +70,8 @@ def _from_keyring(name: str) -> str | None:
     except ImportError:
         return None
     try:
-        return keyring.get_password(KEYRING_SERVICE, name)
+        stored: str | None = keyring.get_password(KEYRING_SERVICE, name)
+        return stored
     except KeyringError:
         return None
 
