@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from ftkit.catalog.schema import TuningMethod
 from ftkit.data import ExampleTemplate, SourceOptions
 
 
 class ValidateOptions(BaseModel):
     """``template`` maps rows of columns to chat examples; a chat file needs none.
 
-    ``labels`` are the only replies allowed; ``ignore`` names rules (code or name) that are left out;
-    ``max_findings`` is how many findings of one rule are kept (all are counted);
+    ``method`` says what the data is for, where the rows themselves do not (SFT, DPO, RFT).
+    ``labels`` are the only replies allowed. ``select`` and ``ignore`` name rules by code, name or the
+    beginning of codes (``FT5``); ``severity`` gives rules another one, or ``off``; ``params`` sets rules'
+    parameters (``FT502.similarity``); ``validators`` are files of further rules. ``held_out`` are files that the
+    rows are compared with, for leakage. ``processes``: None lets the size decide. ``max_findings`` is how many findings of one rule are kept (all are counted);
     ``max_line_bytes`` is the longest line that is looked into.
     """
 
@@ -20,6 +27,13 @@ class ValidateOptions(BaseModel):
     template: ExampleTemplate | None = None
     source: SourceOptions = SourceOptions()
     labels: tuple[str, ...] | None = None
+    method: TuningMethod | None = None
+    select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    severity: dict[str, Literal["error", "warning", "info", "off"]] = {}
+    params: dict[str, Any] = {}
+    validators: tuple[Path, ...] = ()
+    held_out: tuple[Path, ...] = ()
+    processes: int | None = Field(default=None, ge=1)
     max_findings: int = Field(default=100, ge=1)
     max_line_bytes: int = Field(default=64 << 20, ge=1)

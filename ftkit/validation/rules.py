@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ftkit.validation.options import ValidateOptions
 
 Severity = Literal["error", "warning", "info"]
+RowKind = Literal["chat", "preference", "reinforcement", "completion"]
 Scope = Literal["fault", "row", "message", "tokens", "file", "dataset"]
 Key = str | int
 
@@ -57,13 +58,20 @@ class Context:
     provider: Provider
     models: Sequence[Model]
     options: ValidateOptions
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What was set for rules that take parameters, by ``CODE.parameter``; read with :meth:`param`."""
+
+    def param(self, of: Rule, name: str) -> Any:
+        """The value of a rule's parameter: what was set, else the rule's own default."""
+        return self.params.get(f"{of.code}.{name}", of.params[name])
 
 
 @dataclass(slots=True)
 class RowView:
     """One decoded row as rules see it. ``raw`` is its line; None where the row was no JSON text.
 
-    ``messages`` are the (index, message) pairs of the messages that are objects. ``tokens`` maps a
+    ``line`` counts from 1 (within a shard, where the file is checked in shards). ``messages`` are the
+    (index, message) pairs of those that are objects in the list at ``messages_at``. ``tokens`` maps a
     model's id to the row's exact count, for rules of scope ``tokens``.
     """
 
@@ -73,6 +81,17 @@ class RowView:
     context: Context
     messages: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     tokens: Mapping[str, int] = field(default_factory=dict)
+    kind: RowKind = "chat"
+    messages_at: tuple[Key, ...] = ("messages",)
+
+    @property
+    def roles(self) -> list[Any]:
+        """Who speaks, message by message."""
+        return [message.get("role") for _, message in self.messages]
+
+    def at(self, place: int, *keys: Key) -> tuple[Key, ...]:
+        """The keys that lead to the ``place``-th pair of ``messages``, and on through ``keys``."""
+        return (*self.messages_at, self.messages[place][0], *keys)
 
 
 @dataclass(slots=True)
@@ -95,7 +114,14 @@ class FileFacts:
 
 
 class DatasetCheck(Protocol):
-    """A rule that looks at all rows together: it sees each good row, and speaks then or at the end."""
+    """A rule that looks at all rows together: it sees each good row, and speaks then or at the end.
+
+    Large files are checked in shards, each with a check of its own, whose lines begin at 1. A class that
+    can be put together again has ``merge(self, later, lines)``: take in the (pickled) check of the next
+    shard, before which there are ``lines`` lines. What it says at once in ``row`` must then depend on that row
+    alone; the rest is for ``end``, which is called once on the merged check. A class without ``merge`` is given
+    every row in one process.
+    """
 
     def row(self, row: RowView) -> Iterable[Found]:
         """See one row that has no error so far."""
@@ -137,6 +163,13 @@ class Rule:
     - ``tokens``: (RowView) with ``tokens``, rows without errors when models are asked for
     - ``file``: (FileFacts, Context), once at the end
     - ``dataset``: (Context), once at the beginning, answering a :class:`DatasetCheck`
+
+    ``kinds`` are the kinds of rows that it is asked about. ``reads`` is a promise that lets most rows pass
+    without asking: the rule looks at nothing but the roles in their order, which keys there are, and the values
+    of the keys named (at any depth of the row). On messages that have a role and a non-blank text ``content``
+    only, it says the same whatever that text is; and unless one of the other named keys is there, its answer
+    follows from the roles. None promises nothing, and the rule is asked about every row. ``params`` are the
+    rule's parameters with their defaults; a person sets them by ``CODE.name``.
     """
 
     code: str
@@ -148,6 +181,9 @@ class Rule:
     good: Case
     check: Callable[..., Any]
     kind: str | None = None
+    kinds: frozenset[RowKind] = frozenset({"chat"})
+    reads: frozenset[str] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 def rule(
@@ -159,6 +195,9 @@ def rule(
     scope: Scope = "row",
     severity: Severity = "error",
     kind: str | None = None,
+    kinds: Iterable[RowKind] = ("chat",),
+    reads: Iterable[str] | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Make a rule of a check function (or, for scope ``dataset``, of a class); its docstring is the why."""
 
@@ -166,7 +205,20 @@ def rule(
         why = " ".join((inspect.getdoc(check) or "").split())
         if not why:
             raise TypeError(f"rule {code} says no why: give its check a docstring")
-        return Rule(code, name, severity, scope, why, _case(bad), _case(good), check, kind)
+        return Rule(
+            code,
+            name,
+            severity,
+            scope,
+            why,
+            _case(bad),
+            _case(good),
+            check,
+            kind,
+            frozenset(kinds),
+            None if reads is None else frozenset(reads),
+            dict(params or {}),
+        )
 
     return make
 
