@@ -16,9 +16,10 @@ class ValidateOptions(BaseModel):
 
     ``method`` says what the data is for, where the rows themselves do not (SFT, DPO, RFT).
     ``labels`` are the only replies allowed. ``select`` and ``ignore`` name rules by code, name or the
-    beginning of codes (``FT5``); ``severity`` gives rules another one, or ``off``; ``params`` sets rules'
-    parameters (``FT502.similarity``); ``validators`` are files of further rules. ``held_out`` are files that the
-    rows are compared with, for leakage. ``processes``: None lets the size decide. ``max_findings`` is how many findings of one rule are kept (all are counted);
+    beginning of codes (``FT5``); ``severity`` gives rules another one, or ``off``; ``params`` sets
+    rules' parameters (``FT502.similarity``); ``validators`` are files of further rules. ``held_out``
+    are files that the rows are compared with, for leakage. ``processes``: None lets the size decide.
+    ``max_findings`` is how many findings of one rule are kept (all are counted);
     ``max_line_bytes`` is the longest line that is looked into.
     """
 

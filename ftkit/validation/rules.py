@@ -116,11 +116,11 @@ class FileFacts:
 class DatasetCheck(Protocol):
     """A rule that looks at all rows together: it sees each good row, and speaks then or at the end.
 
-    Large files are checked in shards, each with a check of its own, whose lines begin at 1. A class that
-    can be put together again has ``merge(self, later, lines)``: take in the (pickled) check of the next
-    shard, before which there are ``lines`` lines. What it says at once in ``row`` must then depend on that row
-    alone; the rest is for ``end``, which is called once on the merged check. A class without ``merge`` is given
-    every row in one process.
+    Large files are checked in shards, each with a check of its own, whose lines begin at 1. A class
+    that can be put together again has ``merge(self, later, lines)``: take in the (pickled) check of the
+    next shard, before which there are ``lines`` lines. What it says at once in ``row`` must then depend
+    on that row alone; the rest is for ``end``, which is called once on the merged check. A class without
+    ``merge`` is given every row in one process.
     """
 
     def row(self, row: RowView) -> Iterable[Found]:
@@ -164,12 +164,12 @@ class Rule:
     - ``file``: (FileFacts, Context), once at the end
     - ``dataset``: (Context), once at the beginning, answering a :class:`DatasetCheck`
 
-    ``kinds`` are the kinds of rows that it is asked about. ``reads`` is a promise that lets most rows pass
-    without asking: the rule looks at nothing but the roles in their order, which keys there are, and the values
-    of the keys named (at any depth of the row). On messages that have a role and a non-blank text ``content``
-    only, it says the same whatever that text is; and unless one of the other named keys is there, its answer
-    follows from the roles. None promises nothing, and the rule is asked about every row. ``params`` are the
-    rule's parameters with their defaults; a person sets them by ``CODE.name``.
+    ``kinds`` are the kinds of rows that it is asked about. ``reads`` is a promise that lets most rows
+    pass without asking: the rule looks at nothing but the roles in their order, which keys there are,
+    and the values of the keys named (at any depth of the row). On messages that have a role and a
+    non-blank text ``content`` only, it says the same whatever that text is; and unless one of the other
+    named keys is there, its answer follows from the roles. None promises nothing, and the rule is asked
+    about every row. ``params`` are its parameters with their defaults; a person sets them by ``CODE.name``.
     """
 
     code: str
