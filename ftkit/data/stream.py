@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from ftkit.errors import DataError, Where, storage_error
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
 
-# So small that a file made to swell (1,000 times in gzip, 32,000 times in Zstandard) gives no huge piece.
-_PACKED_CHUNK = {".gz": 1 << 16, ".zst": 1 << 10}
-PACKED_SUFFIXES = tuple(_PACKED_CHUNK)
+PACKED_SUFFIXES = (".gz", ".zst")
+_GZIP_CHUNK = 1 << 16  # so small that a file made to swell (1,000 times) gives no huge piece
 
 
 def read_chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
@@ -24,11 +22,9 @@ def read_chunks(path: Path, size: int = CHUNK) -> Iterator[bytes]:
     """
     suffix = path.suffix.lower()
     if suffix == ".gz":
-        raw = _raw_chunks(path, min(size, _PACKED_CHUNK[suffix]))
-        return _unpacked(raw, path, lambda: zlib.decompressobj(wbits=31), "gzip")
+        return _gunzipped(_raw_chunks(path, min(size, _GZIP_CHUNK)), path)
     if suffix == ".zst":
-        raw = _raw_chunks(path, min(size, _PACKED_CHUNK[suffix]))
-        return _unpacked(raw, path, _zstd_decompressor, "Zstandard")
+        return _zstd_chunks(path, size)
     return _raw_chunks(path, size)
 
 
@@ -77,44 +73,55 @@ def _raw_chunks(path: Path, size: int) -> Iterator[bytes]:
         raise storage_error(error, path) from error
 
 
-def _zstd_decompressor() -> Any:
-    import zstandard
-
-    return zstandard.ZstdDecompressor().decompressobj()
-
-
-def _unpacked(
-    raw: Iterator[bytes], path: Path, decompressor: Callable[[], Any], kind: str
-) -> Iterator[bytes]:
-    """Unpack members or frames that follow each other, and notice where the last one is cut off."""
-    zstd_error = _zstd_error() if kind == "Zstandard" else zlib.error
+def _gunzipped(raw: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """Unpack members that follow each other, and notice where the last one is cut off."""
     offset = 0
     member = None
     for packed in raw:
         offset += len(packed)
         data = packed
         while data:
-            member = member or decompressor()
+            member = member or zlib.decompressobj(wbits=31)
             try:
                 piece = member.decompress(data)
-            except (zlib.error, zstd_error) as error:
-                raise _broken(
-                    path, kind, f"it is damaged near byte {offset - len(data):,} ({error})"
-                ) from error
+            except zlib.error as error:
+                place = f"it is damaged near byte {offset - len(data):,} ({error})"
+                raise _broken(path, "gzip", place) from error
             data = member.unused_data
             if member.eof:
                 member = None
-                data = data.lstrip(b"\0") if kind == "gzip" else data  # gzip pads its last block with zeros
+                data = data.lstrip(b"\0")  # gzip pads its last block with zeros
             if piece:
                 yield piece
     if member is not None:
-        raise _broken(path, kind, f"it is cut off after {offset:,} bytes")
+        raise _broken(path, "gzip", f"it is cut off after {offset:,} bytes")
 
 
-def _zstd_error() -> type[Exception]:
-    import zstandard
+def _zstd_chunks(path: Path, size: int) -> Iterator[bytes]:
+    """Unpack frames that follow each other. Arrow's reader asks for no more than ``size`` bytes at a time,
+    however far they swell, and notices an unfinished frame."""
+    import pyarrow as pa
 
-    return zstandard.ZstdError
+    try:
+        with path.open("rb") as file, pa.CompressedInputStream(file, "zstd") as unpacked:
+            while True:
+                try:
+                    chunk = unpacked.read(size)
+                except OSError as error:
+                    if error.errno is not None:  # the disk's trouble, not the codec's
+                        raise
+                    raise _broken(path, "Zstandard", _codec_words(error, file.tell())) from error
+                if not chunk:
+                    return
+                yield chunk
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def _codec_words(error: OSError, offset: int) -> str:
+    if "Truncated" in str(error):
+        return f"it is cut off after {offset:,} bytes"
+    return f"it is damaged near byte {offset:,} ({str(error).rpartition(': ')[2]})"
 
 
 def _broken(path: Path, kind: str, what: str) -> DataError:

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
-import zstandard
 
 from ftkit.data import ExampleTemplate, SourceOptions
 from ftkit.errors import DataError, UsageError
@@ -35,7 +35,7 @@ TABLE = "text,label\n" + "".join(f"text {n},yes\n" for n in range(12))
         ("A.JSONL", LINES),
         ("no_suffix", LINES),
         ("a.jsonl.gz", gzip.compress(LINES)),
-        ("a.jsonl.zst", zstandard.compress(LINES)),
+        ("a.jsonl.zst", pa.compress(LINES, codec="zstd", asbytes=True)),
         (
             "two_members.jsonl.gz",
             gzip.compress(LINES[: len(LINES) // 2]) + gzip.compress(LINES[len(LINES) // 2 :]),
