@@ -10,6 +10,7 @@ from ftkit.catalog.schema import (
     Price,
     Provider,
     ProviderLimits,
+    RuleLevel,
     Shutdown,
 )
 
@@ -21,6 +22,7 @@ __all__ = [
     "Price",
     "Provider",
     "ProviderLimits",
+    "RuleLevel",
     "Shutdown",
     "base_model_id",
     "builtin_catalog",

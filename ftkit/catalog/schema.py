@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 TuningMethod = Literal["sft", "dpo", "rft"]
+RuleLevel = Literal["error", "warning", "info", "off"]
 
 
 class _Entry(BaseModel):
@@ -57,7 +58,8 @@ class Dialect(_Entry):
 class Provider(Sourced):
     """One OpenAI-compatible platform.
 
-    ``closed`` is the day it ended, or True where it has ended and the day is not known.
+    ``closed`` is the day it ended, or True where it has ended and the day is not known. ``rules`` says
+    by code how severe a finding of ``ftkit validate`` is on this platform, where that differs.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Provider(Sourced):
     local: bool = False
     limits: ProviderLimits = ProviderLimits()
     dialect: Dialect = Dialect()
+    rules: dict[str, RuleLevel] = {}
     lacks: tuple[str, ...] = ()
     closed: date | Literal[True] | None = None
     notice: str | None = None
