@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ftkit.benchmarking.results import Role
-from ftkit.catalog import Model, Price
-
-MILLION = 1_000_000
+from ftkit.catalog import Model
 
 
 class Cost(NamedTuple):
@@ -30,28 +28,11 @@ def batch_cost(
         return Cost(None, "the platform did not count the tokens of every answer")
     if entry is None:
         return Cost(None, "the catalog does not list this model")
-    rates = _rates(entry.price, role)
+    rates = entry.price.batch_rates(tuned=role != "base")
     if rates.input is None or rates.output is None:
         return Cost(None, "the catalog has no price for this model")
-    full = (prompt_tokens * rates.input + completion_tokens * rates.output) / MILLION
-    if full == 0:
-        return Cost(0.0)
-    if rates.discount is None:
+    if rates.discount is None and (
+        full := rates._replace(discount=0.0).dollars(prompt_tokens, completion_tokens)
+    ):
         return Cost(None, f"at most ${full:,.4f}: the batch discount is not known")
-    return Cost(full * (1 - rates.discount))
-
-
-class _Rates(NamedTuple):
-    """US dollars per million tokens, and the share that a batch takes off."""
-
-    input: float | None
-    output: float | None
-    discount: float | None
-
-
-def _rates(price: Price, role: Role) -> _Rates:
-    if role == "base":
-        return _Rates(price.input, price.output, price.batch_discount)
-    if price.tuned_batch_input is not None and price.tuned_batch_output is not None:
-        return _Rates(price.tuned_batch_input, price.tuned_batch_output, 0.0)
-    return _Rates(price.tuned_input, price.tuned_output, price.batch_discount)
+    return Cost(rates.dollars(prompt_tokens, completion_tokens))

@@ -7,7 +7,7 @@ day it was read (``as_of``). What is not known is None: never zero, never a gues
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -75,6 +75,23 @@ class Provider(Sourced):
     notice: str | None = None
 
 
+class BatchRates(NamedTuple):
+    """US dollars per million tokens, and the share that a batch takes off (0 to 1)."""
+
+    input: float | None
+    output: float | None
+    discount: float | None
+
+    def dollars(self, prompt_tokens: int, completion_tokens: int) -> float | None:
+        """What so many tokens cost in a batch; None where a price or the discount is not known."""
+        if self.input is None or self.output is None:
+            return None
+        full = (prompt_tokens * self.input + completion_tokens * self.output) / 1e6
+        if full == 0:
+            return 0.0
+        return None if self.discount is None else full * (1 - self.discount)
+
+
 class Price(Sourced):
     """US dollars per million tokens; ``batch_discount`` is the share taken off, 0 to 1.
 
@@ -90,6 +107,14 @@ class Price(Sourced):
     tuned_batch_input: float | None = Field(default=None, ge=0)
     tuned_batch_output: float | None = Field(default=None, ge=0)
     batch_discount: float | None = Field(default=None, ge=0, le=1)
+
+    def batch_rates(self, *, tuned: bool) -> BatchRates:
+        """The prices of a batch of the base model, or of a model tuned from it."""
+        if not tuned:
+            return BatchRates(self.input, self.output, self.batch_discount)
+        if self.tuned_batch_input is not None and self.tuned_batch_output is not None:
+            return BatchRates(self.tuned_batch_input, self.tuned_batch_output, 0.0)
+        return BatchRates(self.tuned_input, self.tuned_output, self.batch_discount)
 
 
 class ModelLimits(Sourced):

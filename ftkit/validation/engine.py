@@ -11,6 +11,7 @@ from ftkit.data.template import usual_template
 from ftkit.display import Display, SilentDisplay
 from ftkit.errors import DataError, UsageError, Where
 from ftkit.settings import load_settings
+from ftkit.validation.glance import fits_of, stats_of
 from ftkit.validation.inspector import Inspector, Render
 from ftkit.validation.lines import LineReader
 from ftkit.validation.options import ValidateOptions
@@ -180,7 +181,7 @@ def _report(inspector: Inspector, kind: str, rules: RuleSet, notes: Sequence[str
         counts=dict(sorted(log.counts.items())),
         findings=log.findings(),
         labels=inspector.labels.result(),
-        tokens=inspector.tokens.stats(),
-        fits=inspector.tokens.fits(),
+        tokens=stats_of(inspector.tokens.models, inspector.tokens.sums),
+        fits=fits_of(inspector.tokens.models, inspector.tokens.sums, inspector.context.options.epochs),
         notes=[*notes, *rules.notes, *inspector.notes()],
     )

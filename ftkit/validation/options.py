@@ -18,7 +18,8 @@ class ValidateOptions(BaseModel):
     ``labels`` are the only replies allowed. ``select`` and ``ignore`` name rules by code, name or the
     beginning of codes (``FT5``); ``severity`` gives rules another one, or ``off``; ``params`` sets
     rules' parameters (``FT502.similarity``); ``validators`` are files of further rules. ``held_out``
-    are files that the rows are compared with, for leakage. ``processes``: None lets the size decide.
+    are files that the rows are compared with, for leakage. ``epochs`` are those to be paid for, in the
+    costs. ``processes``: None lets the size decide.
     ``max_findings`` is how many findings of one rule are kept (all are counted);
     ``max_line_bytes`` is the longest line that is looked into.
     """
@@ -35,6 +36,7 @@ class ValidateOptions(BaseModel):
     params: dict[str, Any] = {}
     validators: tuple[Path, ...] = ()
     held_out: tuple[Path, ...] = ()
+    epochs: int | None = Field(default=None, ge=1)
     processes: int | None = Field(default=None, ge=1)
     max_findings: int = Field(default=100, ge=1)
     max_line_bytes: int = Field(default=64 << 20, ge=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.errors import ValidationFailed, Where
@@ -38,8 +40,19 @@ class Finding(_Result):
     excerpt: Excerpt | None = None
 
 
+class TokenBucket(_Result):
+    """Rows with at most ``upper`` tokens, and more than the bucket before."""
+
+    upper: int
+    rows: int
+
+
 class TokenStats(_Result):
-    """Exact tokens per row under one tokenizer and chat template, over ``rows`` rows."""
+    """Exact tokens per row under one tokenizer and chat template, over ``rows`` rows.
+
+    ``trained`` are the tokens that a model learns to write (what the assistant says, where its weight is
+    not 0), ``prompt`` all others with the chat template's marks; None where they were not told apart.
+    """
 
     tokenizer: str
     rows: int
@@ -48,13 +61,33 @@ class TokenStats(_Result):
     p50: int
     p95: int
     max: int
+    trained: int | None = None
+    prompt: int | None = None
+    histogram: list[TokenBucket] = []
+
+
+class LongestRow(_Result):
+    """One of the longest rows: its tokens where they are counted, else the bytes of its line."""
+
+    line: int
+    tokens: int | None = None
+    bytes: int | None = None
+
+
+class Glance(_Result):
+    """What the data is made of: rows by kind, messages by role, and the longest rows, longest first."""
+
+    kinds: dict[str, int] = {}
+    roles: dict[str, int] = {}
+    longest: list[LongestRow] = []
 
 
 class ModelFit(_Result):
     """How the rows fit one model: tokens per row against its training context ``limit``.
 
-    ``over`` is the number of rows above the limit. ``training_cost`` is in US dollars for one epoch,
-    None where the catalog knows no price.
+    ``over`` is the number of rows above the limit. ``billable_tokens`` are those of one epoch, each row
+    cut at the limit. Costs are in US dollars: ``training_cost`` of one epoch, ``training_cost_all`` of
+    ``epochs``, ``batch_cost_*`` of asking every row once in a batch. What is not known is None.
     """
 
     model: str
@@ -62,11 +95,17 @@ class ModelFit(_Result):
     tokenizer: str
     limit: int | None
     over: int
-    max_tokens: int
-    total_tokens: int
-    p50: int
-    p95: int
+    max_tokens: int | None
+    total_tokens: int | None
+    p50: int | None
+    p95: int | None
+    billable_tokens: int | None = None
     training_cost: float | None = None
+    epochs: int | None = None
+    training_cost_all: float | None = None
+    batch_cost_base: float | None = None
+    batch_cost_tuned: float | None = None
+    no_new_jobs_after: date | None = None
 
 
 class ValidationReport(_Result):
@@ -76,7 +115,7 @@ class ValidationReport(_Result):
     rejected. ``ok``: there is no error, no row is rejected, and the source was read to its end.
     ``counts`` are all findings by code, also those that ``findings`` leaves out for their number.
     ``messages``, ``labels`` (the last replies, where they are few), ``tokens`` and ``fits`` are of the
-    rows without errors in their form.
+    rows without errors in their form, and so is ``glance``.
     """
 
     ok: bool
@@ -96,6 +135,7 @@ class ValidationReport(_Result):
     labels: dict[str, int] | None = None
     tokens: TokenStats | None = None
     fits: list[ModelFit] = []
+    glance: Glance = Glance()
     notes: list[str] = []
 
     def raise_if_failed(self) -> None:
