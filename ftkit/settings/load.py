@@ -104,6 +104,9 @@ def _read(file: Path) -> _ConfigFile:
     places: dict[str, Any] = {
         n: folder / Path(table[n]).expanduser() for n in ("state_dir", "runs_dir") if n in table
     }
+    if "validators" in (own := table.get("validation", {})):
+        here = [folder / Path(file).expanduser() for file in own["validators"]]
+        places["validation"] = {**own, "validators": here}
     return _ConfigFile(file, text, table, sound={**table, **places})
 
 

@@ -8,7 +8,32 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ftkit.catalog import Catalog, builtin_catalog
+from ftkit.catalog import Catalog, RuleLevel, builtin_catalog
+
+
+class ValidationSettings(BaseModel):
+    """``[validation]``: which rules ``ftkit validate`` asks, and how; the command line is stronger.
+
+    ``select`` and ``ignore`` name rules by code, name or the beginning of codes; ``severity`` gives them
+    another one, or ``off``; ``params`` sets rules' parameters, as ``"FT502.similarity" = 0.85`` or with a
+    table for each rule; ``validators`` are Python files of further rules.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severity: dict[str, RuleLevel] = {}
+    params: dict[str, Any] = {}
+    validators: tuple[Path, ...] = ()
+
+    @field_validator("params")
+    @classmethod
+    def _flat(cls, params: dict[str, Any]) -> dict[str, Any]:
+        flat: dict[str, Any] = {}
+        for code, value in params.items():
+            flat |= {f"{code}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {code: value}
+        return flat
 
 
 class Settings(BaseModel):
@@ -30,6 +55,7 @@ class Settings(BaseModel):
     poll_seconds: float | None = Field(default=None, gt=0)
     providers: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
+    validation: ValidationSettings = ValidationSettings()
     files: tuple[Path, ...] = ()
 
     @field_validator("state_dir", "runs_dir")

@@ -48,15 +48,16 @@ def validate(
     """
     chosen, config = options or ValidateOptions(), settings or load_settings()
     provider, entries = _targets(config, platform, models)
-    rules = load_rules().without(chosen.ignore)
+    files = [*config.validation.validators, *chosen.validators]
+    rules = load_rules(files).configured(provider.rules, config.validation, chosen)
     show = display or SilentDisplay()
     if (path := _text_path(source)) is None:
         wanted = chosen.template.columns if chosen.template else ()
         rows = open_rows(source, chosen.source.model_copy(update={"wanted": chosen.source.wanted or wanted}))
         if rows.kind != "jsonl":
-            return _check_rows(rows, Context(rows.name, provider, entries, chosen), rules, show)
+            return _check_rows(rows, Context(rows.name, provider, entries, chosen, rules.params), rules, show)
         path = Path(rows.name)
-    return _check_text(path, Context(str(source), provider, entries, chosen), rules, show)
+    return _check_text(path, Context(str(source), provider, entries, chosen, rules.params), rules, show)
 
 
 def _targets(settings: Settings, platform: str | None, models: Sequence[str]) -> tuple[Provider, list[Model]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ftkit.catalog.schema import TuningMethod
+from ftkit.catalog.schema import RuleLevel, TuningMethod
 from ftkit.data import ExampleTemplate, SourceOptions
 
 
@@ -32,7 +32,7 @@ class ValidateOptions(BaseModel):
     method: TuningMethod | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: dict[str, Literal["error", "warning", "info", "off"]] = {}
+    severity: dict[str, RuleLevel] = {}
     params: dict[str, Any] = {}
     validators: tuple[Path, ...] = ()
     held_out: tuple[Path, ...] = ()

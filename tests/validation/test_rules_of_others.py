@@ -11,6 +11,7 @@ import pytest
 from ftkit.errors import UsageError
 from ftkit.settings import Settings
 from ftkit.validation import ValidateOptions, ValidationReport, load_rules, rule, validate
+from ftkit.validation.plugins import installed_rules
 from ftkit.validation.text import summary_lines
 
 LOCAL = Settings(platform="local")
@@ -39,11 +40,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         lines = [point.replace("MODULE", name) for point in points or ("mine = MODULE:RULES",)]
         (info / "entry_points.txt").write_text("\n".join(["[ftkit.validators]", *lines]) + "\n")
         monkeypatch.syspath_prepend(str(site))
-        load_rules.cache_clear()
+        installed_rules.cache_clear()
 
     yield put
     monkeypatch.undo()
-    load_rules.cache_clear()
+    installed_rules.cache_clear()
 
 
 def check(tmp_path: Path, rows: int = 12, **options: object) -> ValidationReport:
