@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from ftkit.catalog import Model, Provider
+    from ftkit.catalog import Model, Provider, RuleLevel
     from ftkit.validation.options import ValidateOptions
 
 Severity = Literal["error", "warning", "info"]
@@ -98,7 +98,10 @@ class RowView:
 class FileFacts:
     """What is known of the whole source after its last row. ``first_*`` are lines, counted from 1.
 
-    ``bytes`` is the size of the text itself, unpacked; None where the source is no text.
+    ``bytes`` is the size of the text itself, unpacked; None where the source is no text. ``file_bytes``
+    is the size of the file as it lies on the disk, packed where it is. ``tokens`` are the tokens of all
+    rows by model id, where models are counted. ``chat``, ``preference``, ``reinforcement`` and
+    ``completion`` count the rows of each kind.
     """
 
     rows: int = 0
@@ -111,6 +114,38 @@ class FileFacts:
     first_cr: int | None = None
     lf: int = 0
     lines: int = 0
+    file_bytes: int | None = None
+    tokens: Mapping[str, int] | None = None
+    utf16: bool = False
+    nul_escapes: int = 0
+    first_nul_escape: int | None = None
+    separators: int = 0
+    first_separator: int | None = None
+    chat: int = 0
+    first_chat: int | None = None
+    preference: int = 0
+    first_preference: int | None = None
+    reinforcement: int = 0
+    first_reinforcement: int | None = None
+    completion: int = 0
+    first_completion: int | None = None
+
+    def saw(self, kind: RowKind, line: int, rows: int = 1) -> None:
+        """Count rows of a kind, of which the first is on this line."""
+        setattr(self, kind, getattr(self, kind) + rows)
+        if getattr(self, f"first_{kind}") is None:
+            setattr(self, f"first_{kind}", line)
+
+    def merge(self, later: FileFacts) -> None:
+        """Take in what is known of the lines that follow; there, lines count from 1 again."""
+        before = self.lines
+        for fact in fields(self):
+            mine, theirs = getattr(self, fact.name), getattr(later, fact.name)
+            if fact.name.startswith("first_"):
+                if mine is None and theirs is not None:
+                    setattr(self, fact.name, theirs + before)
+            elif not isinstance(mine, bool) and theirs is not None:
+                setattr(self, fact.name, (mine or 0) + theirs)
 
 
 class DatasetCheck(Protocol):
@@ -170,11 +205,13 @@ class Rule:
     non-blank text ``content`` only, it says the same whatever that text is; and unless one of the other
     named keys is there, its answer follows from the roles. None promises nothing, and the rule is asked
     about every row. ``params`` are its parameters with their defaults; a person sets them by ``CODE.name``.
+    A rule whose severity is ``off`` is listed and not asked, until a person or platform gives it another;
+    ``fixed`` says that one of them has.
     """
 
     code: str
     name: str
-    severity: Severity
+    severity: RuleLevel
     scope: Scope
     why: str
     bad: Case
@@ -184,6 +221,17 @@ class Rule:
     kinds: frozenset[RowKind] = frozenset({"chat"})
     reads: frozenset[str] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    fixed: bool = False
+
+    def severity_of(self, found: Found) -> Severity:
+        """How severe a finding is. Where a person or platform has set it, at most so."""
+        own: Severity = self.severity if self.severity != "off" else "info"
+        if found.severity is None:
+            return own
+        return max(own, found.severity, key=_MILDNESS.index) if self.fixed else found.severity
+
+
+_MILDNESS: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 def rule(
@@ -193,7 +241,7 @@ def rule(
     bad: str | bytes | Case,
     good: str | bytes | Case,
     scope: Scope = "row",
-    severity: Severity = "error",
+    severity: RuleLevel = "error",
     kind: str | None = None,
     kinds: Iterable[RowKind] = ("chat",),
     reads: Iterable[str] | None = None,
@@ -234,7 +282,7 @@ def fault_rule(
     *,
     bad: str | bytes | Case,
     good: str | bytes | Case,
-    severity: Severity = "error",
+    severity: RuleLevel = "error",
 ) -> Rule:
     """A rule for lines that give no value for the reason ``kind``; its words are the decoder's."""
     return Rule(code, kind, severity, "fault", why, _case(bad), _case(good), _as_found, kind)
