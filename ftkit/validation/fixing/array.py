@@ -84,7 +84,7 @@ class ArrayCutter:
         self._at += size
 
     def _measure(self) -> tuple[int, bytes]:
-        """The size of the next element, and the comma or bracket behind it; nothing at the end of the file."""
+        """The size of the next element, and the comma or bracket behind it; b"" at the end of the file."""
         depth, size = 0, 0
         while True:
             match = _RUN.match(self._data, self._at + size)

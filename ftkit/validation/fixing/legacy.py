@@ -38,8 +38,13 @@ def rename(row: dict[str, Any], line: int) -> Iterator[Change]:
 
 def _all_turns(turns: Any) -> bool:
     """Whether it is a list of messages whose speakers are all known."""
-    return isinstance(turns, list) and bool(turns) and all(
-        isinstance(turn, dict) and _role_of(turn.get("from", turn.get("role"))) is not None for turn in turns
+    return (
+        isinstance(turns, list)
+        and bool(turns)
+        and all(
+            isinstance(turn, dict) and _role_of(turn.get("from", turn.get("role"))) is not None
+            for turn in turns
+        )
     )
 
 
@@ -99,7 +104,10 @@ def _convertible(row: dict[str, Any], messages: list[Any]) -> bool:
         call = message.get("function_call")
         if "tool_calls" in message or "tool_call_id" in message:
             return False
-        if (message.get("role") == "function") != (waiting is not None) or waiting not in (None, message.get("name")):
+        if (message.get("role") == "function") != (waiting is not None) or waiting not in (
+            None,
+            message.get("name"),
+        ):
             return False
         waiting = None
         if call is not None:

@@ -34,10 +34,16 @@ MENDS = (
     Mend("last-line-end-added", "The last line gets the line end that it lacked."),
     Mend("blank-line-dropped", "A blank line is left out.", ("FT105",)),
     Mend("comment-removed", "A comment outside the texts is left out.", ("FT106",)),
-    Mend("trailing-comma-removed", "A comma after the last item, or after the object, is removed.", ("FT106",)),
+    Mend(
+        "trailing-comma-removed", "A comma after the last item, or after the object, is removed.", ("FT106",)
+    ),
     Mend("quotes-made-double", "A text in single quotes, as Python prints it, gets double ones.", ("FT106",)),
     Mend("python-word-replaced", "True, False and None become true, false and null.", ("FT106",)),
-    Mend("control-character-escaped", "A bare tab, line break or other control in a text is escaped.", ("FT106",)),
+    Mend(
+        "control-character-escaped",
+        "A bare tab, line break or other control in a text is escaped.",
+        ("FT106",),
+    ),
     Mend("lines-joined", "A value that goes over several lines is written on one.", ("FT106",)),
     Mend("objects-put-on-lines", "Several objects on one line get a line each.", ("FT106",)),
     Mend("array-unwrapped", "The objects of a JSON array get a line each.", ("FT107",)),
@@ -46,9 +52,13 @@ MENDS = (
     Mend("role-made-plain", "A role is written in small letters, without spaces around it.", ("FT207",)),
     Mend("weight-made-whole", "A weight of true, false, 1.0 or 0.0 becomes 1 or 0.", ("FT217",)),
     Mend("arguments-made-text", "A call's arguments that are an object become its JSON text.", ("FT224",)),
-    Mend("role-renamed", "The roles human, gpt, chatgpt, bot, ai and model are renamed.", ("FT206",), "aliases"),
+    Mend(
+        "role-renamed", "The roles human, gpt, chatgpt, bot, ai and model are renamed.", ("FT206",), "aliases"
+    ),
     Mend("conversation-renamed", "ShareGPT's conversations become messages.", ("FT201",), "aliases"),
-    Mend("keys-renamed", "A message's from and value become role and content.", ("FT205", "FT208"), "aliases"),
+    Mend(
+        "keys-renamed", "A message's from and value become role and content.", ("FT205", "FT208"), "aliases"
+    ),
     Mend("functions-made-tools", "Legacy functions and calls become tools and tool calls.", (), "aliases"),
 )
 

@@ -74,15 +74,17 @@ class SourceText:
 
     def _elements(self, cutter: ArrayCutter) -> Iterator[tuple[int, bytes]]:
         number = 0
-        for number, (line, raw) in enumerate(cutter, 1):
-            self.lines = line
+        for line, raw in cutter:
+            number, self.lines = number + 1, line
             yield line, raw
         self._whole.append(Change("array-unwrapped", 1, count=number))
 
     def _by_line(self, chunks: Iterable[bytes], before: int) -> Iterator[tuple[int, bytes]]:
         for block in LineReader(chunks, self._facts, self._longest):
             for number, raw in enumerate(block.lines, block.first):
-                if raw or before == 0 or number > 1:  # what follows an array on its last line is mostly nothing
+                if (
+                    raw or before == 0 or number > 1
+                ):  # what follows an array on its last line is mostly nothing
                     yield number + before, raw
             self._facts.lines = block.first + len(block.lines) - 1
             self.lines = self._facts.lines + before
@@ -97,7 +99,7 @@ def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _as_utf8(chunks: Iterator[bytes], codec: str) -> Iterator[bytes]:
-    """UTF-16 as UTF-8. What is no character comes out as bytes that are no UTF-8, so that its row is rejected."""
+    """UTF-16 as UTF-8. What is no character comes out as no UTF-8, so that its row is rejected."""
     decoder = codecs.getincrementaldecoder(codec)("surrogatepass")
     first = True
     for chunk in chunks:

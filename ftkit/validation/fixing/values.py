@@ -20,6 +20,8 @@ _LISTS: tuple[tuple[str, ...], ...] = (
     ("input", "messages"),
     ("preferred_output",),
     ("non_preferred_output",),
+    ("chosen",),
+    ("rejected",),
 )
 _KEY = re.compile(rb'"\s*:')
 _encode = msgspec.json.Encoder(decimal_format="number").encode
