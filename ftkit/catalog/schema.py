@@ -27,10 +27,15 @@ class Sourced(_Entry):
 
 
 class ProviderLimits(Sourced):
-    """What one platform accepts. Bytes are bytes, windows are as sent (``"24h"``)."""
+    """What one platform accepts. Bytes are bytes, windows are as sent (``"24h"``).
+
+    ``max_training_tokens`` is what one job may read: the tokens of its file times its epochs.
+    """
 
     training_file_bytes: int | None = Field(default=None, gt=0)
     min_examples: int | None = Field(default=None, ge=1)
+    max_examples: int | None = Field(default=None, ge=1)
+    max_training_tokens: int | None = Field(default=None, gt=0)
     batch_requests: int | None = Field(default=None, gt=0)
     batch_bytes: int | None = Field(default=None, gt=0)
     batch_windows: tuple[str, ...] = ("24h",)
@@ -125,6 +130,13 @@ class ModelLimits(Sourced):
     max_output: int | None = Field(default=None, gt=0)
 
 
+class PictureTokens(Sourced):
+    """What a picture costs, in tokens: ``base`` each, and at high detail ``tile`` for each square of it."""
+
+    base: int = Field(ge=0)
+    tile: int = Field(ge=0)
+
+
 class Shutdown(Sourced):
     """When a model stops answering, and when new fine-tuning of it stops."""
 
@@ -146,6 +158,7 @@ class Model(_Entry):
     chat_template: str | None = None
     limits: ModelLimits = ModelLimits()
     price: Price = Price()
+    pictures: PictureTokens | None = None
     tunable: tuple[TuningMethod, ...] = ()
     shutdown: Shutdown = Shutdown()
     aliases: tuple[str, ...] = ()

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import binascii
 import functools
-import re
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ftkit.errors import ConfigurationError, DataError, UsageError
+from ftkit.tokens.bpe import BpeTokenizer
+from ftkit.tokens.memory import CountMemory
 from ftkit.tokens.store import locate
 from ftkit.tokens.vocabulary import SPECS
 from ftkit.tokens.words import WordTokenizer
 
-if TYPE_CHECKING:
-    from tiktoken import Encoding
-
-_RUN = 400_000
-"""Longest run of white space given to tiktoken at once; it panics on about a million characters.
-
-A multiple of 128, the longest token of spaces, so that a cut falls between two tokens.
-"""
-
-_LONG_RUN = re.compile(rf"\s{{{_RUN}}}(?=\s)")
+__all__ = ["BpeTokenizer", "HuggingFaceTokenizer", "Tokenizer", "WordTokenizer", "get_tokenizer"]
 
 
 class Tokenizer(Protocol):
@@ -31,31 +23,37 @@ class Tokenizer(Protocol):
 
     name: str
 
+    @property
+    def exact(self) -> bool:
+        """Whether its numbers are counts; else they are upper bounds."""
+        ...
+
+    @property
+    def byte_level(self) -> bool:
+        """Whether a text can never have more tokens than bytes of UTF-8."""
+        ...
+
     def count(self, text: str) -> int:
         """Return how many tokens ``text`` has."""
         ...
 
+    def count_many(self, texts: Sequence[str]) -> list[int]:
+        """Return what `count` says of each text, in order."""
+        ...
 
-class BpeTokenizer:
-    """A byte-pair encoding run by tiktoken, from a checked vocabulary file."""
-
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
-        self.encoding = _encoding(name, path)
-
-    def count(self, text: str) -> int:
-        """Return how many tokens ``text`` has.
-
-        Lone surrogates count as U+FFFD, as in tiktoken. White space longer than tiktoken bears is counted
-        in pieces of 400,000 characters.
-        """
-        if len(text) > _RUN and _LONG_RUN.search(text):
-            return sum(len(self.encoding.encode_ordinary(piece)) for piece in _pieces(text))
-        return len(self.encoding.encode_ordinary(text))
+    def prefix(self, text: str, tokens: int) -> int:
+        """Return how many characters of ``text`` its first ``tokens`` tokens cover, whole ones only."""
+        ...
 
 
 class HuggingFaceTokenizer:
-    """A ``tokenizer.json`` run by Hugging Face's `tokenizers` (the extra ``hf``)."""
+    """A ``tokenizer.json`` run by Hugging Face's `tokenizers` (the extra ``hf``).
+
+    Its normalizer may lengthen a text, so that nothing is said of bytes.
+    """
+
+    exact = True
+    byte_level = False
 
     def __init__(self, path: Path) -> None:
         try:
@@ -72,10 +70,40 @@ class HuggingFaceTokenizer:
             self._runner: Any = runner.from_file(str(file))
         except Exception as error:  # tokenizers raises nothing narrower
             raise DataError(f"this is not a tokenizer file: {error}", where=str(file)) from error
+        self._runner.no_truncation()  # a file may ask for them; a count is of the whole text and of it alone
+        self._runner.no_padding()
+        self._memory = CountMemory(self._count_unseen)
 
     def count(self, text: str) -> int:
         """Return how many tokens ``text`` has, without those that a model frames it with."""
-        return len(self._runner.encode(text, add_special_tokens=False).ids)
+        return len(self._encode(text).ids)
+
+    def count_many(self, texts: Sequence[str]) -> list[int]:
+        """Return what `count` says of each text, in order; repeated texts come from memory."""
+        return self._memory.count_many(texts)
+
+    def prefix(self, text: str, tokens: int) -> int:
+        """Return how many characters of ``text`` its first ``tokens`` tokens cover."""
+        offsets = self._encode(text).offsets
+        return len(text) if tokens >= len(offsets) else max((end for _, end in offsets[:tokens]), default=0)
+
+    def _encode(self, text: str) -> Any:
+        return self._runner.encode(_well_formed(text), add_special_tokens=False)
+
+    def _count_unseen(self, texts: Sequence[str]) -> list[int]:
+        encoded = self._runner.encode_batch_fast(
+            [_well_formed(text) for text in texts], add_special_tokens=False
+        )
+        return [len(each.ids) for each in encoded]
+
+
+def _well_formed(text: str) -> str:
+    """``text`` with lone surrogates as U+FFFD, as tiktoken reads them; they have no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def get_tokenizer(name: str) -> Tokenizer:
@@ -100,21 +128,3 @@ def get_tokenizer(name: str) -> Tokenizer:
 @functools.lru_cache(maxsize=8)
 def _bpe(name: str, path: Path) -> BpeTokenizer:
     return BpeTokenizer(name, path)
-
-
-def _encoding(name: str, path: Path) -> Encoding:
-    """Build tiktoken's encoding from ranks that it has not touched: it would cache or delete files."""
-    import tiktoken
-
-    spec = SPECS[name]
-    ranks: dict[bytes, int] = {}
-    for line in path.read_bytes().splitlines():
-        token, _, rank = line.partition(b" ")
-        ranks[binascii.a2b_base64(token)] = int(rank)
-    return tiktoken.Encoding(name, pat_str=spec.pattern, mergeable_ranks=ranks, special_tokens=spec.special)
-
-
-def _pieces(text: str) -> list[str]:
-    """Cut ``text`` within over-long runs of white space, and nowhere else."""
-    cuts = [found.end() for found in _LONG_RUN.finditer(text)]
-    return [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]

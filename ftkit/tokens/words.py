@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 WORD_PATTERN = r"[^\W\d_](?:\w|['’](?=[^\W\d_]))*|\d+(?:[.,]\d+)*|[^\w\s]|_"
 """A word (inner apostrophes stay in it), a number (inner points and commas stay in it), or one mark.
@@ -28,7 +29,18 @@ class WordTokenizer:
     """The ``words`` tokenizer, which the local platform's ``linear`` engine counts by."""
 
     name = "words"
+    exact = True
+    byte_level = True
 
     def count(self, text: str) -> int:
         """Return how many words, numbers and marks ``text`` has."""
         return count_words(text)
+
+    def count_many(self, texts: Sequence[str]) -> list[int]:
+        """Return what `count` says of each text, in order."""
+        return [len(_WORD.findall(text)) for text in texts]
+
+    def prefix(self, text: str, tokens: int) -> int:
+        """Return how many characters of ``text`` its first ``tokens`` tokens cover."""
+        ends = [found.end() for found, _ in zip(_WORD.finditer(text), range(tokens), strict=False)]
+        return ends[-1] if ends else 0

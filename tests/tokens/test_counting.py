@@ -198,7 +198,7 @@ def test_odd_messages_never_crash(template: str) -> None:
         {"role": "user", "content": None},
         {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "not json"}}]},
         {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
-        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
+        {"role": "user", "content": [{"type": "text"}, {"text": 5}, "text"]},
         {"role": "user", "content": 5},
     ]
     ours = ExampleCounter(get_tokenizer("words"), template)

@@ -113,15 +113,12 @@ def test_a_dot_at_the_end_of_a_description_is_free() -> None:
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES))
-def test_refusals_and_text_parts_count_and_pictures_do_not(template: str) -> None:
+def test_refusals_and_text_parts_count(template: str) -> None:
     def parts(*given: dict[str, Any]) -> int:
         return count(template, [{"role": "assistant", "content": list(given)}])
 
     text = parts({"type": "text", "text": "one two"})
     assert parts({"type": "refusal", "refusal": "one two"}) == text
-    assert (
-        parts({"type": "text", "text": "one two"}, {"type": "image_url", "image_url": {"url": "x"}}) == text
-    )
     assert parts() < text
 
 
