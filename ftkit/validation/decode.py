@@ -5,24 +5,21 @@ The fast path is one msgspec call. What it refuses is looked at again, slowly, f
 
 from __future__ import annotations
 
-import json
-import re
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from ftkit.validation.causes import ONE_LINE, Cause, cause_of
 from ftkit.validation.lines import LongLine
-from ftkit.validation.rules import Fault
+from ftkit.validation.oddities import mostly_nul
+from ftkit.validation.rules import Fault, Key
 
 _decode = msgspec.json.Decoder().decode
-_ANY = r'"(?:[^"\\]|\\.)*"?'
-_CONSTANT = re.compile(rf"{_ANY}|(-?\b(?:NaN|Infinity)\b)", re.DOTALL)
-_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-_SURROGATE = re.compile(rf"\\\\|{_HIGH}{_LOW}|({_HIGH}|{_LOW})")
-_MANY_DIGITS = re.compile(rf"{_ANY}|(\d{{1000,}})", re.DOTALL)
-_ONE_LINE = "Write each example as one JSON object on one line of its own."
-_ARRAY = f"{_ONE_LINE} For example: jq -c '.[]' FILE > FILE.jsonl"
-_CUT = f"{_ONE_LINE} This one may have been cut off, or goes over several lines."
+_encode = msgspec.json.Encoder().encode
+_ARRAY = f"{ONE_LINE} For example: jq -c '.[]' FILE > FILE.jsonl"
+_CUT = f"{ONE_LINE} This one may have been cut off, or goes over several lines."
 _UTF16 = "This looks like UTF-16: save the file as UTF-8 without a byte-order mark."
 
 
@@ -39,7 +36,7 @@ def decode_line(raw: bytes) -> dict[str, Any] | Fault:
         return value
     if isinstance(value, list) and all(isinstance(item, dict) for item in value):
         return Fault("json-array", f"the line is a JSON array of {len(value):,} objects", _ARRAY, 0)
-    return Fault("not-an-object", f"the line is {kind_of(value)}, not a JSON object", _ONE_LINE, 0)
+    return Fault("not-an-object", f"the line is {kind_of(value)}, not a JSON object", ONE_LINE, 0)
 
 
 def kind_of(value: object) -> str:
@@ -52,153 +49,82 @@ def kind_of(value: object) -> str:
     return next((name for kind, name in names if isinstance(value, kind)), f"a {type(value).__name__}")
 
 
+def value_fault(value: Mapping[str, Any]) -> Fault | None:
+    """What keeps a row in memory (of a list, a table, a template) from being written as JSON, if anything.
+
+    Such rows never were a JSON text, and so may hold what no such text can: half a surrogate pair, NaN.
+    """
+    try:
+        text = _encode(value)
+    except UnicodeEncodeError as error:
+        at, half = _first(value, _not_utf8_text) or ((), error.object)
+        char = next(c for c in half if "\ud800" <= c <= "\udfff")
+        what = f"half of a surrogate pair, \\u{ord(char):04x}, which is no character{_inside(at)}"
+        return Fault("lone-surrogate", what, "It often comes from cutting a text within an emoji.")
+    except RecursionError:
+        return Fault("too-deep", "the objects or lists in this row are nested too deeply to be written")
+    except (TypeError, ValueError, OverflowError) as error:
+        return Fault("not-json", f"not JSON: {error}", "Make it a text, a number, a list or an object.")
+    if b"null" in text and (found := _first(value, _no_number)):
+        return Fault("nan-or-infinity", f"{found[1]} is no JSON value{_inside(found[0])}", "Write None.")
+    return None
+
+
+def _first(value: Any, wanted: Any) -> tuple[tuple[Key, ...], Any] | None:
+    """The first value (or key) in ``value`` of which ``wanted`` holds, with the keys that lead to it."""
+    stack: list[tuple[tuple[Key, ...], Any]] = [((), value)]
+    while stack:
+        at, item = stack.pop()
+        if wanted(item):
+            return at, item
+        if isinstance(item, Mapping):
+            stack += [(at, key) for key in item]
+            stack += [((*at, key), child) for key, child in reversed(list(item.items()))]
+        elif isinstance(item, list | tuple):
+            stack += [((*at, i), child) for i, child in reversed(list(enumerate(item)))]
+    return None
+
+
+def _not_utf8_text(value: object) -> bool:
+    return isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value)
+
+
+def _no_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _inside(at: tuple[Key, ...]) -> str:
+    return f", in /{'/'.join(str(key) for key in at)}" if at else ""
+
+
 def _fault(raw: bytes, error: Exception) -> Fault:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as bad:
         return _not_utf8(raw, bad)
-    if _mostly_nul(raw):
+    if mostly_nul(raw):
         return Fault("not-utf8", "not UTF-8 but UTF-16, by its many NUL bytes", _UTF16, raw.index(0))
     if isinstance(error, RecursionError):
         return Fault("too-deep", "the objects or lists in this line are nested too deeply to be read")
-    position, cause, hint = _cause(text, error)
-    if cause == "surrogate":
-        what = f"half of a surrogate pair, {text[position : position + 6]}, which is no character"
-        return Fault("lone-surrogate", what, hint, len(text[:position].encode()))
-    if text.lstrip()[:1] == "[" and cause in ("cut off", "empty end"):
+    cause = cause_of(text, error)
+    if text.lstrip()[:1] == "[" and cause.kind == "cut-off":
         what = "a JSON array begins here, and goes over several lines"
         return Fault("json-array", what, _ARRAY, len(text) - len(text.lstrip()))
-    if cause == "cut off":
-        cause, hint = "the line ends before the object does", _CUT
-    return Fault("not-json", f"not JSON: {cause}", hint, len(text[:position].encode()))
+    return _of_cause(text, cause)
+
+
+def _of_cause(text: str, cause: Cause) -> Fault:
+    offset = len(text[: cause.at].encode())
+    if cause.kind == "cut-off":
+        return Fault("not-json", f"not JSON: {cause.what}", _CUT, offset)
+    words = cause.what if cause.kind == "lone-surrogate" else f"not JSON: {cause.what}"
+    return Fault(cause.kind, words, cause.hint, offset)
 
 
 def _not_utf8(raw: bytes, error: UnicodeDecodeError) -> Fault:
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or _mostly_nul(raw):
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or mostly_nul(raw):
         hint = _UTF16
     else:
         hint = "Save the file as UTF-8 (it may be Latin-1 or Windows-1252 now)."
     what = f"not UTF-8: byte {raw[error.start]:#04x} at offset {error.start} of the line ({error.reason})"
     return Fault("not-utf8", what, hint, error.start)
-
-
-def _mostly_nul(raw: bytes) -> bool:
-    """Whether every other byte or so is NUL, as in UTF-16 of Western text."""
-    return raw[:200].count(0) > len(raw[:200]) // 3
-
-
-def _cause(text: str, error: Exception) -> tuple[int, str, str | None]:
-    """The character at which reading stops, why in plain words, and what to do."""
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as stopped:
-        early = _constant(text, stopped.pos)
-        return early or _words(text, stopped)
-    except RecursionError:
-        return 0, "nested too deeply to be read", None
-    except ValueError:  # Python's own limit on the digits of a whole number
-        long = next((m for m in _MANY_DIGITS.finditer(text) if m.group(1)), None)
-        return long.start() if long else 0, "a number of too many digits", "Write it as a text, in quotes."
-    if constant := _constant(text, len(text)):
-        return constant
-    lone = next((m for m in _SURROGATE.finditer(text) if m.group(1)), None)
-    if lone:
-        hint = "It often comes from cutting a text within an emoji: mend or remove this character."
-        return lone.start(), "surrogate", hint
-    return 0, str(error).removeprefix("JSON is malformed: "), None
-
-
-def _constant(text: str, stop: int) -> tuple[int, str, str | None] | None:
-    """NaN or Infinity before ``stop``: Python's reader lets them pass, no other does."""
-    for match in _CONSTANT.finditer(text, 0, stop):
-        if match.group(1):
-            return match.start(), f"{match.group(1)} is no JSON value", "Write null, or leave the key out."
-    return None
-
-
-def _words(text: str, stopped: json.JSONDecodeError) -> tuple[int, str, str | None]:
-    """A person's words for the place where Python's JSON reader stopped."""
-    at, rest = stopped.pos, text[stopped.pos : stopped.pos + 12]
-    before = text[:at].rstrip()
-    said = stopped.msg
-    if rest.startswith("\ufeff"):
-        return (
-            at,
-            "a byte-order mark in the middle of the file",
-            "Remove it: files were joined here, probably.",
-        )
-    if said.startswith("Extra data"):
-        return _extra(at, rest, "object" if text.lstrip().startswith("{") else "value")
-    if said.startswith("Invalid control character"):
-        return (
-            at,
-            f"a bare {_control(rest[:1])} inside a text",
-            "Escape it: \\t for a tab, \\n for a line break.",
-        )
-    if said.startswith("Invalid \\u"):
-        what = "an escape \\u without four hexadecimal digits"
-        return text.rfind("\\u", 0, at + 2), what, "Write a backslash as \\\\."
-    if said.startswith("Invalid \\"):
-        return at, "a backslash that escapes nothing", "Write a backslash as \\\\."
-    if said.startswith("Unterminated string"):
-        return at, "a text is not closed", 'Close it with a double quote; escape quotes inside it as \\".'
-    if said.startswith("Illegal trailing comma"):
-        return at, "a comma after the last item", "Remove the comma."
-    if before.endswith(",") and rest[:1] in ("}", "]"):
-        return len(before) - 1, "a comma after the last item", "Remove the comma."
-    for look in (_quote, _comment, _python_word):
-        if found := look(at, rest):
-            return found
-    if not rest:
-        return at, "cut off", None
-    if said.startswith("Expecting property name"):
-        return at, "a key must be a text in double quotes", 'Write {"key": ...}.'
-    if said.startswith("Expecting ',' delimiter"):
-        return _no_comma(at, text[at - 1], rest[:1], before)
-    if said.startswith("Expecting ':' delimiter"):
-        return at, "a colon is missing after the key", None
-    return at, f"a value is expected here, not {rest[:1]!r}", None if before else _ONE_LINE
-
-
-def _no_comma(at: int, last: str, following: str, before: str) -> tuple[int, str, str | None]:
-    if last.isdigit() and (following.isalnum() or following in ".:-/_"):
-        return at, "this is no number", "Write a text in double quotes, and a number as 12 or 0.5."
-    hint = 'If this is within a text, escape the quote before it as \\".' if before.endswith('"') else None
-    return at, "a comma is missing here", hint
-
-
-def _extra(at: int, rest: str, what: str) -> tuple[int, str, str | None]:
-    if rest.startswith("{"):
-        return at, "two objects on one line", _ONE_LINE
-    if rest.startswith(","):
-        return at, "a comma after the object", "Remove the comma: lines are not joined into an array."
-    return _comment(at, rest) or (at, f"something follows the {what}", _ONE_LINE)
-
-
-def _quote(at: int, rest: str) -> tuple[int, str, str | None] | None:
-    if rest.startswith("'"):
-        return at, "single quotes", "JSON wants double quotes; this looks like a printed Python dict."
-    if rest[:1] in "“”„«" and rest:
-        return at, "typographic quotes", 'Write straight double quotes: ".'
-    return None
-
-
-def _comment(at: int, rest: str) -> tuple[int, str, str | None] | None:
-    if rest.startswith(("//", "/*", "#")):
-        return at, "a comment", "JSON has no comments: remove it."
-    return None
-
-
-_WORDS = (("True", "true"), ("False", "false"), ("None", "null"), ("undefined", "null"), ("nan", "null"))
-
-
-def _python_word(at: int, rest: str) -> tuple[int, str, str | None] | None:
-    for word, instead in _WORDS:
-        if rest.startswith(word):
-            return at, f"{word} is no JSON value", f"Write {instead}."
-    return None
-
-
-def _control(char: str) -> str:
-    names = {"\t": "tab", "\n": "line break", "\r": "line break", "\0": "NUL character"}
-    return names.get(char, f"control character (U+{ord(char):04X})" if char else "control character")

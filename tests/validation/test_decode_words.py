@@ -10,9 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ftkit.validation import Fault
-from ftkit.validation.decode import decode_line, kind_of
+from ftkit.validation.decode import decode_line, kind_of, value_fault
 from ftkit.validation.lines import LongLine
 
+NEARLY_KINDS = ("not-json", "json-array", "lone-surrogate", "trailing-comma", "single-quotes", "comment")
+NEARLY_KINDS += ("two-objects", "nan-or-infinity", "python-word")
 NEARLY: list[tuple[bytes, str, bytes, str]] = [
     # line, words of the message, what stands at the place, words of the hint
     (b'{"a": "C:\\users\\x"}', "escape \\u without four hexadecimal digits", b"\\users", "as \\\\"),
@@ -38,6 +40,8 @@ NEARLY: list[tuple[bytes, str, bytes, str]] = [
     (b'[{"a": 1}, {"a": 2}]', "array of 2 objects", b"[", "jq -c '.[]'"),
     (b'{"a": "x\x1by"}', "control character (U+001B)", b"\x1b", "Escape it"),
     (b'{"a": /* b */ 1}', "a comment", b"/*", "remove it"),
+    (b'{"a": inf}', "inf is no JSON value", b"inf", "Write null"),
+    (b'{"a": [1, -inf]}', "-inf is no JSON value", b"-inf", "Write null"),
     (b'{"a": \xc2\xabx\xc2\xbb}', "typographic quotes", b"\xc2\xab", "straight double quotes"),
 ]
 
@@ -72,7 +76,7 @@ def test_utf_16_is_called_so_with_and_without_its_mark(encoding: str, text: str)
 
 def test_one_nul_does_not_make_utf_16() -> None:
     fault = decode_line(b'{"a": "x\0y"}')
-    assert isinstance(fault, Fault) and fault.kind == "not-json"
+    assert isinstance(fault, Fault) and fault.kind == "nul"
 
 
 def test_a_line_too_long_says_its_size_and_is_not_looked_into() -> None:
@@ -156,7 +160,7 @@ def test_one_changed_character_is_refused_exactly_where_the_standard_reader_refu
     try:
         wanted = strict(text)
     except ValueError:
-        assert isinstance(got, Fault) and got.kind in ("not-json", "lone-surrogate", "json-array")
+        assert isinstance(got, Fault) and got.kind in NEARLY_KINDS
     else:
         assert got == wanted if isinstance(wanted, dict) else isinstance(got, Fault)
 
@@ -169,3 +173,49 @@ def test_whatever_is_on_a_line_there_is_an_answer(line: bytes) -> None:
     if isinstance(got, Fault):
         assert got.message.isprintable()
         assert got.offset is None or 0 <= got.offset <= len(line)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        ({"a": [1, {"b": "x\ud83d"}]}, "lone-surrogate", "\\ud83d, which is no character, in /a/1/b"),
+        ({"a\udc00": "fine"}, "lone-surrogate", "\\udc00"),
+        ({"a": ["x", float("nan")]}, "nan-or-infinity", "nan is no JSON value, in /a/1"),
+        ({"a": {"b": float("-inf")}, "c": None}, "nan-or-infinity", "-inf is no JSON value, in /a/b"),
+        ({"a": object()}, "not-json", "object is unsupported"),
+        ({"a": {("x", "y"): 1}}, "not-json", "keys are supported"),
+    ],
+)
+def test_a_row_in_memory_may_hold_what_no_json_text_can(value: dict[str, Any], kind: str, words: str) -> None:
+    fault = value_fault(value)
+    assert fault is not None and fault.kind == kind
+    assert words in fault.message and fault.hint and fault.message.isprintable()
+
+
+def test_a_row_in_memory_without_an_end_is_too_deep() -> None:
+    row: dict[str, Any] = {}
+    row["self"] = row
+    fault = value_fault(row)
+    assert fault is not None and fault.kind == "too-deep"
+
+
+ODD = st.recursive(
+    st.none()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=4)
+    | st.text("\ud83da", max_size=2),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=3), ODD, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_a_row_in_memory_has_a_fault_exactly_where_it_cannot_be_written(value: dict[str, Any]) -> None:
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError:  # which Unicode's errors are
+        assert value_fault(value) is not None
+    else:
+        assert value_fault(value) is None

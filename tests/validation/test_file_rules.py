@@ -40,8 +40,10 @@ def test_line_ends(end: bytes, counts: dict[str, int], tmp_path: Path) -> None:
 def test_mixed_line_ends_say_how_many_and_where_first(tmp_path: Path) -> None:
     ends = [b"\n", b"\n", b"\r\n", b"\n", b"\r\n", b"\r"]
     report = check(b"".join(line(n) + end for n, end in enumerate(ends)), tmp_path)
-    crlf, cr = (next(f for f in report.findings if f.code == code) for code in ("FT103", "FT104"))
-    assert (crlf.line, crlf.message) == (3, "2 lines end with CRLF, 3 with LF")
+    mixed, cr = (next(f for f in report.findings if f.code == code) for code in ("FT117", "FT104"))
+    counts = "3 with LF, 2 with CRLF, 1 with a lone CR"
+    assert (mixed.line, mixed.message) == (3, f"lines end in different ways: {counts}")
+    assert "FT103" not in report.counts, "one finding says it"
     assert (cr.line, cr.message) == (6, "1 line ends with a lone CR")
 
 
@@ -106,7 +108,7 @@ def test_each_damaged_line_is_one_finding_and_the_others_go_on(tmp_path: Path) -
     data = b"\n".join(part for bad in damaged for part in (bad, line(1)))
     report = check(data, tmp_path, ignore=("FT111", "FT501"))
     assert [f.line for f in report.findings] == [1, 3, 5, 7, 9, 11, 13, 15]
-    codes = ["FT106", "FT101", "FT107", "FT116", "FT115", "FT106", "FT107", "FT106"]
+    codes = ["FT106", "FT101", "FT107", "FT116", "FT115", "FT125", "FT107", "FT123"]
     assert [f.code for f in report.findings] == codes
     assert (report.rows, report.accepted, report.rejected) == (16, 8, 8)
 

@@ -236,7 +236,7 @@ def test_our_own_codes_cannot_be_taken(install: Install) -> None:
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("FT1O6", "FT106"),
+        ("FT1O6", "FT1"),
         ("ft99", None),
         ("NOT-JSN", "not-json"),
         ("last_not_assistant", "last-not-assistant"),
