@@ -81,11 +81,8 @@ class MendingPass(Pass):
         text = self._text
         for change in text.changes if text is not None else ():
             self._note(change)
-        if (
-            text is not None
-            and text.has_bom
-            and not (self.fixed.rows and dialect.training_file_bom != "refused")
-        ):
+        facts = self.judge.inspector.result.facts
+        if text is not None and text.has_bom and not facts.has_bom:
             self._note(Change("byte-order-mark-removed", 1))
         facts.lines = facts.lf = self.fixed.rows
         facts.bytes = self.fixed.bytes
