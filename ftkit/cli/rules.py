@@ -51,7 +51,7 @@ def _as_dict(rule: Rule) -> dict[str, Any]:
 
 def _shown(case: Case) -> str:
     """An example for a person: bytes that are no text as escapes, long ones cut."""
-    from ftkit.validation.text import printable
+    from ftkit.validation.output import printable
 
     text = case.data.decode("utf-8", "backslashreplace")
     lines = [printable(line) for line in text.removesuffix("\n").split("\n")]

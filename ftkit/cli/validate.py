@@ -2,17 +2,112 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ftkit.cli.frame import App, command, table
+from ftkit.cli.checking import CheckOptions, check_options
+from ftkit.cli.frame import App, command
 from ftkit.cli.mapping import DataOptions, data_options
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from ftkit.validation import RuleSet, ValidateOptions, ValidationReport
 
-    from ftkit.validation import ValidationReport
+Format = Literal["text", "json", "jsonl", "sarif", "github"]
+ALL_MODELS = "all"
+_KEPT = {"text": 5, "github": 10, "json": 100, "jsonl": 1000, "sarif": 1000}
+"""Findings of a rule that are kept where a person does not say how many: what each form is read for."""
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a validation is asked beside its rules, and the form of its report."""
+
+    format: Format | None = None
+    models: tuple[str, ...] = ()
+    candidates: bool = False
+    labels: tuple[str, ...] = ()
+    method: Literal["sft", "dpo", "rft"] | None = None
+    held_out: tuple[Path, ...] = ()
+    epochs: int | None = None
+    processes: int | None = None
+    max_findings: int | None = None
+
+    def form(self, app: App) -> Format:
+        """The form of the report: ``--json`` is ``--format json``."""
+        if app.json and self.format not in (None, "json"):
+            raise click.UsageError(f"--json and --format {self.format} are two forms; choose one.")
+        return "json" if app.json else self.format or "text"
+
+
+_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option(
+        "--format",
+        type=click.Choice(list(_KEPT)),
+        help="Form of the report: text (default), json (as --json), jsonl (a finding a line, then a "
+        "summary), sarif (code scanning), github (annotations of a pull request).",
+    ),
+    click.option(
+        "--model",
+        "models",
+        multiple=True,
+        metavar="ID",
+        help="Count tokens for this model (repeatable); 'all' for every candidate.",
+    ),
+    click.option(
+        "--candidates",
+        is_flag=True,
+        help="Compare every model of the platform (of all, if none is named) that can be tuned.",
+    ),
+    click.option(
+        "--label", "labels", multiple=True, metavar="TEXT", help="A reply that is allowed (repeatable)."
+    ),
+    click.option(
+        "--method",
+        type=click.Choice(["sft", "dpo", "rft"]),
+        help="What the rows are for, where their keys do not say it.",
+    ),
+    click.option(
+        "--held-out",
+        "held_out",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Look for this file's rows in the data: a validation or test set (repeatable).",
+    ),
+    click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Say what N epochs cost."),
+    click.option(
+        "--processes",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Check with N processes; by default the size of the data decides.",
+    ),
+    click.option(
+        "--max-findings",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Show at most N findings of each rule, and count all. "
+        "[default: 5 in text, 10 in github, 100 in json, 1000 in jsonl and sarif]",
+    ),
+]
+
+
+def report_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command's function, which gets them as ``asked``, a :class:`ReportOptions`."""
+    names = set(ReportOptions.__dataclass_fields__)
+
+    @functools.wraps(function)
+    def call(*args: Any, **given: Any) -> Any:
+        mine = {key: given.pop(key) for key in list(given) if key in names}
+        return function(*args, asked=ReportOptions(**mine), **given)
+
+    for option in reversed(_OPTIONS):
+        call = option(call)
+    return call
 
 
 @command(
@@ -20,85 +115,75 @@ if TYPE_CHECKING:
     platform=True,
     examples=[
         "ftkit validate train.jsonl --model linear",
+        "ftkit validate train.jsonl --platform openai --candidates --epochs 3",
+        "ftkit validate train.jsonl --held-out test.jsonl --ignore FT5 --select FT504",
+        "ftkit validate train.jsonl --severity FT215=off --set FT502.similarity=0.85",
+        "ftkit validate train.jsonl --format sarif > findings.sarif",
         "ftkit validate reviews.csv --user '{text}' --assistant '{label}' --label good --label bad",
     ],
 )
 @click.argument("source", metavar="DATA")
-@click.option(
-    "--model", "models", multiple=True, metavar="ID", help="Count tokens for this model (repeatable)."
-)
-@click.option(
-    "--label", "labels", multiple=True, metavar="TEXT", help="A reply that is allowed (repeatable)."
-)
-@click.option(
-    "--ignore", multiple=True, metavar="RULE", help="Leave out a rule, by code or name (repeatable)."
-)
-@click.option(
-    "--max-findings",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Show so many findings of each rule; all are counted.",
-)
+@report_options
+@check_options
 @data_options
-def validate(
-    app: App,
-    source: str,
-    models: tuple[str, ...],
-    labels: tuple[str, ...],
-    ignore: tuple[str, ...],
-    max_findings: int,
-    data: DataOptions,
-) -> int:
+def validate(app: App, source: str, asked: ReportOptions, checks: CheckOptions, data: DataOptions) -> int:
     """Check the training data in DATA: every finding with its place, why, and how to mend it.
 
     DATA is a chat file (.jsonl, also .gz and .zst), or a table (.csv, .tsv, .parquet, .arrow) or a dataset's
     name with a template that makes messages of its columns. Exit code 1 means that errors were found.
+    `ftkit rules` lists the rules, `ftkit explain` tells of one; ftkit.toml keeps choices in [validation].
     """
-    from ftkit.validation import ValidateOptions
     from ftkit.validation import validate as check
 
-    options = ValidateOptions(
+    form = asked.form(app)
+    options = checks.options(
         template=data.template(),
         source=data.source_options(),
-        labels=labels or None,
-        ignore=ignore,
-        max_findings=max_findings,
+        labels=asked.labels or None,
+        method=asked.method,
+        held_out=asked.held_out,
+        epochs=asked.epochs,
+        processes=asked.processes,
+        max_findings=asked.max_findings or _KEPT[form],
     )
+    app.json = form == "json"
+    models = _models(app, asked)
     report = check(source, models=models, settings=app.settings, options=options, display=app.display)
-    app.emit(report, lambda console: print_report(console, report))
+    _say(app, form, report, checks.rules(app.settings), options)
     return 0 if report.ok else 1
 
 
-def print_report(console: Console, report: ValidationReport) -> None:
-    """Print the findings, the models and the summary."""
-    from rich.text import Text
+def _models(app: App, asked: ReportOptions) -> list[str]:
+    """The ids of the models that were asked for, each once."""
+    if not asked.candidates and ALL_MODELS not in asked.models:
+        return list(asked.models)
+    from ftkit.validation.candidates import candidates, countable
 
-    from ftkit.validation.text import print_findings, summary_lines
+    settings = app.settings
+    found, missing = countable(candidates(settings.catalog, settings.platform, asked.method))
+    for name in missing:
+        app.display.warn(f"models of {name} are left out: run `ftkit tokenizers fetch {name}`")
+    if not found and not missing:
+        where = f"of {settings.platform} " if settings.platform else ""
+        raise click.UsageError(f"The catalog knows no model {where}that can be tuned.")
+    named = [model for model in asked.models if model != ALL_MODELS]
+    return list(dict.fromkeys([*named, *(model.id for model in found)]))
 
-    print_findings(console, report)
-    if report.fits:
-        print_fits(console, report)
-    for line in summary_lines(report):
-        console.print(Text(line), soft_wrap=True)
 
+def _say(app: App, form: Format, report: ValidationReport, rules: RuleSet, options: ValidateOptions) -> None:
+    """Print the report in the form that was asked for."""
+    from ftkit.validation import output
 
-def print_fits(console: Console, report: ValidationReport) -> None:
-    """Print the table of models: tokens of the rows against each one's training context."""
-    rows = [
-        (
-            fit.model,
-            fit.tokenizer,
-            f"{fit.limit:,}" if fit.limit is not None else None,
-            f"{fit.over:,}" if fit.limit is not None else None,
-            f"{fit.p50:,}",
-            f"{fit.p95:,}",
-            f"{fit.max_tokens:,}",
-            f"{fit.total_tokens:,}",
-            None if fit.training_cost is None else f"${fit.training_cost:,.2f}",
-        )
-        for fit in report.fits
-    ]
-    headers = ("model", "tokenizer", "limit", "over", "p50", "p95", "max", "tokens", "cost/epoch")
-    table(console, headers, rows, right=range(2, 9))
+    if form == "text":
+        output.print_report(app.console, report, {rule.code: rule for rule in rules.rules})
+    elif form == "sarif":
+        from ftkit.cli.frame import to_json
+
+        provider = app.settings.catalog.provider(report.platform)
+        asked = rules.configured(provider.rules, app.settings.validation, options)
+        click.echo(to_json(output.sarif_log(report, asked.rules)))
+    elif form == "json":
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        for line in output.jsonl_lines(report) if form == "jsonl" else output.github_lines(report):
+            click.echo(line)

@@ -95,6 +95,7 @@ def fit_of(model: Model, sums: TokenSums, epochs: int | None = None) -> ModelFit
         training_cost_all=None if per_epoch is None or epochs is None else per_epoch * epochs,
         batch_cost_base=base if known else None,
         batch_cost_tuned=tuned if known else None,
+        prices_as_of=price.as_of,
         no_new_jobs_after=model.shutdown.no_new_jobs_after,
     )
 

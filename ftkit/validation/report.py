@@ -105,6 +105,7 @@ class ModelFit(_Result):
     training_cost_all: float | None = None
     batch_cost_base: float | None = None
     batch_cost_tuned: float | None = None
+    prices_as_of: date | None = None
     no_new_jobs_after: date | None = None
 
 

@@ -12,7 +12,7 @@ from ftkit.data import SourceOptions
 from ftkit.errors import ValidationFailed
 from ftkit.settings import Settings
 from ftkit.validation import ValidateOptions, ValidationReport, load_rules, validate
-from ftkit.validation.text import summary_lines
+from ftkit.validation.output.words import summary_lines
 
 LOCAL = Settings(platform="local")
 BOM = Settings(

@@ -16,7 +16,8 @@ from rich.console import Console
 from ftkit.settings import Settings
 from ftkit.validation import Finding, ValidateOptions, ValidationReport, validate
 from ftkit.validation.locate import excerpt_of, pointer_of, span_of
-from ftkit.validation.text import print_findings
+from ftkit.validation.output.terminal import print_findings
+from ftkit.validation.output.words import groups_of
 
 LOCAL = Settings(platform="local")
 
@@ -183,7 +184,7 @@ def test_the_printed_mark_stands_under_its_characters(text: str, data: st.DataOb
         ok=False, source="f", kind="jsonl", platform="local", counts={"FT1": 1}, findings=[finding], **base
     )
     console = Console(file=io.StringIO(), width=40, highlight=False)
-    print_findings(console, report)
+    print_findings(console, groups_of(report), {})
     assert isinstance(console.file, io.StringIO)
     _, shown, mark = console.file.getvalue().split("\n")[:3]
     assert finding.excerpt is not None

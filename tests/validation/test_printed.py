@@ -13,7 +13,8 @@ from rich.console import Console
 from ftkit.validation import Finding, ModelFit, TokenStats, ValidationReport
 from ftkit.validation.report import Excerpt
 from ftkit.validation.tally import LabelTally, quantile
-from ftkit.validation.text import print_findings, summary_lines
+from ftkit.validation.output.terminal import print_findings
+from ftkit.validation.output.words import groups_of, summary_lines
 
 EMPTY = ValidationReport(
     ok=True,
@@ -33,7 +34,7 @@ EMPTY = ValidationReport(
 
 def printed(report: ValidationReport, *, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    print_findings(console, report)
+    print_findings(console, groups_of(report), {})
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
