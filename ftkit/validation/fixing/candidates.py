@@ -12,7 +12,7 @@ from ftkit.errors import DataError
 from ftkit.validation.fixing.mends import Change
 from ftkit.validation.fixing.outputs import raw_entry
 from ftkit.validation.fixing.rows import Piece, decode
-from ftkit.validation.fixing.values import mend_row
+from ftkit.validation.fixing.values import escape_separators, mend_row
 from ftkit.validation.rules import Fault
 
 Render = Callable[[dict[str, Any], int], "dict[str, Any] | Fault"]
@@ -57,12 +57,19 @@ def of_lines(lines: Iterable[tuple[int, bytes]], render: Render | None) -> Itera
 
 
 def of_rows(rows: Iterable[Row], render: Render | None) -> Iterator[Candidate]:
-    """Rows of a table or of a dataset."""
+    """Rows of a table or of a dataset, through the template or as they are."""
     for row in rows:
-        if render is not None:
-            yield Candidate(row.line, row.data, _rendered(render, row.data, row.line))
-        else:
-            yield Candidate(row.line, row.data, _encoded(row.data))
+        made = _rendered(render, row.data, row.line) if render is not None else _encoded(row.data)
+        yield Candidate(row.line, row.data, made)
+
+
+def mended(candidates: Iterable[Candidate], *, aliases: bool) -> Iterator[Candidate]:
+    """Rows of a table with their values mended, where they hold messages already."""
+    for candidate in candidates:
+        if isinstance(candidate.text, bytes) and isinstance(value := decode(candidate.text), dict):
+            text, changes = mend_row(candidate.text, value, candidate.line, aliases=aliases)
+            candidate.text, candidate.changes = text, changes
+        yield candidate
 
 
 def _rendered(render: Render, data: dict[str, Any], line: int) -> bytes | Fault:
@@ -72,6 +79,6 @@ def _rendered(render: Render, data: dict[str, Any], line: int) -> bytes | Fault:
 
 def _encoded(value: Any) -> bytes | Fault:
     try:
-        return encode_json(value)
+        return escape_separators(encode_json(value))
     except DataError as error:
         return Fault("not-an-object", error.message, error.hint)

@@ -228,6 +228,8 @@ class Mender:
             return plain
         if _CONTROL.search(token) is None:
             return token
+        if "\0" in token:  # a sign of damage: a person must look at it
+            raise NotMendable
         plain = _CONTROL.sub(lambda m: json.dumps(m.group())[1:-1], token)
         self._note("control-character-escaped", token, plain)
         return plain

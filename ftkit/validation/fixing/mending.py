@@ -17,6 +17,8 @@ from ftkit.validation.fixing.passes import Pass
 from ftkit.validation.fixing.report import FixOptions, FixReport
 from ftkit.validation.fixing.rows import decode
 from ftkit.validation.fixing.source import BOM, SourceText
+from ftkit.validation.oddities import note_line
+from ftkit.validation.rules import FileFacts
 
 
 class MendingPass(Pass):
@@ -30,6 +32,7 @@ class MendingPass(Pass):
         self._changes: Counter[str] = Counter()
         self._changed = 0
         self._duplicates = 0
+        self._odd = FileFacts()
         self._seen: dict[bytes, int] = {}
 
     def whole(self, display: Display) -> FixReport:
@@ -54,10 +57,10 @@ class MendingPass(Pass):
 
     def _candidates(self, update: Callable[[float], None]) -> Iterator[Candidate]:
         if self.opened.path is None:
-            return self.opened.plain_rows()
+            return self.opened.mended_rows(self._mends.aliases)
         longest = self.opened.context.options.max_line_bytes
         self._text = SourceText(self.opened.path, longest, update)
-        return self.opened.mended(self._text, self._note, self._mends.aliases)
+        return self.opened.mended_text(self._text, self._note, self._mends.aliases)
 
     def accept(self, candidate: Candidate) -> bool:
         """Write a good row, unless it is a copy that was to be dropped; tell what was changed in it."""
@@ -71,6 +74,7 @@ class MendingPass(Pass):
         if not self.fixed.rows:
             self._mark()
         self.fixed.line(candidate.text)
+        note_line(candidate.text, candidate.line, self._odd)
         self._changed += bool(candidate.changes)
         for change in candidate.changes:
             self._note(change)
@@ -84,6 +88,8 @@ class MendingPass(Pass):
         facts = self.judge.inspector.result.facts
         if text is not None and text.has_bom and not facts.has_bom:
             self._note(Change("byte-order-mark-removed", 1))
+        facts.utf16, facts.separators = False, 0
+        facts.nul_escapes, facts.first_nul_escape = self._odd.nul_escapes, self._odd.first_nul_escape
         facts.lines = facts.lf = self.fixed.rows
         facts.bytes = self.fixed.bytes
 

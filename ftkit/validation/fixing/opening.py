@@ -12,7 +12,7 @@ from ftkit.data.stream import PACKED_SUFFIXES, read_chunks
 from ftkit.data.template import usual_template
 from ftkit.settings import load_settings
 from ftkit.validation.engine import _targets, _text_path
-from ftkit.validation.fixing.candidates import Candidate, Render, of_lines, of_pieces, of_rows
+from ftkit.validation.fixing.candidates import Candidate, Render, mended, of_lines, of_pieces, of_rows
 from ftkit.validation.fixing.mends import Change
 from ftkit.validation.fixing.rows import RowCutter
 from ftkit.validation.fixing.source import SourceText
@@ -55,13 +55,19 @@ class Opened:
         packed = self.path is None or self.path.suffix.lower() in PACKED_SUFFIXES
         return None if packed or self.path is None else self.path.stat().st_size
 
-    def mended(self, text: SourceText, note: Callable[[Change], None], aliases: bool) -> Iterator[Candidate]:
+    def mended_text(
+        self, text: SourceText, note: Callable[[Change], None], aliases: bool
+    ) -> Iterator[Candidate]:
         """The rows of a JSON text with every mend made; ``note`` is told what is dropped between them."""
         return of_pieces(RowCutter(text, note), self._render(), aliases=aliases)
 
     def plain_lines(self, result: Inspection, update: Update) -> Iterator[Candidate]:
         """The lines of a JSON text as they are; the facts of ``result`` are filled in."""
         return of_lines(self._numbered(result, update), self._render())
+
+    def mended_rows(self, aliases: bool) -> Iterator[Candidate]:
+        """The rows of a table with the mends of values."""
+        return mended(self.plain_rows(), aliases=aliases)
 
     def plain_rows(self) -> Iterator[Candidate]:
         """The rows of a table."""

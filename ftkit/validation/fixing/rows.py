@@ -12,6 +12,7 @@ import msgspec
 from ftkit.validation.fixing.mender import Mender, NotMendable, Value
 from ftkit.validation.fixing.mends import Change
 from ftkit.validation.lines import LongLine
+from ftkit.validation.oddities import is_blank
 
 _BOM = b"\xef\xbb\xbf"
 _decode = msgspec.json.Decoder().decode
@@ -61,7 +62,7 @@ class RowCutter:
     def __iter__(self) -> Iterator[Piece]:
         while (line := self._next()) is not None:
             number, raw = line
-            if not raw or raw.isspace():
+            if is_blank(raw):
                 self._note(Change("blank-line-dropped", number))
             elif type(raw) is LongLine:
                 yield Piece(number, raw, raw)

@@ -23,6 +23,7 @@ _LISTS: tuple[tuple[str, ...], ...] = (
     ("chosen",),
     ("rejected",),
 )
+_SEPARATORS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
 _KEY = re.compile(rb'"\s*:')
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -37,8 +38,17 @@ def mend_row(text: bytes, value: dict[str, Any], line: int, *, aliases: bool) ->
     ``value`` is what ``text`` says; it is not to be used afterwards.
     """
     twice = len(_KEY.findall(text)) != _keys(value) and _repeats(text)
-    if not twice and not mend_value(value, line, aliases=aliases):
-        return text, []
+    if twice or mend_value(value, line, aliases=aliases):
+        text, found = _mended(text, line, aliases)
+    else:
+        found = []
+    if not text.isascii() and (plain := escape_separators(text)) != text:
+        return plain, [*found, Change("line-separator-escaped", line)]
+    return text, found
+
+
+def _mended(text: bytes, line: int, aliases: bool) -> tuple[bytes, list[Change]]:
+    """Mend once more, with every number as it is spelt; the same bytes where that cannot be done."""
     found: list[Change] = []
     try:
         exact = _exact(text, line, found)
@@ -106,6 +116,13 @@ def _mend_calls(calls: Any, line: int, at: tuple[Key, ...]) -> Iterator[Change]:
 
 def _said(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def escape_separators(text: bytes) -> bytes:
+    """The JSON with escapes for U+2028 and its like, which many readers take for line ends."""
+    for mark, escape in _SEPARATORS:
+        text = text.replace(mark, escape)
+    return text
 
 
 # --- repeated keys, and numbers in their own spelling -------------------------------------------------------
