@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftkit.validation import Found, RowView, rule
+from ftkit.validation.rules import RowKind
 from ftkit_validators.file.examples import GOOD
 
-_KINDS = ("chat", "preference", "reinforcement", "completion")
+_KINDS: tuple[RowKind, ...] = ("chat", "preference", "reinforcement", "completion")
 
 
-# It reads nothing of a plain row, for such a row was proven to have no key twice.
+# A plain row was proven to have no key twice; of others the text of the line is read.
 @rule(
     "FT109",
     "duplicate-key",
     bad=GOOD.replace('"role"', '"content": "x", "role"', 1),
     good=GOOD,
     kinds=_KINDS,
-    reads=(),
+    reads=("raw",),
 )
 def duplicate_key(row: RowView) -> Iterator[Found]:
     """An object has the same key twice. JSON does not say which of them counts: most readers take the last,
