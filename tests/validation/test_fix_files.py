@@ -195,7 +195,6 @@ def test_messages_as_a_text(tmp_path: Path) -> None:
         row(1).replace("yes", "a\0b"),
         row(1).replace("user", "human"),
         '{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}',
-        '{"prompt": "a"}',
         row(1).replace('"user"', '"user", "name": "Ann Lee"'),
         row(1)[:-2] + ', {"role": "user", "content": "?"}]}',
         "5",
@@ -281,7 +280,7 @@ def test_a_table_becomes_lines(tmp_path: Path) -> None:
     fixed = run("text,label\na,yes\nb,\nc,no\n", tmp_path, name="data.csv", options={"template": template})
     assert [json.loads(line)["messages"][0]["content"] for line in fixed.lines] == ["a", "c"]
     assert (
-        fixed.rejected[0]["data"] == {"text": "b", "label": ""}
+        fixed.rejected[0]["data"] == {"text": "b", "label": None}
         and fixed.rejected[0]["reasons"][0]["code"] == "FT120"
     )
     lines = run('{"text": "a", "label": "yes",}\n{"text": 5}\n', tmp_path, options={"template": template})

@@ -32,6 +32,7 @@ class SourceText:
         self._update = update
         self._facts = FileFacts()
         self._whole: list[Change] = []
+        self._unwrapped = False
         self.has_bom = False
         self.lines = 0
 
@@ -77,14 +78,13 @@ class SourceText:
         for line, raw in cutter:
             number, self.lines = number + 1, line
             yield line, raw
+        self._unwrapped = True
         self._whole.append(Change("array-unwrapped", 1, count=number))
 
     def _by_line(self, chunks: Iterable[bytes], before: int) -> Iterator[tuple[int, bytes]]:
         for block in LineReader(chunks, self._facts, self._longest):
             for number, raw in enumerate(block.lines, block.first):
-                if (
-                    raw or before == 0 or number > 1
-                ):  # what follows an array on its last line is mostly nothing
+                if number > 1 or not self._unwrapped or raw.strip():  # the last line of an array ends
                     yield number + before, raw
             self._facts.lines = block.first + len(block.lines) - 1
             self.lines = self._facts.lines + before
