@@ -2,77 +2,170 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ftkit.cli.checking import CheckOptions
 from ftkit.cli.frame import App, command, table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ftkit.catalog import RuleLevel
     from ftkit.validation import Case, Rule
 
-_LONGEST_EXAMPLE = 400
+_LONGEST_EXAMPLE, _MOST_LINES = 400, 10
+
+_FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    help="Form of the answer: text, or json (as --json).",
+)
+_VALIDATORS = click.option(
+    "--validator",
+    "validators",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take in the rules of this Python file (repeatable).",
+)
 
 
-@command("rules", examples=["ftkit rules", "ftkit rules --json"])
-def rules(app: App) -> None:
-    """List every rule that data is checked against, the plug-ins' too."""
-    from ftkit.validation import load_rules
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    return _FORMAT(_VALIDATORS(function))
 
-    loaded = load_rules()
-    result = {"rules": [_as_dict(rule) for rule in loaded.rules], "notes": list(loaded.notes)}
+
+@command(
+    "rules",
+    platform=True,
+    examples=["ftkit rules", "ftkit rules FT5", "ftkit rules --platform openai --json"],
+)
+@click.argument("names", metavar="[RULE]...", nargs=-1)
+@_options
+def rules(app: App, names: tuple[str, ...], form: str | None, validators: tuple[Path, ...]) -> None:
+    """List the rules that data is checked against: all, or those named by code, name or beginning (FT5).
+
+    The severity is the one that holds here: of the platform, with what [validation] in ftkit.toml says.
+    """
+    app.json = app.json or form == "json"
+    checks = CheckOptions(validators=validators)
+    loaded = checks.rules(app.settings)
+    chosen = loaded.family(names) if names else loaded.rules
+    levels = _levels(app, loaded.rules, checks)
+    result = {"rules": [_as_dict(rule, levels) for rule in chosen], "notes": list(loaded.notes)}
     for note in loaded.notes:
         app.display.warn(note)
-    app.emit(result, lambda console: _print_rules(console, loaded.rules))
+    app.emit(result, lambda console: _print_rules(console, chosen, levels))
 
 
-@command("explain", examples=["ftkit explain FT214", "ftkit explain last-not-assistant"])
+@command("explain", platform=True, examples=["ftkit explain FT214", "ftkit explain last-not-assistant"])
 @click.argument("rule", metavar="RULE")
-def explain(app: App, rule: str) -> None:
+@_options
+def explain(app: App, rule: str, form: str | None, validators: tuple[Path, ...]) -> None:
     """Tell what RULE (a code or a name) finds, why it matters, and show it on an example."""
-    from ftkit.validation import load_rules
+    app.json = app.json or form == "json"
+    checks = CheckOptions(validators=validators)
+    loaded = checks.rules(app.settings)
+    found = loaded.get(rule)
+    levels = _levels(app, loaded.rules, checks)
+    elsewhere = {
+        provider.name: provider.rules[found.code]
+        for provider in app.settings.catalog.providers()
+        if found.code in provider.rules
+    }
+    result = _as_dict(found, levels) | {"platforms": elsewhere}
+    app.emit(result, lambda console: _print_rule(console, found, levels[found.code], elsewhere))
 
-    found = load_rules().get(rule)
-    app.emit(_as_dict(found), lambda console: _print_rule(console, found))
+
+def _levels(app: App, rules: tuple[Rule, ...], checks: CheckOptions) -> dict[str, RuleLevel]:
+    """How severe each rule is on the platform and with the settings of this call."""
+    from ftkit.validation.choice import levels_of
+
+    settings = app.settings
+    provider = settings.catalog.provider(settings.platform_name)
+    return levels_of(rules, provider.rules, settings.validation, checks.options())
 
 
-def _as_dict(rule: Rule) -> dict[str, Any]:
+def _as_dict(rule: Rule, levels: dict[str, RuleLevel]) -> dict[str, Any]:
     return {
         "code": rule.code,
         "name": rule.name,
-        "severity": rule.severity,
+        "severity": levels[rule.code],
+        "default": rule.severity,
+        "scope": rule.scope,
+        "kinds": sorted(rule.kinds),
+        "params": {name: _plain(value) for name, value in rule.params.items()},
         "why": rule.why,
-        "bad": _shown(rule.bad),
-        "good": _shown(rule.good),
+        "bad": shown(rule.bad),
+        "good": shown(rule.good),
     }
 
 
-def _shown(case: Case) -> str:
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, (set, frozenset)) else value
+
+
+def shown(case: Case) -> str:
     """An example for a person: bytes that are no text as escapes, long ones cut."""
     from ftkit.validation.output import printable
 
     text = case.data.decode("utf-8", "backslashreplace")
     lines = [printable(line) for line in text.removesuffix("\n").split("\n")]
-    return "\n".join(x if len(x) <= _LONGEST_EXAMPLE else f"{x[:_LONGEST_EXAMPLE]} ..." for x in lines[:10])
+    cut = [x if len(x) <= _LONGEST_EXAMPLE else f"{x[:_LONGEST_EXAMPLE]} ..." for x in lines[:_MOST_LINES]]
+    more = [f"... ({len(lines) - _MOST_LINES} more lines)"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*cut, *more])
 
 
-def _print_rules(console: Console, rules: tuple[Rule, ...]) -> None:
-    rows = [
-        (rule.code, rule.name, rule.severity, f"{rule.why.split('. ')[0].rstrip('.')}.") for rule in rules
-    ]
+def param_text(value: Any) -> str:
+    """A parameter's value as ``--set`` takes it."""
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return ",".join(str(item) for item in _plain(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _print_rules(console: Console, rules: tuple[Rule, ...], levels: dict[str, RuleLevel]) -> None:
+    from rich.text import Text
+
+    from ftkit.validation.output.terminal import STYLES
+    from ftkit.validation.output.words import first_sentence
+
+    rows = []
+    for rule in rules:
+        level = levels[rule.code]
+        what = Text(first_sentence(rule.why))
+        if rule.params:
+            what.append(" " + ", ".join(f"{k}={param_text(v)}" for k, v in rule.params.items()), "cyan")
+        rows.append((rule.code, rule.name, Text(level, STYLES.get(level, "dim")), what))
     table(console, ("code", "name", "severity", "what"), rows)
     console.print("`ftkit explain CODE` tells more of one.", markup=False)
 
 
-def _print_rule(console: Console, rule: Rule) -> None:
-    def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=False)
+def _print_rule(console: Console, rule: Rule, level: RuleLevel, platforms: dict[str, RuleLevel]) -> None:
+    from rich.text import Text
 
-    say(f"{rule.code} {rule.name} ({rule.severity})\n")
-    say(rule.why)
-    for title, case in (("Not so:", rule.bad), ("So:", rule.good)):
-        say(f"\n{title}")
-        for line in _shown(case).split("\n"):
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+    from ftkit.validation.output.terminal import STYLES
+
+    console.print(Text(f"{rule.code} {rule.name}", "bold").append(f" ({level})", STYLES.get(level, "dim")))
+    console.print(Text(f"\n{rule.why}"))
+    for title, case, style in (("Not so:", rule.bad, "red"), ("So:", rule.good, "green")):
+        console.print(Text(f"\n{title}", style))
+        for line in shown(case).split("\n"):
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    if rule.params:
+        console.print(Text("\nParameters:", "bold"))
+        for name, value in rule.params.items():
+            console.print(Text(f"  {name} = {param_text(value)}"), soft_wrap=True)
+        example = next(iter(rule.params))
+        set_it = f"--set {rule.code}.{example}={param_text(rule.params[example])}"
+        console.print(Text(f"  To change one: {set_it}"), soft_wrap=True)
+    console.print(Text(f"\nSeverity: {level} here, {rule.severity} by default"), soft_wrap=True)
+    for name, other in platforms.items():
+        console.print(Text(f"  on {name}: {other}"), soft_wrap=True)
+    switch = f"--severity {rule.code}=warning" if level == "off" else f"--ignore {rule.code}"
+    key = f'severity = {{ {rule.code} = "warning" }}' if level == "off" else f'ignore = ["{rule.code}"]'
+    verb = "To switch it on" if level == "off" else "To switch it off"
+    console.print(Text(f"{verb}: {switch}, or in ftkit.toml under [validation]: {key}"), soft_wrap=True)
