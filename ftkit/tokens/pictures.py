@@ -70,10 +70,15 @@ def tiles(width: int, height: int) -> int:
     whole pixels in between, as 2049 x 513 (8 squares) and 2050 x 513 (4) are billed:
     https://community.openai.com/t/1281361, 2025.
     """
-    for scale in (2048 / max(width, height), 768 / min(width, height)):
-        if scale < 1:
-            width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    width, height = _shrunk(width, height, 2048 / max(width, height))
+    width, height = _shrunk(width, height, 768 / min(width, height))
     return math.ceil(width / 512) * math.ceil(height / 512)
+
+
+def _shrunk(width: int, height: int, scale: float) -> tuple[int, int]:
+    if scale >= 1:
+        return width, height
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def picture_size(url: Any) -> tuple[int, int] | None:
