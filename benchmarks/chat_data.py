@@ -173,6 +173,9 @@ def row_of(writer: Writer, recipe: Recipe, mean: float) -> list[Message]:
         role = "assistant" if turn % 2 else "user"
         size = int(budget * share / sum(shares))
         messages.append({"role": role, "content": writer.text(size, language, code and bool(turn % 2))})
+    if "Classify" in messages[0]["content"]:
+        for message in messages[2::2]:
+            message["content"] = rng.choices(words.LABELS.split(), cum_weights=words.zipf(5))[0]
     if rng.random() < recipe.secrets:
         messages[-2]["content"] += f" My address is {rng.choice(writer.stems)}@example.com, thank you."
     if rng.random() < recipe.tools:

@@ -207,6 +207,9 @@ abbreviations of the ward, and flag anything that needs a physician today.
 
 You are a careful editor. Mend spelling and grammar, keep the author's voice, and list your changes."""
 
+LABELS = "delivery billing other fault praise"
+"""The answers to the system prompt that asks to classify."""
+
 SYLLABLES = "ba do ve lin tor mar quen sil ra zo fen dri kal um bra xi por nel wid gos tha pel ru mik"
 
 
