@@ -53,7 +53,7 @@ def run(
 
 
 def test_what_is_right_is_copied_byte_for_byte(tmp_path: Path) -> None:
-    data = f'{row(1)}\n  {row(2)}  \n{{"messages" :[{{"content":"\\u0041", "role":"user"}},{row(3)[13:]}\n'
+    data = f'{row(1)}\n  {row(2)}  \n{{"messages" :[{{"content":"\\u0041", "role":"user"}},{row(3)[14:]}\n'
     fixed = run(data, tmp_path)
     assert fixed.text == data.encode() and fixed.log == [] and fixed.report.ok
     assert (fixed.report.changed, fixed.report.changes) == (0, {})
@@ -168,8 +168,13 @@ def test_weights(weight: str, after: int | None, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("extra", "code"),
-    [('"n": 1, "n": 1', None), ('"n": {"a": [1]}, "n": {"a":[1]}', None), ('"n": 1, "n": 1.0', "FT109"), ('"n": true, "n": 1', "FT109")],
-)  # fmt: skip
+    [
+        ('"n": 1, "n": 1', None),
+        ('"n": {"a": [1]}, "n": {"a":[1]}', None),
+        ('"n": 1, "n": 1.0', "FT109"),
+        ('"n": true, "n": 1', "FT109"),
+    ],
+)
 def test_keys_that_stand_twice(extra: str, code: str | None, tmp_path: Path) -> None:
     text = row(1).replace('"yes"', '"yes", "name": "User"')[:-1] + f', "metadata": {{{extra}}}}}'
     fixed = run(text.replace('"user"', '"User"'), tmp_path)
@@ -265,7 +270,16 @@ def test_duplicates_are_dropped_only_when_asked(tmp_path: Path) -> None:
     assert "line 1" in fixed.rejected[0]["reasons"][0]["message"] and fixed.rejected[0]["line"] == 3
 
 
-@pytest.mark.parametrize(("wanted", "before", "after"), [("required", "", "\ufeff"), ("required", "\ufeff", "\ufeff"), ("accepted", "\ufeff", "\ufeff"), ("accepted", "", ""), ("refused", "\ufeff", "")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wanted", "before", "after"),
+    [
+        ("required", "", "\ufeff"),
+        ("required", "\ufeff", "\ufeff"),
+        ("accepted", "\ufeff", "\ufeff"),
+        ("accepted", "", ""),
+        ("refused", "\ufeff", ""),
+    ],
+)
 def test_the_mark_is_as_the_platform_wants_it(wanted: str, before: str, after: str, tmp_path: Path) -> None:
     own = {"own": {"limits": {"min_examples": None}, "dialect": {"training_file_bom": wanted}}}
     settings = Settings(platform="own", providers=own)

@@ -65,8 +65,8 @@ class MendingPass(Pass):
     def accept(self, candidate: Candidate) -> bool:
         """Write a good row, unless it is a copy that was to be dropped; tell what was changed in it."""
         assert isinstance(candidate.text, bytes)
-        first = self._first_of(candidate) if self._mends.drop_duplicates else candidate.line
-        if first != candidate.line:
+        first = self._first_of(candidate) if self._mends.drop_duplicates else None
+        if first is not None:
             self.judge.take_back()
             self._duplicates += 1
             self.reject(candidate, [_duplicate(first)])
@@ -107,11 +107,14 @@ class MendingPass(Pass):
         self._changes[change.mend] += 1
         self.log.entry(change.entry())
 
-    def _first_of(self, candidate: Candidate) -> int:
-        """The line of the first row that says the same."""
+    def _first_of(self, candidate: Candidate) -> int | None:
+        """The line of an earlier row that says the same."""
         assert isinstance(candidate.text, bytes)
         digest = hashlib.blake2b(canonical_json(decode(candidate.text)), digest_size=16).digest()
-        return self._seen.setdefault(digest, candidate.line)
+        if digest in self._seen:
+            return self._seen[digest]
+        self._seen[digest] = candidate.line
+        return None
 
 
 def _duplicate(first: int) -> dict[str, Any]:
