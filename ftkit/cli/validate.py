@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ftkit.cli.checking import CheckOptions, check_options
-from ftkit.cli.frame import App, command
+from ftkit.cli.fixing import FixRequest, fix_options, fixable, print_fix
+from ftkit.cli.frame import App, command, to_json
 from ftkit.cli.mapping import DataOptions, data_options
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class ReportOptions:
     format: Format | None = None
     models: tuple[str, ...] = ()
     candidates: bool = False
+    counts: Literal["exact", "limits", "bound"] = "exact"
     labels: tuple[str, ...] = ()
     method: Literal["sft", "dpo", "rft"] | None = None
     held_out: tuple[Path, ...] = ()
@@ -62,6 +64,14 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         "--candidates",
         is_flag=True,
         help="Compare every model of the platform (of all, if none is named) that can be tuned.",
+    ),
+    click.option(
+        "--counts",
+        type=click.Choice(["exact", "limits", "bound"]),
+        default="exact",
+        show_default=True,
+        help="Count every row's tokens; or only where its bytes do not prove that it fits (limits); or "
+        "none, without a vocabulary, and say 'unknown' where nothing is proven (bound).",
     ),
     click.option(
         "--label", "labels", multiple=True, metavar="TEXT", help="A reply that is allowed (repeatable)."
@@ -119,22 +129,29 @@ def report_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "ftkit validate train.jsonl --held-out test.jsonl --ignore FT5 --select FT504",
         "ftkit validate train.jsonl --severity FT215=off --set FT502.similarity=0.85",
         "ftkit validate train.jsonl --format sarif > findings.sarif",
+        "ftkit validate train.jsonl --fix clean.jsonl --rejected left.jsonl",
         "ftkit validate reviews.csv --user '{text}' --assistant '{label}' --label good --label bad",
     ],
 )
 @click.argument("source", metavar="DATA")
 @report_options
+@fix_options
 @check_options
 @data_options
-def validate(app: App, source: str, asked: ReportOptions, checks: CheckOptions, data: DataOptions) -> int:
+def validate(
+    app: App,
+    source: str,
+    asked: ReportOptions,
+    fixing: FixRequest,
+    checks: CheckOptions,
+    data: DataOptions,
+) -> int:
     """Check the training data in DATA: every finding with its place, why, and how to mend it.
 
     DATA is a chat file (.jsonl, also .gz and .zst), or a table (.csv, .tsv, .parquet, .arrow) or a dataset's
     name with a template that makes messages of its columns. Exit code 1 means that errors were found.
     `ftkit rules` lists the rules, `ftkit explain` tells of one; ftkit.toml keeps choices in [validation].
     """
-    from ftkit.validation import validate as check
-
     form = asked.form(app)
     options = checks.options(
         template=data.template(),
@@ -142,14 +159,44 @@ def validate(app: App, source: str, asked: ReportOptions, checks: CheckOptions, 
         labels=asked.labels or None,
         method=asked.method,
         held_out=asked.held_out,
+        counts=asked.counts,
         epochs=asked.epochs,
         processes=asked.processes,
         max_findings=asked.max_findings or _KEPT[form],
     )
     app.json = form == "json"
-    models = _models(app, asked)
-    report = check(source, models=models, settings=app.settings, options=options, display=app.display)
-    _say(app, form, report, checks.rules(app.settings), options)
+    rules = checks.rules(app.settings)
+    given = {"models": _models(app, asked), "settings": app.settings, "options": options}
+    if fixing.fixes:
+        return _fix(app, form, source, fixing, rules, given)
+    report = _check(source, fixing, {**given, "display": app.display})
+    _say(app, form, report, rules, options)
+    if form == "text" and (codes := fixable(report.counts)):
+        app.console.print(f"`--fix` may mend {', '.join(codes)}.", markup=False, soft_wrap=True)
+    return 0 if report.ok else 1
+
+
+def _check(source: str, fixing: FixRequest, given: dict[str, Any]) -> ValidationReport:
+    from ftkit.validation import validate as check
+
+    if not fixing.separates:
+        return check(source, **given)
+    from ftkit.validation.fixing import separate
+
+    return separate(source, accepted=fixing.accepted, rejected=fixing.rejected, **given)
+
+
+def _fix(
+    app: App, form: Format, source: str, fixing: FixRequest, rules: RuleSet, given: dict[str, Any]
+) -> int:
+    """Write a corrected copy; the findings are those that are left."""
+    report = fixing.run(source, **given, display=app.display)
+    if form == "json":
+        click.echo(to_json(report))
+        return 0 if report.ok else 1
+    _say(app, form, report.validation, rules, given["options"])
+    if form == "text":
+        print_fix(app.console, report, fixing)
     return 0 if report.ok else 1
 
 
@@ -160,7 +207,9 @@ def _models(app: App, asked: ReportOptions) -> list[str]:
     from ftkit.validation.candidates import candidates, countable
 
     settings = app.settings
-    found, missing = countable(candidates(settings.catalog, settings.platform, asked.method))
+    found, missing = candidates(settings.catalog, settings.platform, asked.method), list[str]()
+    if asked.counts != "bound":
+        found, missing = countable(found)
     for name in missing:
         app.display.warn(f"models of {name} are left out: run `ftkit tokenizers fetch {name}`")
     if not found and not missing:
@@ -177,8 +226,6 @@ def _say(app: App, form: Format, report: ValidationReport, rules: RuleSet, optio
     if form == "text":
         output.print_report(app.console, report, {rule.code: rule for rule in rules.rules})
     elif form == "sarif":
-        from ftkit.cli.frame import to_json
-
         provider = app.settings.catalog.provider(report.platform)
         asked = rules.configured(provider.rules, app.settings.validation, options)
         click.echo(to_json(output.sarif_log(report, asked.rules)))

@@ -40,9 +40,11 @@ def test_good_data(ftkit: Command, good: Path) -> None:
     done = ftkit("validate", "good.jsonl", "--model", "linear")
     assert done.returncode == 0, done.stderr
     assert "40 rows read from good.jsonl: 40 accepted, 0 rejected; 0 errors, 0 warnings" in done.stdout
-    assert "80 messages, 160 tokens (words): median 4, p95 4, longest 4 a row" in done.stdout
+    assert "80 messages: assistant 40, user 40" in done.stdout
+    assert "tokens per row (words, 40 rows)" in done.stdout
+    assert "mean 4.0, median 4, p95 4, longest 4\n160 tokens: 40 trained (25%), 120 prompt" in done.stdout
     assert "replies: yes 40" in done.stdout and "fit for local" in done.stdout
-    assert any(line.split()[:2] == ["linear", "words"] for line in done.stdout.splitlines())
+    assert any(line.split()[:4] == ["linear", "32,768", "0", "4"] for line in done.stdout.splitlines())
 
 
 def test_findings_are_printed_with_place_mark_and_hint(ftkit: Command, good: Path) -> None:
@@ -51,12 +53,13 @@ def test_findings_are_printed_with_place_mark_and_hint(ftkit: Command, good: Pat
     done = ftkit("validate", "good.jsonl")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
-    at = lines.index("good.jsonl:41:24 FT206 [role-unknown] error: unknown role 'human'")
+    at = lines.index("good.jsonl:41:24 FT206 [role-unknown] error: unknown role 'human' (/messages/0/role)")
     assert lines[at + 1].startswith('  | {"messages": [{"role": "human"')
     mark = lines[at + 2]
     assert lines[at + 1][mark.index("^") : mark.rindex("^") + 1] == '"human"'
     assert lines[at + 3] == "  = Write 'user'."
-    assert "good.jsonl:42:16 FT106 [not-json] error: not JSON: a comma after the last item" in lines
+    assert "FT206 role-unknown  1 error" in lines[:at] and lines[at - 1].startswith("  ")
+    assert any(line.startswith("good.jsonl:42:16 FT") and "a comma after" in line for line in lines)
     assert "42 rows read from good.jsonl: 40 accepted, 2 rejected; 2 errors, 0 warnings" in lines
 
 

@@ -183,10 +183,10 @@ def test_the_printed_mark_stands_under_its_characters(text: str, data: st.DataOb
     report = ValidationReport(
         ok=False, source="f", kind="jsonl", platform="local", counts={"FT1": 1}, findings=[finding], **base
     )
-    console = Console(file=io.StringIO(), width=40, highlight=False)
+    console = Console(file=io.StringIO(), width=250, highlight=False)
     print_findings(console, groups_of(report), {})
     assert isinstance(console.file, io.StringIO)
-    _, shown, mark = console.file.getvalue().split("\n")[:3]
+    _, shown, mark = console.file.getvalue().split("\n")[1:4]
     assert finding.excerpt is not None
     before = finding.excerpt.text[: finding.excerpt.start]
     assert shown.rstrip() == f"  | {finding.excerpt.text}".rstrip()

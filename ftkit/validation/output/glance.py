@@ -142,7 +142,7 @@ def fit_cells(fit: ModelFit) -> list[str]:
     return [
         printable(fit.model),
         _number(fit.limit),
-        UNKNOWN if fit.limit is None else f"{fit.over:,}",
+        _over(fit),
         _number(fit.max_tokens),
         _number(fit.billable_tokens),
         dollars(fit.training_cost),
@@ -150,6 +150,12 @@ def fit_cells(fit: ModelFit) -> list[str]:
         dollars(fit.batch_cost_base),
         dollars(fit.batch_cost_tuned),
     ]
+
+
+def _over(fit: ModelFit) -> str:
+    if fit.limit is None or (fit.unknown and not fit.over):
+        return UNKNOWN
+    return f"{fit.over:,}" if not fit.unknown else f"{fit.over:,} or more"
 
 
 def _number(value: int | None) -> str:
