@@ -91,6 +91,8 @@ def _levels(app: App, rules: tuple[Rule, ...], checks: CheckOptions) -> dict[str
 
 
 def _as_dict(rule: Rule, levels: dict[str, RuleLevel]) -> dict[str, Any]:
+    from ftkit.validation.fixing import mends_of
+
     return {
         "code": rule.code,
         "name": rule.name,
@@ -99,6 +101,7 @@ def _as_dict(rule: Rule, levels: dict[str, RuleLevel]) -> dict[str, Any]:
         "scope": rule.scope,
         "kinds": sorted(rule.kinds),
         "params": {name: _plain(value) for name, value in rule.params.items()},
+        "fixed_by": [mend.name for mend in mends_of(rule.code)],
         "why": rule.why,
         "bad": shown(rule.bad),
         "good": shown(rule.good),
@@ -162,6 +165,7 @@ def _print_rule(console: Console, rule: Rule, level: RuleLevel, platforms: dict[
         example = next(iter(rule.params))
         set_it = f"--set {rule.code}.{example}={param_text(rule.params[example])}"
         console.print(Text(f"  To change one: {set_it}"), soft_wrap=True)
+    _print_mends(console, rule)
     console.print(Text(f"\nSeverity: {level} here, {rule.severity} by default"), soft_wrap=True)
     for name, other in platforms.items():
         console.print(Text(f"  on {name}: {other}"), soft_wrap=True)
@@ -169,3 +173,16 @@ def _print_rule(console: Console, rule: Rule, level: RuleLevel, platforms: dict[
     key = f'severity = {{ {rule.code} = "warning" }}' if level == "off" else f'ignore = ["{rule.code}"]'
     verb = "To switch it on" if level == "off" else "To switch it off"
     console.print(Text(f"{verb}: {switch}, or in ftkit.toml under [validation]: {key}"), soft_wrap=True)
+
+
+def _print_mends(console: Console, rule: Rule) -> None:
+    """What ``ftkit validate --fix`` does about it."""
+    from rich.text import Text
+
+    from ftkit.validation.fixing import mends_of
+
+    if mends := mends_of(rule.code):
+        console.print(Text("\n`ftkit validate DATA --fix` may mend it:", "bold"))
+    for mend in mends:
+        only = f" (with --fix-{mend.wanted})" if mend.wanted else ""
+        console.print(Text(f"  {mend.what}{only}"), soft_wrap=True)

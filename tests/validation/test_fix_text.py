@@ -153,8 +153,8 @@ def test_what_is_json_keeps_its_values(row: dict[str, Any]) -> None:
 
 @given(rows)
 def test_what_python_printed_keeps_its_values(row: dict[str, Any]) -> None:
-    texts, _ = mend(repr(row))
-    assert json.loads(texts[0]) == row
+    texts, _ = mend(repr({"row": row}))
+    assert json.loads(texts[0]) == {"row": row}
 
 
 @given(st.text("{}[],:\"'\\/#*-.019eEntruTFN \t\nax\x00é", max_size=40))
