@@ -17,7 +17,8 @@ code that the command line answers with::
     ├── ConfigurationError          4  settings, with every fault at once
     │   ├── MissingKey              4  no API key for a hosted platform
     │   ├── TokenizerMissing        4  a vocabulary is not on this machine
-    │   └── StorageError            4  disk full, directory not writable
+    │   ├── StorageError            4  disk full, directory not writable
+    │   └── WorkerDied              4  a worker process ended before it answered
     └── Interrupted               130  Ctrl-C; remote work goes on
 """
 
@@ -185,6 +186,10 @@ class TokenizerMissing(ConfigurationError):
 
 class StorageError(ConfigurationError):
     """The disk is full, or a place cannot be written to or read from."""
+
+
+class WorkerDied(ConfigurationError):
+    """A worker process ended before it answered, mostly for lack of memory."""
 
 
 class Interrupted(FtkitError):

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.data import ExampleTemplate, RowSource, open_rows
+from ftkit.data import RowSource, open_rows
 from ftkit.data.template import usual_template
 from ftkit.display import Display, SilentDisplay
-from ftkit.errors import DataError, UsageError, Where
+from ftkit.errors import DataError, Where
 from ftkit.settings import load_settings
-from ftkit.validation.glance import fits_of, stats_of
-from ftkit.validation.inspector import Inspector, Render
+from ftkit.validation.glance import fits_of, glance_of, stats_of
+from ftkit.validation.inspector import Inspector
 from ftkit.validation.lines import LineReader
 from ftkit.validation.options import ValidateOptions
+from ftkit.validation.parallel import check_shards
 from ftkit.validation.plugins import RuleSet, load_rules
+from ftkit.validation.rendering import renderer
 from ftkit.validation.report import ValidationReport
-from ftkit.validation.rules import Context, Fault
+from ftkit.validation.rules import ROW_KINDS, Context, Fault
+from ftkit.validation.shards import unmarked
 
 if TYPE_CHECKING:
     from ftkit.catalog import Catalog, Model, Provider
     from ftkit.settings import Settings
+    from ftkit.validation.lines import Block
 
 _TEXT_SUFFIXES = (".jsonl", ".ndjson", ".json")
-_BOM = b"\xef\xbb\xbf"
 _ROWS_PER_UPDATE = 1000
 
 
@@ -91,98 +95,100 @@ def _text_path(source: Any) -> Path | None:
 
 
 def _check_text(path: Path, context: Context, rules: RuleSet, display: Display) -> ValidationReport:
-    """Read a JSON lines file as bytes, line by line."""
-    from ftkit.data.stream import PACKED_SUFFIXES, read_chunks
+    """Check a JSON lines file as bytes, in one process or in several."""
+    from ftkit.data.stream import PACKED_SUFFIXES
 
-    template, limit = context.options.template, context.options.source.limit
-    inspector = Inspector(context, rules, _renderer(template, context.name) if template else None)
-    reader = LineReader(read_chunks(path), inspector.facts, context.options.max_line_bytes)
     packed = path.suffix.lower() in PACKED_SUFFIXES
-    with display.work(f"validate {path.name}", None if packed else path.stat().st_size, "B") as progress:
-        try:
-            _read(reader, inspector, limit, progress.update)
-        except DataError as error:
-            where = f" (after line {inspector.facts.lines:,})"
-            inspector.fault(Fault("damaged-source", error.message + where, error.hint), None)
+    size = path.stat().st_size
+    with display.work(f"validate {path.name}", None if packed else size, "B") as progress:
+        if packed or context.options.source.limit is not None:
+            inspector = _read_in_order(path, context, rules, progress.update)
+        else:
+            inspector = check_shards(str(path), size, context, rules, progress.update)
+        inspector.result.facts.file_bytes = size
         inspector.finish()
     return _report(inspector, "jsonl", rules)
 
 
-def _read(
-    reader: LineReader, inspector: Inspector, limit: int | None, update: Callable[[float], None]
-) -> None:
-    facts = inspector.facts
-    for block in reader:
-        for number, raw in enumerate(block.lines, block.first):
-            if limit is not None and facts.rows >= limit:
-                facts.lines = number - 1
-                return
-            if number == 1 and raw.startswith(_BOM):
-                facts.has_bom = True
-                raw = raw[len(_BOM) :]
-                if not raw and len(block.lines) == 1:
-                    continue
-            inspector.line(raw, number)
-        facts.lines = block.first + len(block.lines) - 1
-        update(block.end)
+def _read_in_order(
+    path: Path, context: Context, rules: RuleSet, update: Callable[[float], None]
+) -> Inspector:
+    """Read what cannot be cut into ranges: a packed file, or the first rows of one."""
+    from ftkit.data.stream import read_chunks
+
+    template = context.options.template
+    inspector = Inspector(context, rules, renderer(template, context.name) if template else None)
+    result, limit = inspector.result, context.options.source.limit
+    reader = LineReader(unmarked(read_chunks(path), result), result.facts, context.options.max_line_bytes)
+    try:
+        for block in reader:
+            if limit is not None and result.facts.rows + len(block.lines) > limit:
+                _first_rows(inspector, block, limit)
+                break
+            inspector.block(block)
+            result.facts.lines = block.first + len(block.lines) - 1
+            update(block.end)
+    except DataError as error:
+        where = f" (after line {result.facts.lines:,})"
+        inspector.fault(Fault("damaged-source", error.message + where, error.hint), None)
+    return inspector
+
+
+def _first_rows(inspector: Inspector, block: Block, limit: int) -> None:
+    facts = inspector.result.facts
+    for number, raw in enumerate(block.lines, block.first):
+        if facts.rows >= limit:
+            return
+        inspector.line(raw, number)
+        facts.lines = number
 
 
 def _check_rows(rows: RowSource, context: Context, rules: RuleSet, display: Display) -> ValidationReport:
     """Read any other source of rows through its template."""
     template = context.options.template or usual_template(rows)
-    inspector = Inspector(context, rules, _renderer(template, rows.name) if template else None)
+    inspector = Inspector(context, rules, renderer(template, rows.name) if template else None)
     with display.work(f"validate {rows.name}", None, "rows") as progress:
         try:
             for row in rows:
                 inspector.row(row.data, row.line)
-                if inspector.facts.rows % _ROWS_PER_UPDATE == 0:
-                    progress.update(inspector.facts.rows)
+                if inspector.result.facts.rows % _ROWS_PER_UPDATE == 0:
+                    progress.update(inspector.result.facts.rows)
         except DataError as error:
             line = error.where.line if isinstance(error.where, Where) else None
             inspector.fault(Fault("damaged-source", error.message, error.hint), line)
-        progress.update(inspector.facts.rows)
+        progress.update(inspector.result.facts.rows)
         inspector.finish()
     return _report(inspector, rows.kind, rules, rows.notes)
 
 
-def _renderer(template: ExampleTemplate, name: str) -> Render:
-    first = True
-
-    def render(data: dict[str, Any], line: int) -> dict[str, Any] | Fault:
-        nonlocal first
-        try:
-            example = template.render(data, Where(name, line))
-        except UsageError as error:
-            if first:  # a column that is not there at all, not a row that lacks it
-                raise
-            return Fault("not-mapped", error.message, error.hint)
-        except DataError as error:
-            return Fault("not-mapped", error.message, error.hint)
-        first = False
-        return example
-
-    return render
-
-
 def _report(inspector: Inspector, kind: str, rules: RuleSet, notes: Sequence[str] = ()) -> ValidationReport:
-    facts, log = inspector.facts, inspector.log
+    result, options = inspector.result, inspector.context.options
+    facts, log = result.facts, result.log
+    models, sums = inspector.counted
+    kinds: Counter[str] = Counter({kind: n for kind in ROW_KINDS if (n := getattr(facts, kind))})
     return ValidationReport(
-        ok=not log.severities["error"] and facts.accepted == facts.rows and not inspector.unread,
+        ok=not log.severities["error"] and facts.accepted == facts.rows and not result.unread,
         source=inspector.context.name,
         kind=kind,
         platform=inspector.context.provider.name,
         rows=facts.rows,
         accepted=facts.accepted,
         rejected=facts.rows - facts.accepted,
-        messages=inspector.messages,
+        messages=result.messages,
         bytes=facts.bytes,
         errors=log.severities["error"],
         warnings=log.severities["warning"],
         infos=log.severities["info"],
         counts=dict(sorted(log.counts.items())),
         findings=log.findings(),
-        labels=inspector.labels.result(),
-        tokens=stats_of(inspector.tokens.models, inspector.tokens.sums),
-        fits=fits_of(inspector.tokens.models, inspector.tokens.sums, inspector.context.options.epochs),
+        labels=result.labels.result(),
+        glance=glance_of(kinds, result.roles, result.longest, counted=_counts_all(inspector)),
+        tokens=stats_of(models, sums),
+        fits=fits_of(models, sums, options.epochs),
         notes=[*notes, *rules.notes, *inspector.notes()],
     )
+
+
+def _counts_all(inspector: Inspector) -> bool:
+    """Whether the size of a row is told in tokens."""
+    return inspector.context.options.counts == "exact" and bool(inspector.counted[0])

@@ -74,7 +74,7 @@ def fit_of(model: Model, sums: TokenSums, epochs: int | None = None) -> ModelFit
     "Data preparation and analysis for chat model fine-tuning", read 2026-11-21). The benchmark's cost is
     that of asking every row's prompt once in a batch, for replies as long as those in the data.
     """
-    limit, price, known = model.limits.training_context, model.price, not sums.uncounted
+    limit, price, known = model.limits.training_context, model.price, sums.whole
     billable = sums.within(limit)
     per_epoch = None if price.train is None or not known else billable * price.train / 1e6
     asked = sums.total - sums.replies
@@ -85,6 +85,7 @@ def fit_of(model: Model, sums: TokenSums, epochs: int | None = None) -> ModelFit
         tokenizer=str(model.tokenizer),
         limit=limit,
         over=sums.over(limit),
+        unknown=sums.unknown.total(),
         max_tokens=max(sums.rows, default=0) if known else None,
         total_tokens=sums.total if known else None,
         p50=quantile(sums.rows, 0.5) if known else None,

@@ -7,10 +7,12 @@ messages), so what the data is for decides where it is given.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftkit.catalog.schema import TuningMethod
 from ftkit.validation.rules import Key, RowKind
+
+if TYPE_CHECKING:
+    from ftkit.catalog.schema import TuningMethod
 
 PAIR_KEYS = ("preferred_output", "non_preferred_output", "chosen", "rejected")
 """Keys of answers that are compared: OpenAI's two, and the two of TRL and its kin."""

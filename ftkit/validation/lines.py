@@ -31,11 +31,15 @@ class LongLine(bytes):
 
 @dataclass(slots=True)
 class Block:
-    """Consecutive lines without their ends; ``end`` is the number of bytes read up to here."""
+    """Consecutive lines without their ends; ``end`` is the number of bytes read up to here.
+
+    ``data`` is their text as it stands in the file; None where a line was too long to keep.
+    """
 
     first: int
     lines: list[bytes]
     end: int
+    data: bytes | None = None
 
 
 class LineReader:
@@ -94,24 +98,26 @@ class LineReader:
     def _block(self, data: bytes) -> Block:
         """The lines of ``data``, which are whole."""
         lines = data.splitlines() or [b""]
-        self._count_ends(data)
+        self._count_ends(data, len(lines))
         first = self._line
         self._line += len(lines)
+        if len(data) <= self._max and not self._dropped:
+            return Block(first, lines, self._read, data)
         rest = lines[0]
-        if len(data) > self._max:
-            lines = [LongLine.of(x, len(x)) if len(x) > self._max else x for x in lines]
+        lines = [LongLine.of(x, len(x)) if len(x) > self._max else x for x in lines]
         if self._dropped:
             head = self._head + rest if self._dropped <= len(self._head) else self._head
             lines[0] = LongLine.of(head, self._dropped + len(rest))
             self._dropped = 0
         return Block(first, lines, self._read)
 
-    def _count_ends(self, data: bytes) -> None:
+    def _count_ends(self, data: bytes, lines: int) -> None:
         facts = self._facts
+        if b"\r" not in data:
+            facts.lf += lines if data.endswith(b"\n") else lines - 1
+            return
         facts.lf += data.count(b"\n")
         returns = data.count(b"\r")
-        if not returns:
-            return
         pairs = data.count(b"\r\n")
         facts.lf -= pairs
         if pairs and not facts.crlf:

@@ -6,7 +6,7 @@ import importlib.util
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import UsageError, Where
 from ftkit.validation.choice import find_rule, levels_of, params_of, selected, with_levels
-from ftkit.validation.rules import Rule, Scope
+from ftkit.validation.rules import Context, Rule, Scope
 
 if TYPE_CHECKING:
     from ftkit.catalog import RuleLevel
@@ -28,12 +28,19 @@ GROUP = "ftkit.validators"
 class RuleSet:
     """Rules in the order of their codes, and what is to be said about plug-ins that did not load.
 
-    ``params`` are what was set for rules' parameters, by ``CODE.parameter``.
+    ``params`` are what was set for rules' parameters, by ``CODE.parameter``; ``files``
+    are those that rules were loaded from beside the installed ones.
     """
 
     rules: tuple[Rule, ...]
     notes: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
+
+    def wanted(self, context: Context) -> RuleSet:
+        """The rules that have anything to ask there."""
+        rules = tuple(rule for rule in self.rules if rule.wanted is None or rule.wanted(context))
+        return replace(self, rules=rules)
 
     def of(self, scope: Scope) -> tuple[Rule, ...]:
         """The rules of one scope."""
@@ -51,7 +58,7 @@ class RuleSet:
     def without(self, names: Iterable[str]) -> RuleSet:
         """These rules, less the named ones."""
         out = {rule.code for name in names for rule in selected(self.rules, name)[0]}
-        return RuleSet(tuple(r for r in self.rules if r.code not in out), self.notes, self.params)
+        return RuleSet(tuple(r for r in self.rules if r.code not in out), self.notes, self.params, self.files)
 
     def configured(
         self, platform: Mapping[str, RuleLevel], settings: ValidationSettings, options: ValidateOptions
@@ -70,7 +77,7 @@ class RuleSet:
             if len(mute) == 1 == len(selected(self.rules, selector)[0]):
                 notes.append(f"{mute[0]} is selected, but is off; ask it with --severity {mute[0]}=warning")
         params = params_of(self.rules, settings, options)
-        return RuleSet(with_levels(self.rules, levels), tuple(notes), params)
+        return RuleSet(with_levels(self.rules, levels), tuple(notes), params, self.files)
 
 
 def load_rules(files: Iterable[Path] = ()) -> RuleSet:
@@ -81,7 +88,8 @@ def load_rules(files: Iterable[Path] = ()) -> RuleSet:
     """
     installed = installed_rules()
     rules = {rule.code: rule for rule in installed.rules}
-    for path in dict.fromkeys(Path(file).expanduser().absolute() for file in files):
+    paths = tuple(dict.fromkeys(Path(file).expanduser().absolute() for file in files))
+    for path in paths:
         for rule in _rules_of_file(path):
             if rule.code in rules:
                 raise UsageError(
@@ -90,7 +98,7 @@ def load_rules(files: Iterable[Path] = ()) -> RuleSet:
                     hint="Give your rule a code of its own, with other letters than FT.",
                 )
             rules[rule.code] = rule
-    return RuleSet(tuple(sorted(rules.values(), key=lambda r: r.code)), installed.notes)
+    return RuleSet(tuple(sorted(rules.values(), key=lambda r: r.code)), installed.notes, files=paths)
 
 
 @cache

@@ -39,6 +39,10 @@ class Finding(_Result):
     pointer: str | None = None
     excerpt: Excerpt | None = None
 
+    def moved(self, lines: int) -> Finding:
+        """The same finding, ``lines`` lines further down."""
+        return self.model_copy(update={"line": self.line + lines}) if self.line and lines else self
+
 
 class TokenBucket(_Result):
     """Rows with at most ``upper`` tokens, and more than the bucket before."""
@@ -85,9 +89,10 @@ class Glance(_Result):
 class ModelFit(_Result):
     """How the rows fit one model: tokens per row against its training context ``limit``.
 
-    ``over`` is the number of rows above the limit. ``billable_tokens`` are those of one epoch, each row
-    cut at the limit. Costs are in US dollars: ``training_cost`` of one epoch, ``training_cost_all`` of
-    ``epochs``, ``batch_cost_*`` of asking every row once in a batch. What is not known is None.
+    ``over`` is the number of rows above the limit, ``unknown`` that of rows of which it is not known.
+    ``billable_tokens`` are those of one epoch, each row cut at the limit. Costs are in US dollars:
+    ``training_cost`` of one epoch, ``training_cost_all`` of ``epochs``, ``batch_cost_*`` of asking every
+    row once in a batch. What is not known is None.
     """
 
     model: str
@@ -95,6 +100,7 @@ class ModelFit(_Result):
     tokenizer: str
     limit: int | None
     over: int
+    unknown: int = 0
     max_tokens: int | None
     total_tokens: int | None
     p50: int | None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning", "info"]
 RowKind = Literal["chat", "preference", "reinforcement", "completion"]
+ROW_KINDS: tuple[RowKind, ...] = ("chat", "preference", "reinforcement", "completion")
 Scope = Literal["fault", "row", "message", "tokens", "file", "dataset"]
 Key = str | int
 
@@ -206,7 +207,8 @@ class Rule:
     named keys is there, its answer follows from the roles. None promises nothing, and the rule is asked
     about every row. ``params`` are its parameters with their defaults; a person sets them by ``CODE.name``.
     A rule whose severity is ``off`` is listed and not asked, until a person or platform gives it another;
-    ``fixed`` says that one of them has.
+    ``fixed`` says that one of them has. ``wanted`` tells whether there is anything to ask at all; a rule
+    without it is always asked.
     """
 
     code: str
@@ -222,6 +224,7 @@ class Rule:
     reads: frozenset[str] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     fixed: bool = False
+    wanted: Callable[[Context], bool] | None = None
 
     def severity_of(self, found: Found) -> Severity:
         """How severe a finding is. Where a person or platform has set it, at most so."""
@@ -246,6 +249,7 @@ def rule(
     kinds: Iterable[RowKind] = ("chat",),
     reads: Iterable[str] | None = None,
     params: Mapping[str, Any] | None = None,
+    wanted: Callable[[Context], bool] | None = None,
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Make a rule of a check function (or, for scope ``dataset``, of a class); its docstring is the why."""
 
@@ -266,6 +270,7 @@ def rule(
             frozenset(kinds),
             None if reads is None else frozenset(reads),
             dict(params or {}),
+            wanted=wanted,
         )
 
     return make

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from ftkit.catalog import Model
-from ftkit.data import reply_of
-
-if TYPE_CHECKING:
-    from ftkit.tokens import ExampleCounter
+from ftkit.data.examples import reply_of
 
 _MOST_LABELS, _LONGEST_LABEL = 50, 80
 _LONGEST_ROWS = 5
@@ -22,39 +18,37 @@ _LONGEST_ROWS = 5
 class TokenSums:
     """Tokens of rows under one tokenizer and chat template; a histogram, so it does not grow with the rows.
 
-    ``rows``: tokens of a row -> how many rows have so many. ``trained``: tokens of the contents that a
-    model learns to write; ``replies``: those of the last replies, which a benchmark asks for.
-    ``uncounted`` are rows that were shown to fit every model without being counted.
+    ``rows``: tokens of a row's longest conversation -> how many rows have so many. ``total``: tokens that
+    are billed; ``trained``: those of contents that a model learns to write; ``replies``: those of the last
+    replies, which a benchmark asks for. ``uncounted`` rows were shown to fit every model without being
+    counted; ``unknown`` ones cannot be counted, by reason.
     """
 
     rows: Counter[int] = field(default_factory=Counter)
+    total: int = 0
     trained: int = 0
     replies: int = 0
     uncounted: int = 0
-
-    def add(self, tokens: int, trained: int, reply: int) -> None:
-        """Take in one row."""
-        self.rows[tokens] += 1
-        self.trained += trained
-        self.replies += reply
+    unknown: Counter[str] = field(default_factory=Counter)
 
     def merge(self, later: TokenSums) -> None:
         """Take in the sums of other rows."""
         self.rows.update(later.rows)
+        self.total += later.total
         self.trained += later.trained
         self.replies += later.replies
         self.uncounted += later.uncounted
+        self.unknown.update(later.unknown)
 
     @property
-    def total(self) -> int:
-        """All tokens of the counted rows."""
-        return sum(tokens * number for tokens, number in self.rows.items())
+    def whole(self) -> bool:
+        """Whether every row was counted."""
+        return not self.uncounted and not self.unknown
 
     def within(self, limit: int | None) -> int:
-        """All tokens of the counted rows, each row cut at ``limit``."""
-        if limit is None:
-            return self.total
-        return sum(min(tokens, limit) * number for tokens, number in self.rows.items())
+        """The billed tokens of the counted rows, each row cut at ``limit``."""
+        beyond = sum((tokens - limit) * n for tokens, n in self.rows.items() if limit and tokens > limit)
+        return self.total - beyond
 
     def over(self, limit: int | None) -> int:
         """How many rows have more than ``limit`` tokens."""
@@ -76,67 +70,20 @@ TokenKey = tuple[str, str]
 """A tokenizer and a chat template."""
 
 
-class TokenTally:
-    """Counts each row once per tokenizer and template, however many models share them."""
-
-    def __init__(self, models: Sequence[Model]) -> None:
-        from ftkit.tokens import counter_for
-
-        self.notes: list[str] = []
-        self.models: list[tuple[Model, TokenKey]] = []
-        self.sums: dict[TokenKey, TokenSums] = {}
-        self._counters: dict[TokenKey, ExampleCounter] = {}
-        for model in models:
-            if model.tokenizer is None:
-                self.notes.append(f"{model.id}: tokens not counted: unknown tokenizer")
-                continue
-            key = (model.tokenizer, model.chat_template or "generic")
-            if key not in self._counters:
-                self._counters[key] = counter_for(model)
-                self.sums[key] = TokenSums()
-            self.models.append((model, key))
-
-    def count(self, example: Mapping[str, Any]) -> dict[str, int]:
-        """The row's tokens for each model id; taken into the sums."""
-        counts: dict[TokenKey, int] = {}
-        for key, counter in self._counters.items():
-            counts[key] = counter.count_example(example)
-            self.sums[key].add(counts[key], *learned(counter, example))
-        return {model.id: counts[key] for model, key in self.models}
-
-    def merge(self, later: TokenTally) -> None:
-        """Take in the sums of other rows, made for the same models."""
-        for key, sums in later.sums.items():
-            self.sums[key].merge(sums)
-
-
-def learned(counter: ExampleCounter, example: Mapping[str, Any]) -> tuple[int, int]:
-    """Tokens of what the assistant says: all that is trained on (weight not 0), and the last reply alone.
-
-    Of contents and calls; the few marks that a chat template puts about a message are not among them.
-    """
-    from ftkit.tokens.templates import content_text, tool_calls
-
-    trained = reply = 0
-    for message in example["messages"]:
-        if message.get("role") != "assistant":
-            continue
-        reply = counter.tokenizer.count(content_text(message))
-        for name, arguments in tool_calls(message):
-            reply += counter.tokenizer.count(name) + counter.tokenizer.count(arguments)
-        trained += reply if message.get("weight") != 0 else 0
-    return trained, reply
-
-
 class LabelTally:
     """Counts the replies, for as long as they look like labels: few and short."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] | None = Counter()
 
+    @property
+    def open(self) -> bool:
+        """Whether the replies may still be labels; if not, no more of them need be handed in."""
+        return self._counts is not None
+
     def add(self, example: Mapping[str, Any]) -> None:
-        """Take in the row's last reply."""
-        if self._counts is not None:
+        """Take in the row's last reply; other kinds of rows than chat have none."""
+        if self._counts is not None and isinstance(example.get("messages"), list):
             self.add_reply(reply_of(example))
 
     def add_reply(self, reply: str | None) -> None:

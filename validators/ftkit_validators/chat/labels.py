@@ -17,6 +17,7 @@ _LABELS = {"labels": ("positive", "negative")}
 @rule(
     "FT401",
     "reply-not-a-label",
+    wanted=lambda context: context.options.labels is not None,
     bad=Case(chat(USER, {"role": "assistant", "content": "Positive."}), options=_LABELS),
     good=Case(_POSITIVE + _NEGATIVE, options=_LABELS),
 )
@@ -40,6 +41,7 @@ def reply_not_a_label(row: RowView) -> Iterator[Found]:
 @rule(
     "FT402",
     "label-without-rows",
+    wanted=lambda context: context.options.labels is not None,
     scope="dataset",
     severity="warning",
     bad=Case(_POSITIVE, options=_LABELS),
@@ -56,6 +58,10 @@ class LabelWithoutRows:
         if self.missing and (reply := reply_of(row.value)) is not None:
             self.missing.pop(reply, None)
         return iter(())
+
+    def merge(self, later: LabelWithoutRows, lines: int) -> None:
+        """Keep what both lack."""
+        self.missing = {label: None for label in self.missing if label in later.missing}
 
     def end(self, facts: FileFacts) -> Iterator[Found]:
         """Name the labels that are left."""

@@ -1,0 +1,79 @@
+"""Checks a file in shards: here when it is small, else in worker processes, each result merged in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import tee
+from typing import TYPE_CHECKING
+
+from ftkit.data.workers import WorkerPool
+from ftkit.validation.brief import packed
+from ftkit.validation.inspector import Inspector
+from ftkit.validation.lines import LineReader
+from ftkit.validation.oddities import mostly_nul
+from ftkit.validation.rendering import renderer
+from ftkit.validation.shards import HEAD_BYTES, SHARD_BYTES, Shard, cut, open_bytes, unmarked
+
+if TYPE_CHECKING:
+    from ftkit.validation.plugins import RuleSet
+    from ftkit.validation.rules import Context
+
+Update = Callable[[float], None]
+_HEAD_LOOK = 200
+_SMALL_BYTES = 20 << 20
+"""Up to this size one process is done before others are ready."""
+
+
+def check_shards(path: str, size: int, context: Context, rules: RuleSet, update: Update) -> Inspector:
+    """Check a file of ``size`` bytes that can be read from any place. Raises StorageError, WorkerDied."""
+    template = context.options.template
+    inspector = Inspector(context, rules, renderer(template, context.name) if template else None)
+    processes = _processes(path, size, inspector)
+    if processes == 1:
+        _check_here(Shard(path, 0, size), inspector, update)
+        return inspector
+    with WorkerPool(processes) as pool:
+        shards, ends = tee(cut(path, size, HEAD_BYTES))
+        next(ends)
+        _check_here(next(shards), inspector, update)  # what is learnt of it, every worker is told
+        brief = packed(context, rules, inspector.plain)
+        for result in pool.map("ftkit.validation.shards:checker", brief, shards):
+            inspector.merge(result)
+            update(next(ends).end)
+    return inspector
+
+
+def _processes(path: str, size: int, inspector: Inspector) -> int:
+    """As many as were asked for, or as there are cores and work for each; one where a rule needs that."""
+    asked = inspector.context.options.processes
+    if asked == 1 or (size < _SMALL_BYTES and asked is None) or not inspector.mergeable:
+        return 1
+    if _is_utf16(path):
+        return 1
+    return max(1, min(asked or _cores(), -(-size // SHARD_BYTES)))
+
+
+def _check_here(shard: Shard, inspector: Inspector, update: Update) -> None:
+    """Check a shard in this process, with the file's first line as number 1."""
+    result = inspector.result
+    chunks = unmarked(shard.chunks(), result)
+    for block in LineReader(chunks, result.facts, inspector.context.options.max_line_bytes):
+        inspector.block(block)
+        result.facts.lines = block.first + len(block.lines) - 1
+        update(shard.start + block.end)
+    result.facts.bytes = shard.end - shard.start
+
+
+def _is_utf16(path: str) -> bool:
+    """Whether LF bytes are no line ends there, so that the file cannot be cut at them."""
+    with open_bytes(path) as file:
+        head = file.read(_HEAD_LOOK)
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or mostly_nul(head)
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
