@@ -184,7 +184,6 @@ def test_what_is_said_of_the_row_around(row: dict[str, Any], codes: list[str], t
 @pytest.mark.parametrize(
     ("row", "hint"),
     [
-        ({"prompt": "a", "completion": "b"}, "--user '{prompt}' --assistant '{completion}'"),
         ({"instruction": "a", "output": "b"}, "--user '{instruction}' --assistant '{output}'"),
         ({"messages": [{"from": "human", "value": "a"}, A]}, "rename it to 'role'"),
         ({"messages": [{"role": "user", "value": "a"}, A]}, "rename it to 'content'"),
@@ -199,11 +198,6 @@ def test_what_is_said_of_the_row_around(row: dict[str, Any], codes: list[str], t
 )
 def test_hints_say_what_was_probably_meant(row: dict[str, Any], hint: str, tmp_path: Path) -> None:
     assert any(hint in (f.hint or "") for f in check(row, tmp_path).findings)
-
-
-def test_preference_records_are_named(tmp_path: Path) -> None:
-    row = {"input": {"messages": [U]}, "preferred_output": [A], "non_preferred_output": [A]}
-    assert "preference (DPO) record" in check(row, tmp_path).findings[0].message
 
 
 def test_warnings_do_not_reject(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_a_price_is_that_of_all_counted_tokens() -> None:
     assert [fit.training_cost for fit in report.fits] == [0.0, pytest.approx(40 * 2.5e-6), None]
 
 
-def test_a_row_whose_tokens_cannot_be_counted_is_rejected_and_noted() -> None:
+def test_a_row_that_is_too_deep_to_be_written_is_rejected_and_not_counted() -> None:
     deep: dict[str, Any] = {}
     for _ in range(100_000):
         deep = {"properties": deep}
@@ -123,7 +123,7 @@ def test_a_row_whose_tokens_cannot_be_counted_is_rejected_and_noted() -> None:
     generic = Settings(models={"m": {**WORDS, "chat_template": "generic"}})
     report = check([row(3), odd, row(4)], ["m"], generic)
     assert not report.ok and (report.rows, report.accepted, report.rejected) == (3, 2, 1)
-    assert report.notes == ["not usable, and no rule is asked that says so: 1 not countable"]
+    assert [(f.code, f.line) for f in report.findings] == [("FT115", 2)] and report.notes == []
     assert report.tokens is not None and report.tokens.rows == 2
 
 

@@ -20,7 +20,7 @@ _PAIRS = (
 )
 
 
-@rule("FT201", "messages-missing", bad='{"prompt": "What is 2+2?", "completion": "4"}\n', good=GOOD)
+@rule("FT201", "messages-missing", bad='{"question": "What is 2+2?", "answer": "4"}\n', good=GOOD)
 def messages_missing(row: RowView) -> Iterator[Found]:
     """A chat example has the key "messages": the list of what system, user and assistant said. Without it
     there is nothing to train on."""
