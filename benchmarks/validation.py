@@ -67,6 +67,7 @@ GROUPS: dict[str, tuple[Job, ...]] = {
     ),
     "quality": (Job("quality", runs=3),),
     "split": (Job("split"),),
+    "tools": (Job("rules, a fifth of rows with tools", data="tools", what="rules", runs=3),),
     "memory": (
         Job("rules, 2 GB", data="large", what="rules", runs=1),
         Job("count o200k, 2 GB", data="large", what="count o200k", runs=1),
