@@ -25,7 +25,7 @@ def stats_of(
         tokenizer=str(models[0][0].tokenizer),
         rows=number,
         total=total,
-        mean=round(total / number, 1),
+        mean=round(sum(tokens * rows for tokens, rows in first.rows.items()) / number, 1),
         p50=quantile(first.rows, 0.5),
         p95=quantile(first.rows, 0.95),
         max=max(first.rows),

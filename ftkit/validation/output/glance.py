@@ -87,7 +87,7 @@ def bars(stats: TokenStats, width: int, *, fine: bool) -> list[Text]:
     label = max(len(f"{bucket.upper:,}") for bucket in buckets)
     count = max(len(f"{bucket.rows:,}") for bucket in buckets)
     room = max(4, min(_WIDEST_BAR, width - label - count - 8))
-    most = max(bucket.rows for bucket in buckets)
+    most = max(1, *(bucket.rows for bucket in buckets))
     sign, edge = ("≤", "│") if fine else ("<=", "|")
     return [
         Text(f"  {sign} {bucket.upper:>{label},} {edge}", "dim")

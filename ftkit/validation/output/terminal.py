@@ -72,6 +72,7 @@ def _print_head(console: Console, group: Group, rule: Rule | None) -> None:
     if rule:
         why = Text(printable(in_short(rule.why)), "italic")
         for line in why.wrap(console, max(20, min(console.width, _PROSE) - 2)):
+            line.rstrip()
             console.print(Text("  ").append_text(line), soft_wrap=True)
 
 
