@@ -141,11 +141,11 @@ def run(job: Job, data: Path) -> Sample | None:
             return None
         own = {f"FTKIT_{kind}_DIR": str(folder / kind.lower()) for kind in ("STATE", "RUNS", "CONFIG")}
         sample = measure(command, environment=own)
-    if job.kind == "command" and sample.code in (0, 1):  # 1: errors were found, which is an answer too
-        return sample
-    if sample.code or not sample.told:
+    if sample.code or not (sample.told or job.kind == "command"):
         print(f"{job.name} failed: {sample.errors}", file=sys.stderr)
         return None
+    if job.kind == "command":
+        return sample
     sample.seconds = sample.told["seconds"]
     return sample
 
@@ -184,8 +184,8 @@ def options() -> argparse.Namespace:
     return chosen
 
 
-def main() -> None:
-    """Measure, then write or print the report."""
+def main() -> int:
+    """Measure, then write or print the report; 1 where something failed."""
     chosen, load = options(), os.getloadavg()[0]
     jobs = list(dict.fromkeys(job for group in chosen.groups for job in GROUPS[group]))
     recipes = {
@@ -200,6 +200,8 @@ def main() -> None:
         if (sample := run(job, path)) is not None:
             results.add(job.name, turn, path.stat().st_size, sample)
             print(f"{turn + 1}/{chosen.runs} {results.line(job.name)}", file=sys.stderr, flush=True)
+        else:
+            results.failed[job.name] = None
     command = shlex.join(["python", "benchmarks/validation.py", *sys.argv[1:]])
     report = render(
         results, {name: (path, recipes[name].rows) for name, path in files.items()}, command, load
@@ -207,7 +209,8 @@ def main() -> None:
     if chosen.out:
         chosen.out.write_text(report)
     print(report)
+    return 1 if results.failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -17,10 +17,11 @@ MB = 1e6
 
 @dataclass
 class Results:
-    """Samples by job and turn, and the size in bytes of the file that each job read."""
+    """Samples by job and turn, the size in bytes of the file that each job read, and jobs that failed."""
 
     samples: dict[str, dict[int, Sample]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, None] = field(default_factory=dict)
 
     def add(self, job: str, turn: int, size: int, sample: Sample) -> None:
         """Keep one sample."""
@@ -165,9 +166,7 @@ def agreements(results: Results) -> list[str]:
                 theirs = told[job]["tokens"] + more
                 same = "the same" if theirs == ours["tokens"] else f"**not** the same: {theirs:,}"
                 lines.append(f"- {ours['tokens']:,} tokens by `count o200k`; by {title}: {same}")
-    if "stratified" in told.get("split", {}):
-        by = told["split"]["stratified"]
-        lines.append(f"- the split was {f'stratified by {by}' if by else '**not stratified**'}")
+    lines += [f"- **`{job}` failed or could not run here**" for job in results.failed]
     return lines
 
 
@@ -175,10 +174,10 @@ INTRODUCTION = """# Validation and splitting, measured
 
     {command}
 
-{date}. {machine}, Python {python}; load before the start {load:.1f}. Medians, ranges in brackets;
-ratios are of pairs from the same turn on the same file. MB are 10^6 bytes. Memory is of the whole
-process tree, sampled every 50 ms: RSS counts pages that processes share once for each, PSS shares
-them out.
+{date}. {machine}, Python {python}; load {load:.1f} before the start.
+Medians, ranges in brackets; ratios are of pairs from the same turn on the same file. MB are 10^6
+bytes. Memory is of the whole process tree, sampled every 50 ms: RSS counts pages that processes share
+once for each, PSS shares them out.
 
 Data (chat_data.py): {data}.
 """

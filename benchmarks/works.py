@@ -12,10 +12,10 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftkit.splitting import SplitOptions, split
-from ftkit.validation import ValidateOptions, ValidationReport, validate
+if TYPE_CHECKING:
+    from ftkit.validation import ValidationReport
 
 O200K, LLAMA3 = "gpt-4.1-mini", "klusterai/Meta-Llama-3.1-8B-Instruct-Turbo"
 QUALITY = "FT5"
@@ -30,22 +30,16 @@ CHECKS: dict[str, tuple[tuple[str, ...], str, dict[str, Any]]] = {
 """The models, the platform and the options of each work that validates."""
 
 
-def known(model: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """The options that this version of ftkit has; a missing one is said, so that no figure misleads."""
-    missing = [name for name in options if name not in model.model_fields]
-    if missing:
-        raise SystemExit(f"this ftkit has no {model.__name__}.{', '.join(missing)}")
-    return options
-
-
 def check(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """One validation."""
+    from ftkit.validation import ValidateOptions, validate
+
     models, platform, more = CHECKS[name]
     if arguments.processes:
         more = {**more, "processes": arguments.processes}
     if name == "quality" and arguments.held_out:
         more = {**more, "held_out": (arguments.held_out,)}
-    options = ValidateOptions(**known(ValidateOptions, more))
+    options = ValidateOptions(**more)
     started = time.perf_counter()
     report = validate(arguments.file, models=models, platform=platform, options=options)
     return {"seconds": time.perf_counter() - started, **facts(report)}
@@ -63,33 +57,13 @@ def facts(report: ValidationReport) -> dict[str, Any]:
 
 
 def divide(arguments: argparse.Namespace) -> dict[str, Any]:
-    """A split into three parts, stratified by reply length or label and grouped by prompt."""
-    fields = SplitOptions.model_fields
-    more: dict[str, Any] = {"group": "prompt"} if "group" in fields else {}
+    """A split into three parts, stratified by reply and grouped by prompt, with its manifest."""
+    from ftkit.splitting import SplitOptions, split
+
+    options = SplitOptions(group=("prompt",), stratify="reply")
     started = time.perf_counter()
-    done = split(
-        arguments.file,
-        train=0.8,
-        validation=0.1,
-        test=0.1,
-        out=arguments.out,
-        options=SplitOptions(**more, **stratified(fields)),
-    )
-    seconds = time.perf_counter() - started
-    return {
-        "seconds": seconds,
-        "rows": done.rows,
-        "tokens": 0,
-        "stratified": "reply" if stratified(fields) else "",
-    }
-
-
-def stratified(fields: Any) -> dict[str, Any]:
-    """The option that stratifies by the reply, under the name it has."""
-    for name in ("stratify", "stratify_by", "strata"):
-        if name in fields:
-            return {name: "reply" if "tuple" not in str(fields[name].annotation) else ("reply",)}
-    return {}
+    done = split(arguments.file, train=0.8, validation=0.1, test=0.1, out=arguments.out, options=options)
+    return {"seconds": time.perf_counter() - started, "rows": done.rows}
 
 
 def main() -> None:
