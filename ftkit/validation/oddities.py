@@ -12,7 +12,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def note_line(raw: bytes, line: int, facts: FileFacts) -> None:
-    """Take the oddities of a line into ``facts``; about 0.2 microseconds for a line that has none.
+    """Take the oddities of a line into ``facts``; 0.1 to 2 microseconds for a line of a kilobyte.
 
     The last bytes of the separators are looked for first, one by one, for that is the quickest search.
     """

@@ -17,6 +17,10 @@ from ftkit.validation.lines import LineReader, LongLine
 LINE_END = re.compile(rb"\r\n|\r|\n")
 CATALOG = Settings(platform="local")
 GOOD = b'{"messages":[{"role":"user","content":"\xc3\xa9\\ud83d\\ude00"},{"role":"assistant","content":"4"}]}'
+PAIR = (
+    b'{"input":{"messages":[{"role":"user","content":"a"}]},"preferred_output":[{"role":"assistant",'
+    b'"content":"b"}],"non_preferred_output":[{"role":"assistant","content":"c"}]}'
+)
 ROW = st.sampled_from(
     [
         GOOD,
@@ -24,6 +28,13 @@ ROW = st.sampled_from(
         b'{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"x"}],"tools":[1]}',
         b'{"messages":{"role":[1],"content":{}}}',
         b'{"messages":[null,1,[],{"role":{},"content":[{"type":[]},3]}],"messages":1}',
+        PAIR,
+        b'{"input":[{}],"preferred_output":[[],{"role":[],"content":{}}],"non_preferred_output":{"role":1},"rejected":2}',
+        b'{"messages":[{"role":"user","content":"a"}],"reference_answer":"b","tools":3}',
+        b'{"messages":[{"role":"developer","content":[{"type":"file"},{"type":{}}]}],"answer":null}',
+        b'{"prompt":"a\\u0000","completion":" b"}',
+        b'{"prompt":["a"],"completion":{}}',
+        '{"prompt":"a\u2028","completion":""}'.encode(),
         b"[1,2",
         b"",
         b"NaN",
@@ -76,6 +87,19 @@ def damaged(draw: st.DrawFn) -> bytes:
 @settings(max_examples=150, deadline=None)
 def test_damaged_rows_are_accounted_for(data: bytes) -> None:
     check(run(data), data)
+
+
+@given(damaged(), st.sampled_from(["sft", "dpo", "rft"]))
+@settings(max_examples=80, deadline=None)
+def test_rows_of_any_kind_are_accounted_for_under_any_method(data: bytes, method: str) -> None:
+    check(run(data, method=method), data)
+
+
+@given(st.lists(ROW, min_size=1, max_size=6), st.sampled_from([None, "sft", "dpo", "rft"]))
+@settings(max_examples=60, deadline=None)
+def test_rows_of_all_kinds_may_be_in_one_file(rows: list[bytes], method: str | None) -> None:
+    data = b"\n".join(rows)
+    check(run(data, method=method), data)
 
 
 @given(damaged(), st.integers(20, 60))
