@@ -104,22 +104,23 @@ def _sketch(texts: list[str]) -> NDArray[np.uint8]:
     ends = np.cumsum(spans)
     gaps = (ends[:, None] - np.arange(1, _LENGTH)).ravel()
     hashes = _all_hashes(codes)
-    # each text's gap is as long as a shingle less one, so that the last window begins at the last character
-    hashes = np.append(hashes, np.zeros(len(codes) - len(hashes), np.uint64))
     hashes[gaps] = _NONE
     places = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, spans)
     places += (hashes & np.uint64(BINS - 1)).view(np.int64)
     lowest = np.full(len(texts) * BINS, _NONE, np.uint64)
     np.minimum.at(lowest, places, hashes)
-    return _bytes(_filled(lowest.reshape(-1, BINS), lengths > 0))
+    return _bytes(_filled(lowest.reshape(-1, BINS)))
 
 
 def _all_hashes(codes: NDArray[np.uint32]) -> Hashes:
-    """The hash of the shingle at each place, computed in blocks that stay in the processor's cache."""
+    """The hash of the shingle at each place, in blocks that stay in the processor's cache.
+
+    The last places are of a gap after a text, where none begins: what stands there says nothing.
+    """
     import numpy as np
 
-    number = max(0, len(codes) - (_LENGTH - 1))
-    hashes = np.empty(number, np.uint64)
+    number = len(codes) - (_LENGTH - 1)
+    hashes = np.zeros(len(codes), np.uint64)
     for start in range(0, number, _BLOCK):
         stop = min(start + _BLOCK, number)
         hashes[start:stop] = _hashes(codes[start : stop + _LENGTH - 1])
@@ -155,32 +156,34 @@ def mixed(values: Hashes) -> Hashes:
 
 
 @cache
-def _other_bins() -> NDArray[np.int64]:
+def _other_bins() -> NDArray[np.int32]:
     """Column i: the bins other than i, in an order of its own, from which an empty bin i is filled."""
     import numpy as np
 
     order = mixed(np.arange(1, BINS * BINS + 1, dtype=np.uint64)).reshape(BINS, BINS)
     np.fill_diagonal(order, _NONE)  # itself last
-    return np.argsort(order, axis=0, kind="stable")[:-1]
+    return np.argsort(order, axis=0, kind="stable")[:-1].astype(np.int32)
 
 
-def _filled(lowest: Hashes, some: NDArray[np.bool_]) -> Hashes:
+def _filled(lowest: Hashes) -> Hashes:
     """Fill each empty bin from the first one in its order that is not; rows without any stay empty."""
     import numpy as np
 
-    full = lowest.copy()
-    flat_full, flat = full.reshape(-1), lowest.reshape(-1)
-    empty = np.flatnonzero((flat == _NONE) & np.repeat(some, BINS))
-    first, bins = empty & ~np.int64(BINS - 1), empty & np.int64(BINS - 1)
+    flat = lowest.reshape(-1)
+    full = flat != _NONE
+    source = np.arange(len(flat), dtype=np.int32)
+    some = np.repeat(full.reshape(-1, BINS).any(axis=1), BINS)
+    empty = np.flatnonzero(some & ~full).astype(np.int32)
+    first, bins = empty & np.int32(-BINS), empty & np.int32(BINS - 1)
     for sources in _other_bins():
         if not len(empty):
             break
-        values = flat[first + sources[bins]]
-        found = values != _NONE
-        flat_full[empty[found]] = values[found]
-        left = ~found
-        empty, first, bins = empty[left], first[left], bins[left]
-    return full
+        at = first + sources[bins]
+        found = full[at]
+        now, later = np.flatnonzero(found), np.flatnonzero(~found)
+        source[empty[now]] = at[now]
+        empty, first, bins = empty[later], first[later], bins[later]
+    return flat[source].reshape(-1, BINS)
 
 
 @cache

@@ -87,7 +87,7 @@ class NearDuplicateIndex:
         return Alike(rows, partner[rows].astype(np.int64), _similarity(best[rows]))
 
     def clusters(self, similarity: float) -> Rows:
-        """For each text the number of the first text of its cluster: all that are alike, by whatever chain."""
+        """For each text the number of the first of its cluster: all that are alike, by whatever chain."""
         table = self.table()
         _, _, edges = _search(table, similarity)
         return connected(len(table), edges)
@@ -166,7 +166,7 @@ def _search(table: NDArray[np.uint8], similarity: float) -> tuple[Any, Any, list
 
     def alike(lead: Rows, at: Rows) -> NDArray[np.bool_]:
         known = partner[at] == lead
-        joined = known & (best[at] >= least)
+        joined: NDArray[np.bool_] = known & (best[at] >= least)
         new = np.flatnonzero(~known)
         counts = _agreeing(table, at[new], table, lead[new])
         _improve(at[new], lead[new], counts, best, partner)
