@@ -126,7 +126,7 @@ def report_options(function: Callable[..., Any]) -> Callable[..., Any]:
     examples=[
         "ftkit validate train.jsonl --model linear",
         "ftkit validate train.jsonl --platform openai --candidates --epochs 3",
-        "ftkit validate train.jsonl --held-out test.jsonl --ignore FT5 --select FT504",
+        "ftkit validate train.jsonl --held-out test.jsonl --select FT5",
         "ftkit validate train.jsonl --severity FT215=off --set FT502.similarity=0.85",
         "ftkit validate train.jsonl --format sarif > findings.sarif",
         "ftkit validate train.jsonl --fix clean.jsonl --rejected left.jsonl",

@@ -54,7 +54,7 @@ class TokenBucket(_Result):
 class TokenStats(_Result):
     """Exact tokens per row under one tokenizer and chat template, over ``rows`` rows.
 
-    ``total`` are all that are billed; the spread is of a row's longest conversation (preference rows have two).
+    ``total`` are all that are billed; the spread is of a row's longest conversation (a preference has two).
     ``trained`` are the tokens that a model learns to write (what the assistant says, where its weight is
     not 0), ``prompt`` all others with the chat template's marks; None where they were not told apart.
     """

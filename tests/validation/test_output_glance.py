@@ -259,6 +259,9 @@ def test_what_the_data_is_made_of() -> None:
     assert replies.startswith("replies: label 0 20, label 1 19") and replies.endswith("and 3 more")
     assert longest == "longest rows: line 1,234 (40 tokens), line 2 (1 byte)"
     assert composition(EMPTY) == [] and shown(EMPTY) == ""
+    alike = [{"line": n, "bytes": 7} for n in range(3)]
+    same = EMPTY.model_copy(update={"glance": Glance.model_validate({"longest": alike})})
+    assert composition(same) == [], "of rows that are all alike none stands out"
     only_chat = EMPTY.model_copy(update={"glance": Glance(kinds={"chat": 9})})
     assert composition(only_chat) == [], "what is usual is not said"
 

@@ -46,7 +46,8 @@ def composition(report: ValidationReport) -> list[str]:
     if report.labels:
         labels = [f"{label or '(empty)'} {number:,}" for label, number in report.labels.items()]
         lines.append(f"replies: {names(labels, _MOST_LABELS)}")
-    if glance.longest:
+    sizes = {(row.tokens, row.bytes) for row in glance.longest}
+    if len(sizes) > 1 or len(glance.longest) == 1:  # of rows that are all alike none stands out
         rows = [f"line {row.line:,} ({_size(row)})" for row in glance.longest]
         lines.append(f"longest rows: {', '.join(rows)}")
     return lines

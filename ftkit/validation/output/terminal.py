@@ -154,5 +154,6 @@ def print_summary(console: Console, report: ValidationReport) -> None:
 
     *lines, last = summary_lines(report)
     for line in lines:
-        console.print(Text(line), soft_wrap=not console.is_terminal)
+        style = "yellow" if line.startswith("note: ") else ""
+        console.print(Text(line, style), soft_wrap=not console.is_terminal)
     console.print(Text(last, "bold green" if report.ok else "bold red"), soft_wrap=True)
