@@ -90,6 +90,7 @@ longest rows: line 5 (101 bytes), line 1 (90 bytes), line 2 (90 bytes)
 
 4 rows read from bad.jsonl: 3 accepted, 1 rejected; 2 errors, 2 warnings
 not fit for local as it is
+`--fix` may mend FT105.
 """
 
 
