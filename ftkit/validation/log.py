@@ -89,4 +89,6 @@ def _place(raw: bytes | None, keys: tuple[Key, ...], found: Found) -> tuple[int 
         start = len(raw[: found.offset].decode("utf-8", "replace"))
         return start + 1, excerpt_of(text, start, start + 1)
     span = span_of(text, keys, the_key=found.the_key)
-    return (span[0] + 1, excerpt_of(text, *span)) if span else (None, None)
+    if span is None:
+        return None, None
+    return span[0] + 1, None if found.masked else excerpt_of(text, *span)

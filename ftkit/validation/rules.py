@@ -29,7 +29,8 @@ class Found:
 
     ``at`` are the keys that lead from the checked value to the place (a message rule starts at its
     message); ``the_key`` says that the last key itself is meant, not its value; ``offset`` is a byte
-    offset in the line, where there is no value to point into.
+    offset in the line, where there is no value to point into. ``masked``: the place holds what must not
+    be repeated (a key, a card's number), so the finding shows no excerpt.
     """
 
     message: str
@@ -39,6 +40,7 @@ class Found:
     offset: int | None = None
     severity: Severity | None = None
     the_key: bool = False
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class RowView:
 
     ``line`` counts from 1 (within a shard, where the file is checked in shards). ``messages`` are the
     (index, message) pairs of those that are objects in the list at ``messages_at``. ``tokens`` maps a
-    model's id to the row's exact count, for rules of scope ``tokens``.
+    model's id to the row's exact count, for rules of scope ``tokens``. ``shared`` is where rules keep what
+    they have worked out of the row for one another.
     """
 
     value: dict[str, Any]
@@ -84,6 +87,7 @@ class RowView:
     tokens: Mapping[str, int] = field(default_factory=dict)
     kind: RowKind = "chat"
     messages_at: tuple[Key, ...] = ("messages",)
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @property
     def roles(self) -> list[Any]:
