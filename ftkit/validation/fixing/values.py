@@ -48,7 +48,7 @@ def mend_row(text: bytes, value: dict[str, Any], line: int, *, aliases: bool) ->
 
 
 def _mended(text: bytes, line: int, aliases: bool) -> tuple[bytes, list[Change]]:
-    """Mend once more, with every number as it is spelt; the same bytes where that cannot be done."""
+    """Mend once more, no digit of any number lost; the same bytes where that cannot be done."""
     found: list[Change] = []
     try:
         exact = _exact(text, line, found)
@@ -151,7 +151,7 @@ def _repeats(text: bytes) -> bool:
 
 
 def _exact(text: bytes, line: int, found: list[Change]) -> dict[str, Any]:
-    """The row with every number as it is spelt. Keys that stand twice with equal values go into ``found``."""
+    """The row with every digit of its numbers. Keys that stand twice with equal values go into ``found``."""
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made: dict[str, Any] = {}
