@@ -58,7 +58,7 @@ def test_findings_are_printed_with_place_mark_and_hint(ftkit: Command, good: Pat
     mark = lines[at + 2]
     assert lines[at + 1][mark.index("^") : mark.rindex("^") + 1] == '"human"'
     assert lines[at + 3] == "  = Write 'user'."
-    assert "FT206 role-unknown  1 error" in lines[:at] and lines[at - 1].startswith("  ")
+    assert "FT206 role-unknown  1 finding" in lines[:at] and lines[at - 1].startswith("  ")
     assert any(line.startswith("good.jsonl:42:16 FT") and "a comma after" in line for line in lines)
     assert "42 rows read from good.jsonl: 40 accepted, 2 rejected; 2 errors, 0 warnings" in lines
 

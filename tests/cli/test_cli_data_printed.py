@@ -52,25 +52,25 @@ def good(count: int = 12) -> str:
 
 
 WHOLE = """\
-FT206 role-unknown  1 error
+FT206 role-unknown  1 finding
   WHY
 bad.jsonl:3:24 FT206 [role-unknown] error: unknown role 'usr' (/messages/0/role)
   | {"messages": [{"role": "usr", "content": "日本語"}, {"role": "assistant", "content": ""}]}
   |                        ^^^^^
   = Write 'user'.
 
-FT211 content-empty  1 error
+FT211 content-empty  1 finding
   WHY
 bad.jsonl:3:83 FT211 [content-empty] error: the content is empty (/messages/1/content)
   | …日本語"}, {"role": "assistant", "content": ""}]}
   |                                             ^^
   = Write the text, or remove the example.
 
-FT105 blank-line  1 warning
+FT105 blank-line  1 finding
   WHY
 bad.jsonl:4 FT105 [blank-line] warning: the line is blank
 
-FT222 unknown-key  1 warning
+FT222 unknown-key  1 finding
   WHY
 bad.jsonl:5:2 FT222 [unknown-key] warning: unknown key 'mesages' beside 'messages' (/mesages)
   | {"mesages": 1, "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]…

@@ -289,14 +289,13 @@ def test_rows_of_unknown_size_leave_open_how_many_are_over() -> None:
     assert next(line for line in out.splitlines() if line.startswith("large")).split()[2] == "unknown"
 
 
-def test_remarks_name_the_date_of_prices_and_the_end_of_tuning() -> None:
-    dated = model(
-        id="old",
-        price={**PRICE, "as_of": "2026-09-25", "batch_discount": 0.5},
-        shutdown={"no_new_jobs_after": "2027-01-06"},
-    )
-    out = shown(EMPTY.model_copy(update={"fits": [fit_of(dated, sums_of([10]))]}))
-    assert "prices of p as of 2026-09-25: old" in out and "no new fine-tuning after 2027-01-06: old" in out
+def test_remarks_name_the_date_of_prices() -> None:
+    shutdown = {"no_new_jobs_after": "2027-01-06"}
+    price = {**PRICE, "as_of": "2026-09-25", "batch_discount": 0.5}
+    dated = model(id="old", price=price, shutdown=shutdown)
+    fit = fit_of(dated, sums_of([10]))
+    out = shown(EMPTY.model_copy(update={"fits": [fit]}))
+    assert fit.no_new_jobs_after == date(2027, 1, 6) and "prices of p as of 2026-09-25: old" in out
     assert "batch: every row asked once in a batch" in out
 
 

@@ -99,7 +99,7 @@ def test_why_is_said_once_for_a_rule_and_wrapped_to_the_terminal() -> None:
         """It matters for this reason, which takes a few words to tell. It is short. Enough is enough."""
 
     out = printed(report_of(*[finding(line=n) for n in (1, 2, 3)]), check, width=40)
-    assert out.startswith("FT101 some-rule  3 errors\n  It matters for this reason, which\n  takes a few")
+    assert out.startswith("FT101 some-rule  3 findings\n  It matters for this reason, which\n  takes a few")
     assert out.count("It matters") == 1
     assert all(len(line) <= 40 for line in out.splitlines() if not line.startswith("a.jsonl"))
 
@@ -145,7 +145,7 @@ def test_what_is_not_shown_is_counted() -> None:
     out = whole(report)
     assert "... and 1,233 more FT203\n" in out and "... and 2 more FT301\n" in out
     assert "more FT101" not in out
-    table = out.split("findings\n")[1].splitlines()[1:4]
+    table = out.split("severity  findings\n")[1].splitlines()[1:4]
     assert [(line.split()[0], line.split()[-1]) for line in table] == [
         ("FT101", "1"),
         ("FT203", "1,234"),

@@ -178,7 +178,5 @@ def remarks(fits: list[ModelFit]) -> list[str]:
     for fit in fits:
         if fit.prices_as_of is not None:
             dates.setdefault(f"prices of {fit.provider} as of {fit.prices_as_of}", []).append(fit.model)
-        if fit.no_new_jobs_after is not None:
-            dates.setdefault(f"no new fine-tuning after {fit.no_new_jobs_after}", []).append(fit.model)
     lines += [f"{what}: {printable(names(models, 6))}" for what, models in dates.items()]
     return lines

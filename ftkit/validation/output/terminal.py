@@ -54,7 +54,8 @@ def print_findings(console: Console, groups: list[Group], rules: Mapping[str, Ru
             for line in _excerpt(finding.excerpt, STYLES[finding.severity], console.width - 4):
                 console.print(line, soft_wrap=True)
             if finding.hint and finding.hint not in said:  # one hint often serves all of a rule's findings
-                console.print(Text("  = ", "cyan").append(printable(finding.hint)), soft_wrap=True)
+                hint = Text.assemble(("  = ", "cyan"), printable(finding.hint))
+                console.print(hint, soft_wrap=True)
                 said.add(finding.hint)
         if more := group.total - len(group.findings):
             console.print(Text(f"... and {more:,} more {printable(group.code)}", "bold"), soft_wrap=True)
@@ -66,9 +67,9 @@ def _print_head(console: Console, group: Group, rule: Rule | None) -> None:
     from rich.text import Text
 
     name = rule.name if rule else group.name
-    head = Text(f"{printable(group.code)} {printable(name)}".rstrip(), STYLES[group.severity])
-    head.append(f"  {counted(group.total, group.severity)}", "default not bold")
-    console.print(head, soft_wrap=True)
+    title = f"{printable(group.code)} {printable(name)}".rstrip()
+    count = f"  {counted(group.total, 'finding')}"  # of one severity, most often, but not always
+    console.print(Text.assemble((title, STYLES[group.severity]), count), soft_wrap=True)
     if rule:
         why = Text(printable(in_short(rule.why)), "italic")
         for line in why.wrap(console, max(20, min(console.width, _PROSE) - 2)):
@@ -80,14 +81,13 @@ def _head(finding: Finding) -> Text:
     from rich.text import Text
 
     column = finding.column if finding.line else None
-    text = Text(printable(str(Where(finding.file, finding.line, column))), "bold")
-    text.append(f" {printable(finding.code)}", STYLES[finding.severity])
-    plain = "default not bold"
-    text.append(f" [{printable(finding.rule)}] ", f"dim {plain}")
-    text.append(f"{finding.severity}: {printable(finding.message)}", plain)
-    if finding.pointer:
-        text.append(f" ({printable(finding.pointer)})", f"dim {plain}")
-    return text
+    text = Text.assemble(
+        (printable(str(Where(finding.file, finding.line, column))), "bold"),
+        (f" {printable(finding.code)}", STYLES[finding.severity]),
+        (f" [{printable(finding.rule)}] ", "dim"),
+        f"{finding.severity}: {printable(finding.message)}",
+    )
+    return text.append(f" ({printable(finding.pointer)})", "dim") if finding.pointer else text
 
 
 def _excerpt(excerpt: Excerpt | None, style: str, room: int) -> list[Text]:
@@ -98,9 +98,9 @@ def _excerpt(excerpt: Excerpt | None, style: str, room: int) -> list[Text]:
     from rich.text import Text
 
     head, meant, tail = cut(excerpt, max(20, room))
-    line = Text("  | ", "cyan").append(head, "default").append(meant, "bold").append(tail, "default")
+    bar = ("  | ", "cyan")
     mark = " " * cell_len(head) + "^" * max(1, cell_len(meant))
-    return [line, Text("  | ", "cyan").append(mark, style)]
+    return [Text.assemble(bar, head, (meant, "bold"), tail), Text.assemble(bar, (mark, style))]
 
 
 def cut(excerpt: Excerpt, room: int) -> tuple[str, str, str]:
