@@ -57,7 +57,7 @@ def plainly(bpe: BpeTokenizer, texts: list[str]) -> list[int]:
     return [len(bpe.encoding.encode_ordinary(text)) for text in texts]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     texts=st.lists(
         st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text(max_size=40), max_size=8

@@ -91,7 +91,7 @@ def test_llama_3_special_tokens_and_ranks(vocabulary: Vocabulary) -> None:
 
 
 def test_a_million_spaces(vocabulary: Vocabulary) -> None:
-    """tiktoken panics on them, which no except Exception catches; the longest that it bears is counted alike."""
+    """tiktoken panics on them, by a BaseException; the longest that it bears is counted alike."""
     ours = BpeTokenizer("cl100k_base", vocabulary("cl100k_base"))
     borne = "a" + " " * 999_990 + "b"
     assert ours.count(borne) == len(ours.encoding.encode_ordinary(borne))
