@@ -29,7 +29,8 @@ def test_the_bad_example_is_found_and_the_good_one_is_not(rule: Rule, tmp_path: 
     bad = check(rule.bad, tmp_path)
     assert bad.counts.get(rule.code, 0) >= 1, bad.counts
     finding = next(f for f in bad.findings if f.code == rule.code)
-    assert (finding.rule, finding.severity) == (rule.name, rule.severity)
+    assert finding.rule == rule.name
+    assert finding.severity == rule.severity or rule.severity == "off"
     assert rule.code not in check(rule.good, tmp_path).counts
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from ftkit_validators.chat import calls, content, extras, labels, repeats, roles, shape
+from ftkit_validators.chat import content, extras, images, labels, order, parts, repeats, roles, shape
 
 RULES = (
     *shape.RULES,
     *roles.RULES,
+    *order.RULES,
     *content.RULES,
+    *parts.RULES,
+    *images.RULES,
     *extras.RULES,
-    *calls.RULES,
     *labels.RULES,
     *repeats.RULES,
 )

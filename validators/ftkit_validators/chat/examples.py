@@ -1,9 +1,14 @@
-"""Writes the bad and good examples of the chat rules: one line of JSON from its messages."""
+"""Writes the bad and good examples of the rules on conversations: one line of JSON from its messages."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
+
+from ftkit.validation.rules import RowKind
+
+CONVERSATIONS: tuple[RowKind, ...] = ("chat", "preference", "reinforcement")
+"""The kinds of rows that hold a list of messages."""
 
 USER: dict[str, Any] = {"role": "user", "content": "What is 2+2?"}
 REPLY: dict[str, Any] = {"role": "assistant", "content": "4"}

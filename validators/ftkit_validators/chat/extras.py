@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftkit.validation import Found, RowView, rule
-from ftkit_validators.chat.examples import GOOD, REPLY, USER, chat
+from ftkit_validators.chat.examples import CONVERSATIONS, GOOD, REPLY, USER, chat
 
 # The pattern that OpenAI's API answers with when it refuses a name, and its documented length.
 _NAME = re.compile(r"[^\s<|\\/>]{1,64}")
@@ -19,7 +19,15 @@ _MESSAGE_KEYS |= {"refusal", "audio", "reasoning_content"}
 _ROW_KEYS = frozenset({"messages", "tools", "functions", "parallel_tool_calls", "metadata"})
 
 
-@rule("FT217", "weight-not-0-or-1", scope="message", bad=chat(USER, {**REPLY, "weight": 0.5}), good=GOOD)
+@rule(
+    "FT217",
+    "weight-not-0-or-1",
+    scope="message",
+    bad=chat(USER, {**REPLY, "weight": 0.5}),
+    good=GOOD,
+    kinds=CONVERSATIONS,
+    reads=("weight",),
+)
 def weight_value(message: dict[str, Any], row: RowView) -> Iterator[Found]:
     """The weight of an assistant's message says whether it is learnt from (1) or only read (0). There is
     nothing between."""
@@ -30,14 +38,22 @@ def weight_value(message: dict[str, Any], row: RowView) -> Iterator[Found]:
         )
 
 
-@rule("FT218", "weight-not-on-assistant", scope="message", bad=chat({**USER, "weight": 0}, REPLY), good=GOOD)
+@rule(
+    "FT218",
+    "weight-not-on-assistant",
+    scope="message",
+    bad=chat({**USER, "weight": 0}, REPLY),
+    good=GOOD,
+    kinds=CONVERSATIONS,
+    reads=(),
+)
 def weight_place(message: dict[str, Any], row: RowView) -> Iterator[Found]:
     """Only what the assistant says is learnt from, so only its messages have a weight."""
     if "weight" in message and message.get("role") != "assistant":
         yield Found(f"a weight on a message of {str(message.get('role'))[:20]!r}", "Remove it.", ("weight",))
 
 
-@rule("FT219", "weight-all-zero", bad=chat(USER, {**REPLY, "weight": 0}), good=GOOD)
+@rule("FT219", "weight-all-zero", bad=chat(USER, {**REPLY, "weight": 0}), good=GOOD, reads=("weight",))
 def weight_all_zero(row: RowView) -> Iterator[Found]:
     """When every assistant's message has the weight 0, nothing of the example is learnt from: it costs tokens
     for nothing."""
@@ -46,7 +62,15 @@ def weight_all_zero(row: RowView) -> Iterator[Found]:
         yield Found("every assistant message has weight 0", "Give the one to learn weight 1.", ("messages",))
 
 
-@rule("FT220", "name-syntax", scope="message", bad=chat({**USER, "name": "Ann Lee"}, REPLY), good=GOOD)
+@rule(
+    "FT220",
+    "name-syntax",
+    scope="message",
+    bad=chat({**USER, "name": "Ann Lee"}, REPLY),
+    good=GOOD,
+    kinds=CONVERSATIONS,
+    reads=("name",),
+)
 def name_syntax(message: dict[str, Any], row: RowView) -> Iterator[Found]:
     """A speaker's name goes into the prompt's frame, so it may hold no white space and none of the characters
     < > | \\ /, and at most 64 characters."""
@@ -63,6 +87,8 @@ def name_syntax(message: dict[str, Any], row: RowView) -> Iterator[Found]:
     severity="warning",
     bad=chat({**USER, "timestamp": 1}, REPLY),
     good=GOOD,
+    kinds=CONVERSATIONS,
+    reads=(),
 )
 def unknown_message_key(message: dict[str, Any], row: RowView) -> Iterator[Found]:
     """A key that the chat format does not have is refused by strict platforms and ignored by the others; in
@@ -73,7 +99,7 @@ def unknown_message_key(message: dict[str, Any], row: RowView) -> Iterator[Found
             yield Found(what, _meant(key, _MESSAGE_KEYS), (key,), the_key=True)
 
 
-@rule("FT222", "unknown-key", severity="warning", bad=chat(USER, REPLY, id=7), good=GOOD)
+@rule("FT222", "unknown-key", severity="warning", bad=chat(USER, REPLY, id=7), good=GOOD, reads=())
 def unknown_key(row: RowView) -> Iterator[Found]:
     """A key beside "messages" that the format does not have is refused by strict platforms and ignored by the
     others."""

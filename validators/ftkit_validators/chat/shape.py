@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ftkit.validation import Found, RowView, rule
 from ftkit.validation.decode import kind_of
-from ftkit_validators.chat.examples import GOOD, REPLY, USER, chat
+from ftkit_validators.chat.examples import GOOD, REPLY, chat
 
 _SHAPE = 'Write {"messages": [{"role": "user", "content": ...}, {"role": "assistant", "content": ...}]}.'
 _MAP = "Map its fields: --user '{%s}' --assistant '{%s}'."
@@ -20,7 +20,7 @@ _PAIRS = (
 )
 
 
-@rule("FT201", "messages-missing", bad='{"question": "What is 2+2?", "answer": "4"}\n', good=GOOD)
+@rule("FT201", "messages-missing", bad='{"question": "What is 2+2?", "answer": "4"}\n', good=GOOD, reads=())
 def messages_missing(row: RowView) -> Iterator[Found]:
     """A chat example has the key "messages": the list of what system, user and assistant said. Without it
     there is nothing to train on."""
@@ -35,7 +35,7 @@ def messages_missing(row: RowView) -> Iterator[Found]:
     yield Found(f"no 'messages'; the keys are: {keys}", _MAP % pair if pair else _SHAPE)
 
 
-@rule("FT202", "messages-not-a-list", bad='{"messages": "hello"}\n', good=GOOD)
+@rule("FT202", "messages-not-a-list", bad='{"messages": "hello"}\n', good=GOOD, reads=("messages",))
 def messages_not_a_list(row: RowView) -> Iterator[Found]:
     """The value of "messages" is a list with one object per turn, in the order of the conversation."""
     messages = row.value.get("messages", [])
@@ -43,14 +43,14 @@ def messages_not_a_list(row: RowView) -> Iterator[Found]:
         yield Found(f"'messages' is {kind_of(messages)}, not a list", _SHAPE, ("messages",))
 
 
-@rule("FT203", "messages-empty", bad=chat(), good=GOOD)
+@rule("FT203", "messages-empty", bad=chat(), good=GOOD, reads=("messages",))
 def messages_empty(row: RowView) -> Iterator[Found]:
     """An example without a single message teaches nothing, and platforms refuse the file for it."""
     if row.value.get("messages", None) == []:
         yield Found("the list of messages is empty", "Remove the line.", ("messages",))
 
 
-@rule("FT204", "message-not-an-object", bad=chat("What is 2+2?", REPLY), good=chat(USER, REPLY))
+@rule("FT204", "message-not-an-object", bad=chat("What is 2+2?", REPLY), good=GOOD, reads=("messages",))
 def message_not_an_object(row: RowView) -> Iterator[Found]:
     """Each message is an object with a role and a content. A bare text does not say who is speaking."""
     messages = row.value.get("messages")

@@ -113,8 +113,8 @@ python_word = fault_rule(
     "python-word",
     "True, False and None are Python's words; JSON writes true, false and null. The file was written with "
     "print or str() and not with json.dumps.",
-    bad=GOOD.replace("]}", '], "parallel_tool_calls": True}'),
-    good=GOOD.replace("]}", '], "parallel_tool_calls": true}'),
+    bad=GOOD.replace("]}", '], "metadata": {"checked": True}}'),
+    good=GOOD.replace("]}", '], "metadata": {"checked": true}}'),
 )
 
 RULES = (
