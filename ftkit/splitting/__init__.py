@@ -8,17 +8,31 @@ from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.splitting.engine import split
-    from ftkit.splitting.result import Part, SplitOptions, SplitResult, read_manifest
+    from ftkit.splitting.manifest import is_split, read_manifest, resolve_part
+    from ftkit.splitting.result import Part, SplitOptions, SplitResult, Strata, Stratum
 
 _HOME = {
     "Part": "ftkit.splitting.result",
     "SplitOptions": "ftkit.splitting.result",
     "SplitResult": "ftkit.splitting.result",
-    "read_manifest": "ftkit.splitting.result",
+    "Strata": "ftkit.splitting.result",
+    "Stratum": "ftkit.splitting.result",
+    "is_split": "ftkit.splitting.manifest",
+    "read_manifest": "ftkit.splitting.manifest",
+    "resolve_part": "ftkit.splitting.manifest",
     "split": "ftkit.splitting.engine",
 }
 
-__all__ = ["Part", "SplitOptions", "SplitResult", "read_manifest", "split"]
-
+__all__ = [
+    "Part",
+    "SplitOptions",
+    "SplitResult",
+    "Strata",
+    "Stratum",
+    "is_split",
+    "read_manifest",
+    "resolve_part",
+    "split",
+]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

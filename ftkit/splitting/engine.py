@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-from array import array
+import os
 from collections.abc import Mapping
-from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ftkit.data import JsonlWriter, atomic_write, canonical_json, open_jsonl_writer, sha256_file
+from ftkit.data import JsonlWriter, sha256_file
 from ftkit.display import Display, SilentDisplay
 from ftkit.errors import DataError, UsageError, storage_error
-from ftkit.splitting.assign import PARTS, Amount, Assignment, Request, assign, requests_of
-from ftkit.splitting.keys import Hasher, group_key
-from ftkit.splitting.result import MANIFEST, Method, Part, SplitOptions, SplitResult
-from ftkit.splitting.shuffle import ShuffledLines
+from ftkit.splitting.amounts import PARTS, Amount, Request
+from ftkit.splitting.columns import Columns, Plan, joined
+from ftkit.splitting.copying import Stage, changed, copy_rows
+from ftkit.splitting.decide import Decision, decide
+from ftkit.splitting.fields import NEAR_DUPLICATES
+from ftkit.splitting.groups import Groups, groups_of
+from ftkit.splitting.index import index_bytes, write_index
+from ftkit.splitting.keeping import Earlier, continued, earlier_split
+from ftkit.splitting.keys import Hasher
+from ftkit.splitting.manifest import write_manifest
+from ftkit.splitting.notes import notes_of
+from ftkit.splitting.result import INDEX, MANIFEST, Method, Parent, Part, RowIndex, SplitOptions, SplitResult
+from ftkit.splitting.scan import scan_ranges, scan_rows
 from ftkit.splitting.source import ExampleSource
+from ftkit.splitting.strata import strata_of
 
-_ROWS_PER_UPDATE = 1000
+if TYPE_CHECKING:
+    from ftkit.catalog import Model
+    from ftkit.settings import Settings
+
+_WORTH_PROCESSES = 24 << 20
+"""Bytes of a file from which on starting another process pays."""
+_MOST_PROCESSES = 4
 
 
 def split(
@@ -27,146 +42,194 @@ def split(
     train: Amount | None = None,
     validation: Amount | None = None,
     test: Amount | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     out: str | Path,
     options: SplitOptions | None = None,
+    settings: Settings | None = None,
     display: Display | None = None,
 ) -> SplitResult:
     """Write ``train.jsonl``, ``validation.jsonl``, ``test.jsonl`` and ``manifest.json`` into ``out``.
 
     ``source`` is anything that ``ftkit.data.open_rows`` opens, and can be read twice. Amounts are fractions
-    (floats) or counts (integers) of rows; nothing given means 0.9 and 0.1 for validation. Examples with
-    the same prompt are never divided. With fractions a row's side depends on its prompt and the seed alone,
-    so that rows added or removed move no other. Memory: about 40 bytes a row.
+    (floats) or counts (integers) of rows; nothing given means 0.9 and 0.1 for validation, or what an earlier
+    split had that is kept. Rows of one group (by default: with the same prompt) are never divided. With
+    fractions a group's side depends on its content and the seed (0) alone, so that rows added or removed
+    move no other. ``rows.index`` beside the manifest lets a later split continue this one. Memory: about 60
+    bytes a row (160 more for near duplicates) and 100 MB. ``settings`` know the model that counts tokens.
 
     Raises UsageError (amounts, source, columns), DataError (a row that is no chat example, with its line;
-    a source that changed meanwhile), StorageError.
+    a source that changed meanwhile; an earlier split that is damaged), StorageError, and what
+    ``ftkit.tokens.counter_for`` raises.
     """
-    chosen, show, folder = options or SplitOptions(), display or SilentDisplay(), Path(out)
-    requests = requests_of(train, validation, test)
+    chosen, show = options or SplitOptions(), display or SilentDisplay()
+    kinds = _kinds(chosen)
+    earlier = earlier_split(chosen.keep, kinds) if chosen.keep is not None else None
+    requests, number = continued(earlier, {"train": train, "validation": validation, "test": test}, seed)
     examples = ExampleSource(source, chosen)
-    _make_folder(folder, examples.path, requests)
+    folder = _folder(Path(out), examples.path, requests)
     for note in examples.rows.notes:
         show.note(note)
-    before = sha256_file(examples.path) if examples.path else None
-    hasher = Hasher(seed)
-    ranks = _ranks(examples, chosen, hasher, show)
-    assignment = assign(ranks, requests)
-    shuffle = hasher if chosen.shuffle else None
-    written, content = _write(examples, assignment, requests, folder, shuffle, show)
-    if examples.path and sha256_file(examples.path) != before:
-        raise DataError(
-            "the file changed while it was being split", where=str(examples.path), hint="Try again."
-        )
-    parts = {
-        name: Part(requested=requests[name], share=round(w.rows / len(ranks), 6), **_facts(w, folder, name))
-        for name, w in written.items()
-    }
-    result = SplitResult(
-        source=examples.name,
-        source_sha256=before or content,
-        rows=len(ranks),
-        groups=assignment.groups,
-        largest_group=assignment.largest_group,
-        seed=seed,
-        method=_method(requests),
-        options=chosen,
-        parts=parts,
-        unused=len(ranks) - sum(part.rows for part in parts.values()),
-        notes=_notes(parts, folder),
-        manifest=folder / MANIFEST,
+    plan = Plan(
+        name=examples.name,
+        seed=number,
+        kinds=kinds,
+        near_duplicates=NEAR_DUPLICATES in chosen.group,
+        stratify=chosen.label,
+        model=_model(chosen, settings),
     )
-    atomic_write(result.manifest, result.manifest_json())
+    work = _Work(examples, chosen, plan, requests, folder, show)
+    result = work.run(earlier)
     for note in result.notes:
         show.warn(note)
     return result
 
 
-def _make_folder(folder: Path, source: Path | None, requests: Mapping[str, Request]) -> None:
+def _kinds(options: SplitOptions) -> tuple[str, ...]:
+    """The kinds of keys to read: near duplicates go by clusters, and by equal prompts."""
+    return tuple(dict.fromkeys("prompt" if kind == NEAR_DUPLICATES else kind for kind in options.group))
+
+
+def _model(options: SplitOptions, settings: Settings | None) -> Model | None:
+    if options.model is None:
+        if options.max_tokens is not None:
+            raise UsageError("max_tokens needs a model to count with", hint="Name it: --model gpt-4.1-mini")
+        return None
+    from ftkit.settings import load_settings
+
+    return (settings or load_settings()).catalog.require_model(options.model)
+
+
+def _folder(folder: Path, source: Path | None, requests: Mapping[str, Request]) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(error, folder) from error
     targets = {f"the {name} part": folder / f"{name}.jsonl" for name in requests}
-    for what, target in {**targets, "the manifest": folder / MANIFEST}.items():
+    targets |= {"the manifest": folder / MANIFEST, "the list of rows": folder / INDEX}
+    for what, target in targets.items():
         if source is not None and target.exists() and target.samefile(source):
             hint = "Choose another folder with --out."
             raise UsageError(f"{what} would overwrite the source", where=str(source), hint=hint)
+    return folder
 
 
-def _ranks(examples: ExampleSource, options: SplitOptions, hasher: Hasher, display: Display) -> array[int]:
-    """The rank of each row's group, in the order of the source."""
-    ranks = array("Q")
-    with display.work(f"read {examples.name}", None, "rows") as progress:
-        for example, _ in examples:
-            key = group_key(example) if options.group == "prompt" else canonical_json(example)
-            ranks.append(hasher.rank(key))
-            if len(ranks) % _ROWS_PER_UPDATE == 0:
-                progress.update(len(ranks))
-        progress.update(len(ranks))
-    if not ranks:
-        raise DataError(
-            "there are no rows in it", where=examples.name, hint="Check that this is the right source."
-        )
-    return ranks
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One split under way."""
 
+    examples: ExampleSource
+    options: SplitOptions
+    plan: Plan
+    requests: Mapping[str, Request]
+    folder: Path
+    display: Display
+    stage: Stage | None = None
 
-def _write(
-    examples: ExampleSource,
-    assignment: Assignment,
-    requests: Mapping[str, Request],
-    folder: Path,
-    hasher: Hasher | None,
-    display: Display,
-) -> tuple[dict[str, JsonlWriter], str]:
-    """Copy every row into its part's file; the files get their names only when all are whole."""
-    names = [name for name in PARTS if name in requests]
-    codes, content, done = assignment.codes.tolist(), hashlib.sha256(), 0
-    with ExitStack() as files, display.work(f"write {folder}", len(codes), "rows") as progress:
-        writers = {n: files.enter_context(open_jsonl_writer(folder / f"{n}.jsonl")) for n in names}
-        mixed = files.enter_context(ShuffledLines(folder, hasher.place)) if hasher else None
-        for line in examples.lines():
-            content.update(line + b"\n")
-            name = PARTS[codes[done]] if done < len(codes) and codes[done] >= 0 else None
-            done += 1
-            if name == "train" and mixed is not None:
-                mixed.add(line)
-            elif name is not None:
-                writers[name].write_line(line)
-            if done % _ROWS_PER_UPDATE == 0:
+    def run(self, earlier: Earlier | None) -> SplitResult:
+        whole = self.examples.path is not None and self.examples.ranges is None
+        before = sha256_file(self.examples.path) if whole and self.examples.path else None
+        columns = self._scan()
+        clusters = columns.near.clusters(self.options.similarity) if columns.near is not None else None
+        groups = groups_of(columns, clusters)
+        columns.near = None
+        decision = decide(columns, groups, self.requests, self.options, self.plan.kinds, earlier)
+        written, content = self._copy(columns, decision)
+        if before is not None and self.examples.path and sha256_file(self.examples.path) != before:
+            raise changed(self.examples.name)
+        index = self._write_index(columns, decision)
+        result = self._result(columns, groups, decision, written, before or content)
+        if earlier is not None:
+            parent = Parent(manifest=earlier.split.manifest, sha256=earlier.sha256, kept=decision.kept)
+            result = result.model_copy(update={"parent": parent})
+        result = result.model_copy(update={"index": index})
+        write_manifest(result)
+        return result
+
+    def _scan(self) -> Columns:
+        """The first pass, by several processes where the file is large."""
+        pieces, done = [], 0
+        with self.display.work(f"read {self.examples.name}", None, "rows") as progress:
+            if self.examples.ranges is None:
+                found = scan_rows(self.examples, self.plan)
+            else:
+                size = self.examples.ranges[-1].end if self.examples.ranges else 0
+                processes = self.options.processes or min(os.cpu_count() or 1, _MOST_PROCESSES)
+                found = scan_ranges(
+                    self.examples.ranges, self.plan, processes if size >= _WORTH_PROCESSES else 1
+                )
+            for piece in found:
+                done += len(piece)
+                pieces.append(piece)
                 progress.update(done)
-        if done != len(codes):
+        if not done:
             raise DataError(
-                "the source changed while it was being split", where=examples.name, hint="Try again."
+                "there are no rows in it",
+                where=self.examples.name,
+                hint="Check that this is the right source.",
             )
-        for line in mixed or ():
-            writers["train"].write_line(line)
-        progress.update(done)
-    return writers, content.hexdigest()
+        return joined(pieces, self.plan)
+
+    def _copy(self, columns: Columns, decision: Decision) -> tuple[Mapping[str, JsonlWriter], str]:
+        return copy_rows(
+            self.examples,
+            columns,
+            decision.codes,
+            [name for name in PARTS if name in self.requests],
+            self.folder,
+            hasher=Hasher(self.plan.seed),
+            shuffle=self.options.shuffle,
+            stage=self.stage,
+            display=self.display,
+        )
+
+    def _write_index(self, columns: Columns, decision: Decision) -> RowIndex:
+        content = index_bytes(columns, decision.codes, self.plan.kinds, self.plan.seed)
+        path = self.folder / INDEX
+        return RowIndex(path=path, sha256=write_index(path, content))
+
+    def _result(
+        self,
+        columns: Columns,
+        groups: Groups,
+        decision: Decision,
+        written: Mapping[str, JsonlWriter],
+        source_sha256: str,
+    ) -> SplitResult:
+        parts = {name: self._part(name, writer, columns, decision) for name, writer in written.items()}
+        by = self.options.label
+        strata = strata_of(by, groups, decision.codes, list(parts), columns.labels) if by else None
+        return SplitResult(
+            source=self.examples.name,
+            source_sha256=source_sha256,
+            rows=len(columns),
+            groups=len(groups),
+            largest_group=int(groups.sizes.max()),
+            seed=self.plan.seed,
+            method=_method(self.requests, self.options.exact),
+            options=self.options,
+            parts=parts,
+            unused=int((decision.codes < 0).sum()),
+            left_out=decision.left_out,
+            strata=strata,
+            notes=[*decision.notes, *notes_of(parts, columns, self.options, self.folder)],
+            manifest=self.folder / MANIFEST,
+        )
+
+    def _part(self, name: str, writer: JsonlWriter, columns: Columns, decision: Decision) -> Part:
+        inside = decision.codes == PARTS.index(name)
+        return Part(
+            path=self.folder / f"{name}.jsonl",
+            rows=writer.rows,
+            bytes=writer.bytes,
+            sha256=writer.sha256,
+            requested=self.requests[name],
+            share=round(int(inside.sum()) / len(columns), 6),
+            tokens=int(columns.tokens[inside].sum()) if columns.tokens is not None else None,
+        )
 
 
-def _facts(writer: JsonlWriter, folder: Path, name: str) -> dict[str, Any]:
-    path = folder / f"{name}.jsonl"
-    return {"path": path, "rows": writer.rows, "bytes": writer.bytes, "sha256": writer.sha256}
-
-
-def _method(requests: Mapping[str, Request]) -> Method:
+def _method(requests: Mapping[str, Request], exact: bool) -> Method:
     kinds = {type(amount) for amount in requests.values()} - {str}
-    if kinds == {float, int}:
+    if kinds == {float, int} and not exact:
         return "threshold and rank"
-    return "threshold" if kinds == {float} else "rank"
-
-
-def _notes(parts: Mapping[str, Part], folder: Path) -> list[str]:
-    """What is not as asked for, and what may mislead."""
-    notes = []
-    for name, part in parts.items():
-        if isinstance(part.requested, int) and part.rows != part.requested:
-            asked = f"{name}: {part.rows:,} rows instead of {part.requested:,}"
-            notes.append(f"{asked}, because examples with the same prompt are not divided")
-        elif not part.rows:
-            notes.append(f"{name}: no row fell into this part")
-    for name in PARTS:
-        if name not in parts and (folder / f"{name}.jsonl").exists():
-            notes.append(f"{folder / name}.jsonl was there before and is no part of this split")
-    return notes
+    return "threshold" if kinds == {float} and not exact else "rank"

@@ -44,7 +44,7 @@ def test_lines_of_a_chat_file_are_kept_as_they_are(data: Path, tmp_path: Path) -
 def test_the_manifest_tells_all(data: Path, tmp_path: Path) -> None:
     result = split(data, train=60, test=30, seed=7, out=tmp_path / "parts")
     manifest = json.loads((tmp_path / "parts" / "manifest.json").read_text())
-    assert (manifest["version"], manifest["seed"], manifest["method"]) == (1, 7, "rank")
+    assert (manifest["version"], manifest["seed"], manifest["method"]) == (2, 7, "rank")
     assert manifest["source"] == str(data) and manifest["source_sha256"] == sha256_file(data)
     assert (manifest["rows"], manifest["groups"], manifest["unused"]) == (100, 100, 10)
     assert list(manifest["parts"]) == ["train", "test"]
@@ -194,14 +194,15 @@ def test_a_source_that_changes_meanwhile_leaves_the_old_split(data: Path, tmp_pa
 def test_shuffling_on_disk_equals_shuffling_in_memory(tmp_path: Path) -> None:
     lines = [f'{{"n": {n}}}'.encode() for n in range(500)] * 2
 
-    def place(text: bytes) -> int:
-        return int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
+    places = [int.from_bytes(hashlib.sha256(text).digest()[:8], "big") for text in lines]
 
     def shuffled(run_bytes: int) -> list[bytes]:
-        with ShuffledLines(tmp_path, place, run_bytes) as mixed:
-            for text in lines:
-                mixed.add(text)
-            return list(mixed)
+        with ShuffledLines(tmp_path, run_bytes) as mixed:
+            for at in range(0, len(lines), 70):
+                mixed.add(lines[at : at + 70], places[at : at + 70])
+            return [text for block in mixed.blocks() for text in block]
 
-    assert shuffled(1 << 30) == shuffled(1000) == sorted(lines, key=lambda text: (place(text), text))
+    assert (
+        shuffled(1 << 30) == shuffled(1000) == [text for _, text in sorted(zip(places, lines, strict=True))]
+    )
     assert list(tmp_path.iterdir()) == []

@@ -35,6 +35,7 @@ def content(folder: Path) -> dict[str, bytes]:
         ("train.jsonl", "the train part"),
         ("validation.jsonl", "the validation part"),
         ("manifest.json", "the manifest"),
+        ("rows.index", "the list of rows"),
     ],
 )
 @pytest.mark.parametrize("link", [None, os.symlink, os.link])
@@ -74,7 +75,7 @@ def test_the_same_split_again_changes_no_byte(tmp_path: Path) -> None:
     before = content(tmp_path / "parts")
     split(source, train=0.6, validation=0.2, test=0.2, out=tmp_path / "parts")
     assert content(tmp_path / "parts") == before
-    assert set(before) == {"train.jsonl", "validation.jsonl", "test.jsonl", "manifest.json"}
+    assert set(before) == {"train.jsonl", "validation.jsonl", "test.jsonl", "manifest.json", "rows.index"}
 
 
 @pytest.mark.parametrize("bad", ['{"a": ', '{"messages": []}', "5"])
@@ -108,7 +109,7 @@ def test_a_file_that_changes_between_the_readings_is_noticed(tmp_path: Path) -> 
                 source.write_text("".join([*lines[1:], lines[0]]))
             return SilentDisplay().work(title, total, unit)
 
-    with pytest.raises(DataError, match="the file changed while it was being split"):
+    with pytest.raises(DataError, match="the source changed while it was being split"):
         split(source, out=tmp_path / "parts", display=Swapping())  # type: ignore[arg-type]
     assert not (tmp_path / "parts" / "manifest.json").exists()
 
@@ -128,8 +129,8 @@ def test_rows_that_end_early_the_second_time_are_noticed(tmp_path: Path) -> None
 
 def test_a_folder_that_goes_while_lines_wait_is_said_in_words(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
-    with ShuffledLines(folder, lambda line: 0, run_bytes=10) as mixed, pytest.raises(StorageError) as caught:
-        mixed.add(b"some line")
+    with ShuffledLines(folder, run_bytes=10) as mixed, pytest.raises(StorageError) as caught:
+        mixed.add([b"some long line"], [0])
     assert str(caught.value.where) == str(folder)
 
 
@@ -151,7 +152,7 @@ def rewritten(folder: Path, **changes: Any) -> Path:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"version": 2}, "a manifest of version 2; this ftkit reads version 1"),
+        ({"version": 3}, "a manifest of version 3; this ftkit reads versions 1 to 2"),
         ({"parts": {"train": {}}}, "parts.train.path: Field required"),
         ({"seed": "x"}, "seed: "),
         ({"method": "guess"}, "method: "),

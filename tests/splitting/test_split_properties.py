@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_helpers import codes_of
 
 from ftkit.errors import UsageError
 from ftkit.splitting import SplitOptions, SplitResult, split
-from ftkit.splitting.assign import PARTS, assign, requests_of
+from ftkit.splitting.amounts import PARTS, requests_of
 from ftkit.splitting.keys import Hasher, group_key
 
 PROMPTS = st.text("abcxyz ÄßİŉΣ\u00a0\n", min_size=1, max_size=4)
@@ -86,7 +87,7 @@ def test_counts_never_overshoot_and_are_exact_while_single_rows_are_left(
     ranks = array("Q", [hasher.rank(b"%d" % g) for g, size in enumerate(sizes) for _ in range(size)])
     singles = sizes.count(1)
     count = data.draw(st.integers(1, len(ranks)))
-    got = Counter(assign(ranks, {"test": count}).codes.tolist())[PARTS.index("test")]
+    got = Counter(codes_of(ranks, {"test": count}))[PARTS.index("test")]
     assert got <= count
     assert got == count or singles < 6
     assert count - got < 6
@@ -178,7 +179,7 @@ def test_fractions_over_one() -> None:
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=50))
 def test_fractions_that_add_up_to_one_leave_no_rank_out(values: list[int]) -> None:
     ranks = array("Q", [*values, 0, 2**64 - 1])
-    codes = assign(ranks, {"train": 0.7, "validation": 0.2, "test": 0.1}).codes.tolist()
+    codes = codes_of(ranks, {"train": 0.7, "validation": 0.2, "test": 0.1})
     assert -1 not in codes
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from split_helpers import codes_of
 
 from ftkit.errors import UsageError
-from ftkit.splitting.assign import PARTS, assign, requests_of
+from ftkit.splitting.amounts import PARTS, requests_of
 from ftkit.splitting.keys import Hasher, group_key
 
 RANKS = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=80).map(lambda v: array("Q", v))
@@ -20,7 +21,7 @@ TEXTS = st.text(max_size=12)
 
 
 def rows_of(ranks: array[int], asked: dict[str, Any], part: str) -> set[int]:
-    codes = assign(ranks, asked).codes.tolist()
+    codes = codes_of(ranks, asked)
     return {row for row, code in enumerate(codes) if code == PARTS.index(part)}
 
 
@@ -51,17 +52,17 @@ def test_shares_of_any_size_never_overlap_and_the_rest_is_the_rest(
 ) -> None:
     total = sum(weights)
     shares = {name: weight / total for name, weight in zip(PARTS, weights, strict=False)}
-    codes = assign(ranks, shares).codes.tolist()
+    codes = codes_of(ranks, shares)
     assert -1 not in codes, "shares that add up to 1 leave no row out"
     if "train" in shares and len(shares) > 1:
         others = {name: share for name, share in shares.items() if name != "train"}
-        assert assign(ranks, {"train": "rest", **others}).codes.tolist() == codes
+        assert codes_of(ranks, {"train": "rest", **others}) == codes
 
 
 @pytest.mark.parametrize("share", [1e-300, 1e-20, 2.0**-64])
 def test_a_share_too_small_for_any_row_takes_none_and_moves_none(share: float) -> None:
     ranks = array("Q", [0, 1, 2**63, 2**64 - 1])
-    codes = assign(ranks, {"train": "rest", "test": share}).codes.tolist()
+    codes = codes_of(ranks, {"train": "rest", "test": share})
     assert codes[1:] == [0, 0, 0]
     assert 2**64 * share >= 1 or codes[0] == 0
 
@@ -102,7 +103,7 @@ def test_a_count_is_missed_by_less_than_the_smallest_group_left(
 def test_no_group_is_divided_by_counts(ranks: array[int], train: int, test: int) -> None:
     doubled = array("Q", [rank % 7 for rank in ranks])
     try:
-        codes = assign(doubled, {"train": train, "test": test}).codes.tolist()
+        codes = codes_of(doubled, {"train": train, "test": test})
     except UsageError:
         assert train + test > len(doubled) or max(Counter(doubled).values()) > 1
         return
@@ -113,7 +114,7 @@ def test_no_group_is_divided_by_counts(ranks: array[int], train: int, test: int)
 
 def test_fractions_take_their_rows_before_counts() -> None:
     ranks = array("Q", [n * 2**60 for n in range(16)])
-    codes = assign(ranks, {"train": 4, "test": 0.5}).codes.tolist()
+    codes = codes_of(ranks, {"train": 4, "test": 0.5})
     assert codes == [2] * 8 + [0] * 4 + [-1] * 4
 
 

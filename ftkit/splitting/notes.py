@@ -1,0 +1,37 @@
+"""What a split has to say: what is not as asked for, and what may mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ftkit.splitting.amounts import PARTS
+from ftkit.splitting.columns import Columns
+from ftkit.splitting.result import Part, SplitOptions
+
+
+def notes_of(parts: Mapping[str, Part], columns: Columns, options: SplitOptions, folder: Path) -> list[str]:
+    """The notes on ``parts``, written into ``folder``."""
+    notes = [note for name, part in parts.items() if (note := _part_note(name, part, options))]
+    if columns.without:
+        notes.append(
+            f"{columns.without:,} rows have no {options.group[0]!r}: they are grouped by their prompts"
+        )
+    for name in PARTS:
+        if name not in parts and (folder / f"{name}.jsonl").exists():
+            notes.append(f"{folder / name}.jsonl was there before and is no part of this split")
+    return notes
+
+
+def _part_note(name: str, part: Part, options: SplitOptions) -> str | None:
+    if not isinstance(part.requested, int):
+        return None if part.rows else f"{name}: no row fell into this part"
+    asked = f"{name}: {part.rows:,} rows instead of {part.requested:,}"
+    if part.rows > part.requested:
+        return f"{asked}, for kept rows stay"
+    if part.rows == part.requested:
+        return None
+    if (name == "train" and options.max_tokens) or (name in options.balance_parts and options.balance):
+        return f"{asked}, after the balance or the budget"
+    what = "with the same prompt" if options.group == ("prompt",) else "of one group"
+    return f"{asked}, because examples {what} are not divided"
