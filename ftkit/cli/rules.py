@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +147,7 @@ def _print_rules(console: Console, rules: tuple[Rule, ...], levels: dict[str, Ru
     console.print("`ftkit explain CODE` tells more of one.", markup=False)
 
 
-def _print_rule(console: Console, rule: Rule, level: RuleLevel, platforms: dict[str, RuleLevel]) -> None:
+def _print_rule(console: Console, rule: Rule, level: RuleLevel, platforms: Mapping[str, RuleLevel]) -> None:
     from rich.text import Text
 
     from ftkit.validation.output.terminal import STYLES

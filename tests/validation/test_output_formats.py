@@ -33,14 +33,14 @@ def bad_file(name: str = "sub dir/a%b:c,d.jsonl") -> tuple[Path, ValidationRepor
     path = Path(name)
     path.parent.mkdir(exist_ok=True)
     long = "é😀" * 100
-    rows = [
+    rows = f'"messages": [{{"role": "user", "content": "{long}"}}, {{"role": "bot", "content": "b"}}]'
+    lines = [
         '{"messages": [{"role": "usr", "content": "日本語"}, {"role": "assistant", "content": "b"}]}',
-        f'{{"mesages": 1, "messages": [{{"role": "user", "content": "{long}"}}, '
-        '{"role": "bot", "content": "b"}]}',
+        f'{{"mesages": 1, {rows}}}',
         '{"messages": []',
         "",
     ]
-    path.write_text("\n".join(rows) + "\n", "utf-8")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
     return path, validate(path, settings=LOCAL)
 
 
