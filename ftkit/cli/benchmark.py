@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     examples=[
         "ftkit benchmark test.jsonl --model linear --model ft:linear:sentiment:ab12cd34",
         "ftkit benchmark test.jsonl --model gpt-4.1-mini --labels bad,good --platform openai",
+        "ftkit benchmark parts --model linear",
         "ftkit benchmark genres.jsonl --model linear --metric one_of --out runs/genres",
     ],
 )
-@click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option("--model", "-m", "models", multiple=True, required=True, help="A model; give it once for each.")
 @click.option(
     "--metric", default="label", show_default=True, help="label, one_of, exact, or a plug-in's name."
@@ -56,16 +57,20 @@ def benchmark(
     """Ask MODELs the held-out rows of DATA by batch, score the answers, write a report.
 
     DATA is chat JSONL: the last assistant message of a row is its right answer (or its field
-    "expected", a list of several). Called again, it takes up what was submitted before.
+    "expected", a list of several); of a split (its folder or manifest) the test part is taken.
+    Called again, it takes up what was submitted before.
     """
     from ftkit.benchmarking import benchmark as run_benchmark
+    from ftkit.splitting import resolve_part
 
-    folder = out or app.settings.runs_dir / f"benchmark-{data.name.split('.')[0]}"
+    held_out = resolve_part(data, "test")
+    named = held_out if held_out == data else held_out.absolute().parent
+    folder = out or app.settings.runs_dir / f"benchmark-{named.name.split('.')[0]}"
     try:
         with app.connect() as platform:
             report = run_benchmark(
                 models,
-                data,
+                held_out,
                 platform=platform,
                 workdir=folder,
                 metric=metric,

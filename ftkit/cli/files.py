@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     platform=True,
     examples=[
         "ftkit upload train.jsonl",
+        "ftkit upload parts",
         "ftkit upload requests.jsonl --purpose batch --platform openai",
     ],
 )
@@ -36,10 +37,18 @@ if TYPE_CHECKING:
     help="What the file is for.",
 )
 def upload(app: App, path: Path, purpose: str) -> None:
-    """Upload the file PATH and print its id on the platform."""
+    """Upload the file PATH and print its id on the platform.
+
+    Of a split (its folder or manifest) the train part is uploaded and, where there is one, the
+    validation part, and the ids are printed in this order.
+    """
+    from ftkit.splitting import training_files
+
+    train, validation = training_files(path)
     with app.connect() as platform:
-        info = platform.files.upload(path, purpose)
-    app.emit(info, lambda console: console.print(info.id))
+        infos = [platform.files.upload(part, purpose) for part in (train, validation) if part is not None]
+    result = infos[0] if train == path else infos
+    app.emit(result, lambda console: console.print("\n".join(info.id for info in infos)))
 
 
 @click.group()

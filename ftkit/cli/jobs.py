@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -38,6 +39,19 @@ class JobOrder:
     seed: int | None
     watch: bool
 
+    def files(self) -> tuple[str | Path, str | Path | None]:
+        """What to train and validate on; of a split's folder or manifest its parts."""
+        from ftkit.splitting import is_split, resolve_part, training_files
+
+        training: str | Path = self.training_file
+        validation: str | Path | None = self.validation_file
+        if validation is not None and is_split(Path(validation)):
+            validation = resolve_part(validation, "validation")
+        if is_split(Path(training)):
+            training, held_out = training_files(training)
+            validation = validation if validation is not None else held_out
+        return training, validation
+
     @property
     def hyperparameters(self) -> dict[str, Any]:
         """Those that were given, under OpenAI's names."""
@@ -54,11 +68,15 @@ class JobOrder:
     platform=True,
     examples=[
         "ftkit jobs create --training-file train.jsonl --model linear --watch",
+        "ftkit jobs create --training-file parts --model linear",
         "ftkit jobs create --training-file file-abc123 --model gpt-4.1-mini --epochs 3 --platform openai",
     ],
 )
 @click.option(
-    "--training-file", required=True, metavar="ID|PATH", help="An uploaded file, or one to upload first."
+    "--training-file",
+    required=True,
+    metavar="ID|PATH",
+    help="An uploaded file, one to upload first, or a split (its train and validation part).",
 )
 @click.option("--model", required=True, help="The model to tune.")
 @click.option("--validation-file", metavar="ID|PATH", help="Held-out examples, uploaded or to upload.")
@@ -75,11 +93,11 @@ class JobOrder:
 def create(app: App, **options: Any) -> None:
     """Start a fine-tuning job; files that lie on this machine are uploaded first."""
     order = JobOrder(**options)
+    training, validation = order.files()
     with app.connect() as platform:
         files = platform.files
-        validation = order.validation_file
         job = platform.jobs.create(
-            files.resolve(order.training_file),
+            files.resolve(training),
             order.model,
             validation_file=files.resolve(validation) if validation is not None else None,
             suffix=order.suffix,

@@ -8,7 +8,7 @@ from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.splitting.engine import split
-    from ftkit.splitting.manifest import is_split, read_manifest, resolve_part
+    from ftkit.splitting.manifest import is_split, read_manifest, resolve_part, training_files
     from ftkit.splitting.result import Part, SplitOptions, SplitResult, Strata, Stratum
 
 _HOME = {
@@ -21,6 +21,7 @@ _HOME = {
     "read_manifest": "ftkit.splitting.manifest",
     "resolve_part": "ftkit.splitting.manifest",
     "split": "ftkit.splitting.engine",
+    "training_files": "ftkit.splitting.manifest",
 }
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "read_manifest",
     "resolve_part",
     "split",
+    "training_files",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -211,7 +211,7 @@ class _Work:
             unused=int((decision.codes < 0).sum()),
             left_out=decision.left_out,
             strata=strata,
-            notes=[*decision.notes, *notes_of(parts, columns, self.options, self.folder)],
+            notes=[*decision.notes, *notes_of(parts, columns, strata, self.options, self.folder)],
             manifest=self.folder / MANIFEST,
         )
 

@@ -54,13 +54,13 @@ def is_split(path: Path) -> bool:
 
 
 def resolve_part(path: str | Path, name: str) -> Path:
-    """The file of a split's part, where ``path`` is the split's folder or manifest; else ``path`` itself.
+    """The file of a split's part, where ``path`` is a folder or a manifest; else ``path`` itself.
 
-    Raises UsageError where the split has no such part, DataError where its file is missing or not the one
-    that was written.
+    Raises UsageError where a folder holds no split or the split has no such part, DataError where its file
+    is missing or not the one that was written.
     """
     given = Path(path)
-    if not is_split(given):
+    if not given.is_dir() and not is_split(given):
         return given
     split = read_manifest(given)
     part = split.parts.get(name)
@@ -71,6 +71,18 @@ def resolve_part(path: str | Path, name: str) -> Path:
         )
     checked_part(part.path, part.sha256)
     return part.path
+
+
+def training_files(path: str | Path) -> tuple[Path, Path | None]:
+    """What to train on, and what to validate on where there is such a part: a split's parts, else ``path``.
+
+    Raises as `resolve_part` does.
+    """
+    train = resolve_part(path, "train")
+    if train == Path(path):
+        return train, None
+    validation = read_manifest(Path(path)).parts.get("validation")
+    return train, resolve_part(path, "validation") if validation and validation.rows else None
 
 
 def checked_part(path: Path, sha256: str) -> None:

@@ -7,15 +7,21 @@ from pathlib import Path
 
 from ftkit.splitting.amounts import PARTS
 from ftkit.splitting.columns import Columns
-from ftkit.splitting.result import Part, SplitOptions
+from ftkit.splitting.result import Part, SplitOptions, Strata
 
 
-def notes_of(parts: Mapping[str, Part], columns: Columns, options: SplitOptions, folder: Path) -> list[str]:
+def notes_of(
+    parts: Mapping[str, Part], columns: Columns, strata: Strata | None, options: SplitOptions, folder: Path
+) -> list[str]:
     """The notes on ``parts``, written into ``folder``."""
     notes = [note for name, part in parts.items() if (note := _part_note(name, part, options))]
     if columns.without:
         notes.append(
             f"{columns.without:,} rows have no {options.group[0]!r}: they are grouped by their prompts"
+        )
+    if strata is not None and strata.count * 2 > len(columns) > 1:
+        notes.append(
+            f"{strata.count:,} values of {strata.by} in {len(columns):,} rows: most are alone of their kind"
         )
     for name in PARTS:
         if name not in parts and (folder / f"{name}.jsonl").exists():

@@ -104,7 +104,8 @@ class Stratum(BaseModel):
 class Strata(BaseModel):
     """The proportions achieved. ``listed`` are the ``count`` strata, or the largest of them.
 
-    ``widest`` is the largest difference between a listed stratum's share in a part and all rows'.
+    ``widest`` is the largest difference between a stratum's share in a part and all rows', of the
+    strata that have at least one of 100 rows.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ftkit.splitting.arrays import Codes
 
 _LISTED = 50
+_LEAST = 100
+"""One of so many rows is the least for which a stratum's proportions say something."""
 
 
 def strata_of(
@@ -32,7 +34,7 @@ def strata_of(
     listed, widest = [], 0.0
     for number in np.lexsort((groups.stratum_names, -rows))[:_LISTED]:
         shares = table[:, number] / max(int(totals[number]), 1)
-        if totals[number]:
+        if totals[number] * _LEAST >= totals.sum():
             widest = max(widest, float(np.abs(shares - overall).max()))
         listed.append(
             Stratum(
