@@ -203,9 +203,8 @@ def main() -> int:
         else:
             results.failed[job.name] = None
     command = shlex.join(["python", "benchmarks/validation.py", *sys.argv[1:]])
-    report = render(
-        results, {name: (path, recipes[name].rows) for name, path in files.items()}, command, load
-    )
+    read = {name: (path, recipes[name].rows) for name, path in files.items()}
+    report = render(results, read, command, load, scaled=chosen.megabytes is not None)
     if chosen.out:
         chosen.out.write_text(report)
     print(report)
