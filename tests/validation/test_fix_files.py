@@ -15,6 +15,7 @@ from ftkit.settings import Settings
 from ftkit.validation import ValidateOptions, validate
 from ftkit.validation.fixing import MENDS, FixOptions, FixReport, fix, mends_of, separate
 from ftkit.validation.plugins import load_rules
+from ftkit_validators import tools
 
 SETTINGS = Settings(platform="own", providers={"own": {"limits": {"min_examples": None}}})
 
@@ -361,6 +362,6 @@ def test_separate_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_every_mend_names_rules_that_exist() -> None:
-    codes = {rule.code for rule in load_rules().rules}
+    codes = {rule.code for rule in (*load_rules().rules, *tools.RULES)}
     assert {code for mend in MENDS for code in mend.codes} <= codes
     assert [mend.name for mend in mends_of("FT207")] == ["role-made-plain"] and mends_of("FT203") == ()

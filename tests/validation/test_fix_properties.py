@@ -14,6 +14,7 @@ from ftkit.settings import Settings
 from ftkit.validation import ValidateOptions, validate
 from ftkit.validation.fixing import MENDS, FixOptions, FixReport, fix
 from ftkit.validation.fixing.opening import open_source
+from ftkit.validation.fixing.rows import decode
 from ftkit.validation.fixing.source import SourceText
 
 SETTINGS = Settings(platform="own", providers={"own": {"limits": {"min_examples": None}}})
@@ -177,4 +178,5 @@ def test_what_differs_from_the_source_is_told(data: bytes) -> None:
         opened = open_source(path, (), None, SETTINGS, OPTIONS)
         text = SourceText(path, OPTIONS.max_line_bytes, lambda done: None)
         for candidate in opened.mended_text(text, lambda change: None, aliases=True):
-            assert candidate.changes or candidate.text == candidate.given
+            is_row = isinstance(candidate.text, bytes) and type(decode(candidate.text)) is dict
+            assert candidate.changes or candidate.text == candidate.given or not is_row

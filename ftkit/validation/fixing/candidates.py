@@ -13,7 +13,9 @@ from ftkit.validation.fixing.mends import Change
 from ftkit.validation.fixing.outputs import raw_entry
 from ftkit.validation.fixing.rows import Piece, decode
 from ftkit.validation.fixing.values import escape_separators, mend_row
+from ftkit.validation.lines import Block, LongLine
 from ftkit.validation.rules import Fault
+from ftkit.validation.typed import PlainRow, plain_rows
 
 Render = Callable[[dict[str, Any], int], "dict[str, Any] | Fault"]
 
@@ -22,13 +24,15 @@ Render = Callable[[dict[str, Any], int], "dict[str, Any] | Fault"]
 class Candidate:
     """One row. ``text`` is what is judged, and written where it is accepted; a Fault where there is none.
 
-    ``given`` is the row as it was read: the bytes of its line, or what a table held.
+    ``given`` is the row as it was read: the bytes of its line, or what a table held. ``plain`` is the text
+    as the fast decoder reads it, where it does.
     """
 
     line: int
     given: Any
     text: bytes | Fault
     changes: list[Change] = field(default_factory=list)
+    plain: PlainRow | None = None
 
     def entry(self) -> dict[str, Any]:
         """The row as the file of rejected rows shows it."""
@@ -43,6 +47,8 @@ def of_pieces(pieces: Iterable[Piece], render: Render | None, *, aliases: bool) 
         elif render is not None:
             text = _rendered(render, piece.value, piece.line)
             yield Candidate(piece.line, piece.raw, text, piece.changes)
+        elif (plain := plain_row(piece.text)) is not None:  # roles and texts alone: nothing to mend in them
+            yield Candidate(piece.line, piece.raw, piece.text, piece.changes, plain)
         else:
             mended, changes = mend_row(piece.text, piece.value, piece.line, aliases=aliases)
             yield Candidate(piece.line, piece.raw, mended, [*piece.changes, *changes])
@@ -53,7 +59,7 @@ def of_lines(lines: Iterable[tuple[int, bytes]], render: Render | None) -> Itera
     for line, raw in lines:
         value = decode(raw) if render is not None else None
         made = _rendered(render, value, line) if render is not None and isinstance(value, dict) else raw
-        yield Candidate(line, raw, made)
+        yield Candidate(line, raw, made, [], plain_row(raw) if made is raw else None)
 
 
 def of_rows(rows: Iterable[Row], render: Render | None) -> Iterator[Candidate]:
@@ -70,6 +76,11 @@ def mended(candidates: Iterable[Candidate], *, aliases: bool) -> Iterator[Candid
             text, changes = mend_row(candidate.text, value, candidate.line, aliases=aliases)
             candidate.text, candidate.changes = text, changes
         yield candidate
+
+
+def plain_row(text: bytes) -> PlainRow | None:
+    """The row, where it is certainly nothing but roles and texts."""
+    return None if type(text) is LongLine else plain_rows(Block(1, 0, text, [text]))[0]
 
 
 def _rendered(render: Render, data: dict[str, Any], line: int) -> bytes | Fault:

@@ -9,6 +9,7 @@ from ftkit.validation.inspector import Inspector
 from ftkit.validation.plugins import RuleSet
 from ftkit.validation.report import Finding
 from ftkit.validation.rules import Context, Fault
+from ftkit.validation.typed import PlainRow
 
 
 class Verdict(NamedTuple):
@@ -25,14 +26,14 @@ class Judge:
         self.inspector = Inspector(context, rules, None, self)
         self._verdict: Verdict | None = None
 
-    def ask(self, text: bytes | Fault, line: int) -> Verdict | None:
-        """The verdict on one row; None for a blank line, which is none."""
+    def ask(self, text: bytes | Fault, line: int, plain: PlainRow | None = None) -> Verdict | None:
+        """The verdict on one row; None for a blank line, which is none. ``plain``: what the text says."""
         self._verdict = None
         if isinstance(text, Fault):
             self.inspector.result.facts.rows += 1
             self.inspector.fault(text, line)
         else:
-            self.inspector.line(text, line)
+            self.inspector.rest([(line, text, plain)])
         return self._verdict
 
     def take_back(self) -> None:

@@ -60,7 +60,12 @@ MENDS = (
     Mend(
         "keys-renamed", "A message's from and value become role and content.", ("FT205", "FT208"), "aliases"
     ),
-    Mend("functions-made-tools", "Legacy functions and calls become tools and tool calls.", (), "aliases"),
+    Mend(
+        "functions-made-tools",
+        "Legacy functions and calls become tools and tool calls.",
+        ("FT270", "FT272"),
+        "aliases",
+    ),
 )
 
 _BY_NAME = {mend.name: mend for mend in MENDS}

@@ -58,7 +58,7 @@ class Pass:
 
     def one(self, candidate: Candidate) -> bool:
         """Judge one candidate; whether it is accepted."""
-        verdict = self.judge.ask(candidate.text, candidate.line)
+        verdict = self.judge.ask(candidate.text, candidate.line, candidate.plain)
         if verdict is None:
             return False
         if verdict.accepted:

@@ -24,6 +24,8 @@ _LISTS: tuple[tuple[str, ...], ...] = (
     ("rejected",),
 )
 _SEPARATORS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
+_PLAIN_KEYS = {"role", "content"}
+_SPELT = tuple(ROLES)
 _KEY = re.compile(rb'"\s*:')
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -60,12 +62,14 @@ def _mended(text: bytes, line: int, aliases: bool) -> tuple[bytes, list[Change]]
 
 def mend_value(row: dict[str, Any], line: int, *, aliases: bool) -> list[Change]:
     """Mend a row in place."""
-    found = list(_decode_messages(row, line))
+    found = list(_decode_messages(row, line)) if type(row.get("messages")) is str else []
     if aliases:
         found += rename(row, line)
     for keys in _LISTS:
-        for index, message in _messages(row, keys):
-            found += _mend_message(message, line, (*keys, index))
+        if keys[0] in row:
+            for index, message in _messages(row, keys):
+                if message.keys() != _PLAIN_KEYS or message["role"] not in _SPELT:
+                    found += _mend_message(message, line, (*keys, index))
     if aliases:
         found += functions_to_tools(row, line)
     return found
@@ -81,8 +85,8 @@ def _messages(row: dict[str, Any], keys: tuple[str, ...]) -> Iterator[tuple[int,
 
 
 def _decode_messages(row: dict[str, Any], line: int) -> Iterator[Change]:
-    text = row.get("messages")
-    if not isinstance(text, str) or not text.lstrip().startswith("["):
+    text = row["messages"]
+    if not text.lstrip().startswith("["):
         return
     try:
         messages = _loads(text)
@@ -133,11 +137,10 @@ def _keys(value: Any) -> int:
     number, stack = 0, [value]
     while stack:
         item = stack.pop()
-        if isinstance(item, dict):
+        if type(item) is dict:
             number += len(item)
-            stack += item.values()
-        elif isinstance(item, list):
-            stack += item
+            item = item.values()
+        stack += [inner for inner in item if type(inner) is dict or type(inner) is list]
     return number
 
 
