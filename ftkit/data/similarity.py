@@ -202,14 +202,14 @@ def _groups(keys: NDArray[Any], rows: Rows, leaders: int, alike: Any) -> list[tu
     keys, rows = keys[order], rows[order]
     pairs: list[tuple[Rows, Rows]] = []
     for _ in range(leaders):
+        if not len(rows):
+            break
         new = np.append(True, keys[1:] != keys[:-1])
         starts = np.flatnonzero(new)
         sizes = np.diff(np.append(starts, len(keys)))
         leader = np.repeat(rows[starts], sizes)
         rest = ~new & np.repeat(sizes > 1, sizes)
         keys, rows, leader = keys[rest], rows[rest], leader[rest]
-        if not len(rows):
-            break
         joined = alike(leader, rows)
         pairs.append((leader[joined], rows[joined]))
         keys, rows = keys[~joined], rows[~joined]
