@@ -8,6 +8,7 @@ from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.validation.engine import validate
+    from ftkit.validation.fixing import FixOptions, FixReport, fix, separate
     from ftkit.validation.options import ValidateOptions
     from ftkit.validation.plugins import RuleSet, load_rules
     from ftkit.validation.report import Excerpt, Finding, ModelFit, TokenStats, ValidationReport
@@ -32,6 +33,8 @@ _HOME = {
     "Fault": "ftkit.validation.rules",
     "FileFacts": "ftkit.validation.rules",
     "Finding": "ftkit.validation.report",
+    "FixOptions": "ftkit.validation.fixing",
+    "FixReport": "ftkit.validation.fixing",
     "Found": "ftkit.validation.rules",
     "ModelFit": "ftkit.validation.report",
     "RowView": "ftkit.validation.rules",
@@ -41,8 +44,10 @@ _HOME = {
     "ValidateOptions": "ftkit.validation.options",
     "ValidationReport": "ftkit.validation.report",
     "fault_rule": "ftkit.validation.rules",
+    "fix": "ftkit.validation.fixing",
     "load_rules": "ftkit.validation.plugins",
     "rule": "ftkit.validation.rules",
+    "separate": "ftkit.validation.fixing",
     "validate": "ftkit.validation.engine",
 }
 
@@ -54,6 +59,8 @@ __all__ = [
     "Fault",
     "FileFacts",
     "Finding",
+    "FixOptions",
+    "FixReport",
     "Found",
     "ModelFit",
     "RowView",
@@ -63,8 +70,10 @@ __all__ = [
     "ValidateOptions",
     "ValidationReport",
     "fault_rule",
+    "fix",
     "load_rules",
     "rule",
+    "separate",
     "validate",
 ]
 

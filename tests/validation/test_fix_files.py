@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ftkit_validators import tools
 
 from ftkit.errors import StorageError, UsageError
 from ftkit.settings import Settings
 from ftkit.validation import ValidateOptions, validate
 from ftkit.validation.fixing import MENDS, FixOptions, FixReport, fix, mends_of, separate
 from ftkit.validation.plugins import load_rules
-from ftkit_validators import tools
 
 SETTINGS = Settings(platform="own", providers={"own": {"limits": {"min_examples": None}}})
 
@@ -300,6 +300,22 @@ def test_a_table_becomes_lines(tmp_path: Path) -> None:
     )
     lines = run('{"text": "a", "label": "yes",}\n{"text": 5}\n', tmp_path, options={"template": template})
     assert lines.changes == [(1, "trailing-comma-removed")] and lines.rejected[0]["raw"] == '{"text": 5}'
+
+
+def test_rows_from_memory(tmp_path: Path) -> None:
+    rows = [json.loads(row(1).replace("user", "User")), {"messages": []}, {"messages": [{"role": {1}}]}]
+    with pytest.raises(UsageError, match="say where"):
+        fix(rows, settings=SETTINGS)
+    fixed = Fixed(fix(rows, tmp_path / "out.jsonl", settings=SETTINGS))
+    assert [json.loads(line) for line in fixed.lines] == [json.loads(row(1))]
+    assert fixed.changes == [(1, "role-made-plain")] and [r["line"] for r in fixed.rejected] == [2, 3]
+    assert fixed.rejected[0]["data"] == {"messages": []}
+
+
+def test_the_first_rows_only(tmp_path: Path) -> None:
+    fixed = run(f"{row(1)},\n\n{row(2)}\n{row(3)}\n", tmp_path, options={"source": {"limit": 2}})
+    assert fixed.lines[1:] == [row(2)] and fixed.report.read == 2
+    assert fixed.report.changes == {"blank-line-dropped": 1, "trailing-comma-removed": 1}
 
 
 def test_packed_and_damaged_sources(tmp_path: Path) -> None:

@@ -243,6 +243,8 @@ def _count(changes: Changes, change: Change) -> None:
 
 def _from_python(token: str) -> str:
     """A Python text as JSON. Escapes that Python itself warns of may come from another language: refused."""
+    if "\\" not in token:
+        return json.dumps(token[1:-1], ensure_ascii=False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -81,10 +81,10 @@ def separate(
 
 def _paths(source: Any, out: Any, rejected: Any, log: Any) -> list[Path]:
     """Where the rejected rows, the log and the corrected copy go."""
-    if out is None and not isinstance(source, (str, Path)):
-        raise UsageError("say where the corrected copy goes", hint="Pass out=PATH.")
     if out is None:
-        path = Path(source).expanduser()
+        path = Path(source).expanduser() if isinstance(source, (str, Path)) else None
+        if path is None or not path.exists():  # a dataset's name, a DataFrame
+            raise UsageError("say where the corrected copy goes", hint="Pass out=PATH, or --fix OUT.")
         base = path.parent / _stem(path)
         fixed = Path(f"{base}.fixed.jsonl")
     else:
