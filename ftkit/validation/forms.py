@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
+from ftkit.validation.kinds import messages_of
 from ftkit.validation.rules import RowKind, RowView, Rule
 
 RAW = "raw"
@@ -75,9 +76,12 @@ def _silenced(rule: Rule, keys: set[Any], plain: bool) -> bool:
 def form_of(view: RowView) -> tuple[Hashable, set[Any]] | None:
     """The form of a row, and all its keys; None where it has none: then everybody is asked.
 
-    A row has a form when its messages are objects with a text for a role, and a text that is not blank for
-    content (or, where it has none at all, no such key).
+    A row has a form when its messages are a list of objects with a text for a role, and a text that is not
+    blank for content (or, where it has none at all, no such key).
     """
+    given, _ = messages_of(view.value, view.kind)
+    if not isinstance(given, list) or len(given) != len(view.messages):
+        return None
     forms, keys = [], set(view.value)
     for _, message in view.messages:
         content = message.get("content", "x")

@@ -10,7 +10,7 @@ from ftkit.validation import Case, Context, FileFacts, Found, RowView, rule
 from ftkit_validators.chat.examples import USER, chat
 
 _POSITIVE = chat(USER, {"role": "assistant", "content": "positive"})
-_NEGATIVE = chat(USER, {"role": "assistant", "content": "negative"})
+_NEGATIVE = chat({"role": "user", "content": "Is this good?"}, {"role": "assistant", "content": "negative"})
 _LABELS = {"labels": ("positive", "negative")}
 
 
