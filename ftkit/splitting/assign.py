@@ -48,7 +48,25 @@ def assign(
             cutter.take(part, missing)
     if requests.get("train") == "rest":
         codes[codes == FREE] = PARTS.index("train")
+    elif exact:
+        _place_left(groups, requests, codes)
     return codes
+
+
+def _place_left(groups: Groups, requests: Mapping[str, Request], codes: Codes) -> None:
+    """Where the counts are of all rows, give each group that fitted nowhere to the part that lacks most."""
+    missing = {
+        PARTS.index(name): count - int(groups.sizes[codes == PARTS.index(name)].sum())
+        for name, count in requests.items()
+        if isinstance(count, int)
+    }
+    left = (codes == FREE).nonzero()[0]
+    if sum(missing.values()) != int(groups.sizes[left].sum()):
+        return
+    for group in left:
+        part = max(missing, key=lambda part: missing[part])
+        codes[group] = part
+        missing[part] -= int(groups.sizes[group])
 
 
 def _by_thresholds(groups: Groups, requests: Mapping[str, Request], codes: Codes) -> None:

@@ -198,6 +198,7 @@ class _Work:
         parts = {name: self._part(name, writer, columns, decision) for name, writer in written.items()}
         by = self.options.label
         strata = strata_of(by, groups, decision.codes, list(parts), columns.labels) if by else None
+        sampled = len(columns) - decision.left_out.get("sample", 0)
         return SplitResult(
             source=self.examples.name,
             source_sha256=source_sha256,
@@ -211,7 +212,7 @@ class _Work:
             unused=int((decision.codes < 0).sum()),
             left_out=decision.left_out,
             strata=strata,
-            notes=[*decision.notes, *notes_of(parts, columns, strata, self.options, self.folder)],
+            notes=[*decision.notes, *notes_of(parts, columns, sampled, strata, self.options, self.folder)],
             manifest=self.folder / MANIFEST,
         )
 

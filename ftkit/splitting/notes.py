@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ftkit.splitting.amounts import PARTS
+from ftkit.splitting.amounts import PARTS, Request, as_counts
 from ftkit.splitting.columns import Columns
 from ftkit.splitting.result import Part, SplitOptions, Strata
 
 
 def notes_of(
-    parts: Mapping[str, Part], columns: Columns, strata: Strata | None, options: SplitOptions, folder: Path
+    parts: Mapping[str, Part],
+    columns: Columns,
+    sampled: int,
+    strata: Strata | None,
+    options: SplitOptions,
+    folder: Path,
 ) -> list[str]:
-    """The notes on ``parts``, written into ``folder``."""
-    notes = [note for name, part in parts.items() if (note := _part_note(name, part, options))]
+    """The notes on ``parts``, written into ``folder``, of ``sampled`` rows that were to be divided."""
+    asked = {name: part.requested for name, part in parts.items()}
+    if options.exact:
+        asked = as_counts(asked, sampled)
+    notes = [note for name, part in parts.items() if (note := _part_note(name, part, asked[name], options))]
     if columns.without:
         notes.append(
             f"{columns.without:,} rows have no {options.group[0]!r}: they are grouped by their prompts"
@@ -29,15 +37,16 @@ def notes_of(
     return notes
 
 
-def _part_note(name: str, part: Part, options: SplitOptions) -> str | None:
-    if not isinstance(part.requested, int):
+def _part_note(name: str, part: Part, wanted: Request, options: SplitOptions) -> str | None:
+    if not isinstance(wanted, int):
         return None if part.rows else f"{name}: no row fell into this part"
-    asked = f"{name}: {part.rows:,} rows instead of {part.requested:,}"
-    if part.rows > part.requested:
-        return f"{asked}, for kept rows stay"
-    if part.rows == part.requested:
+    asked = f"{name}: {part.rows:,} rows instead of {wanted:,}"
+    if part.rows == wanted:
         return None
-    if (name == "train" and options.max_tokens) or (name in options.balance_parts and options.balance):
+    thinned = (name == "train" and options.max_tokens) or (name in options.balance_parts and options.balance)
+    if thinned and part.rows < wanted:
         return f"{asked}, after the balance or the budget"
+    if options.keep is not None and part.rows > wanted:
+        return f"{asked}, for kept rows stay"
     what = "with the same prompt" if options.group == ("prompt",) else "of one group"
     return f"{asked}, because examples {what} are not divided"
