@@ -77,7 +77,7 @@ def form_of(view: RowView) -> tuple[Hashable, set[Any]] | None:
     """The form of a row, and all its keys; None where it has none: then everybody is asked.
 
     A row has a form when its messages are a list of objects with a text for a role, and a text that is not
-    blank for content (or, where it has none at all, no such key).
+    blank for content (or null, which belongs to the form, or no such key).
     """
     given, _ = messages_of(view.value, view.kind)
     if not isinstance(given, list) or len(given) != len(view.messages):
@@ -85,13 +85,10 @@ def form_of(view: RowView) -> tuple[Hashable, set[Any]] | None:
     forms, keys = [], set(view.value)
     for _, message in view.messages:
         content = message.get("content", "x")
-        if (
-            type(content) is not str
-            or not content
-            or content.isspace()
-            or type(message.get("role")) is not str
+        if type(message.get("role")) is not str or (
+            content is not None and (type(content) is not str or not content or content.isspace())
         ):
             return None
         keys.update(message)
-        forms.append((message["role"], *message))
+        forms.append((message["role"], content is None, *message))
     return (view.kind, tuple(view.value), tuple(forms)), keys

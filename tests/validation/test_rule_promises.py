@@ -86,7 +86,8 @@ def pairs_of_rows(draw: st.DrawFn, rule: Rule) -> tuple[dict[str, Any], dict[str
 
     first, second = [], []
     for role in draw(st.lists(st.sampled_from(ROLES), min_size=1, max_size=5)):
-        one, two = {"role": role, "content": draw(texts)}, {"role": role, "content": draw(texts)}
+        nothing = draw(st.integers(0, 5)) == 0  # null belongs to a row's form, as its keys do
+        one, two = ({"role": role, "content": None if nothing else draw(texts)} for _ in range(2))
         fill(MESSAGE_KEYS, one, two)
         first.append(one)
         second.append(two)
@@ -198,6 +199,14 @@ U, A = {"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"
         ({"messages": [U, A], "tools": []}, {"messages": [U, A], "tools": [5]}),
         ({"messages": [U, {**A, "weight": 1}]}, {"messages": [U, {**A, "weight": 2}]}),
         ({"messages": [U, A]}, {"messages": [{**U, "content": " "}, A]}),
+        (
+            {"messages": [U, {**A, "content": None, "refusal": "No."}]},
+            {"messages": [U, {**A, "content": None, "refusal": ""}]},
+        ),
+        (
+            {"messages": [U, {**A, "refusal": ""}]},
+            {"messages": [U, {**A, "content": None, "refusal": ""}]},
+        ),
         ({"messages": [{**U, "role": "User"}, A]}, {"messages": [{**U, "role": "Bot"}, A]}),
     ],
 )

@@ -14,18 +14,10 @@ from ftkit.validation import rule as any_rule
 from ftkit.validation.decode import kind_of
 from ftkit_validators.chat.examples import CONVERSATIONS
 from ftkit_validators.tools.examples import GOOD, call, conversation
-from ftkit_validators.tools.places import CALLS, DEFINITIONS, called_functions, functions_of
-from ftkit_validators.tools.schemas import schema_of
-
-_NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
+from ftkit_validators.tools.places import CALLS, DEFINITIONS, called_functions
+from ftkit_validators.tools.remembered import tools_of
 
 rule = partial(any_rule, kinds=CONVERSATIONS, reads=(*CALLS, *DEFINITIONS))
-
-
-def _defined(row: RowView) -> dict[str, Any]:
-    """The functions by name, each with its parameters (None where it has none)."""
-    functions = (function for function, _ in functions_of(row))
-    return {f["name"]: f.get("parameters") for f in functions if isinstance(f.get("name"), str)}
 
 
 def _read(text: Any) -> tuple[Any, str | None]:
@@ -43,7 +35,7 @@ def call_of_unknown_tool(row: RowView) -> Iterator[Found]:
     """The assistant calls a function that the example does not define, though it defines others. The model
     learns to invent functions. (An example without any definitions is left alone: some are trained so, to
     save the tokens of the definitions.)"""
-    known = _defined(row)
+    known = tools_of(row)
     for function, at in called_functions(row) if known else ():
         name = function.get("name")
         if isinstance(name, str) and name not in known:
@@ -87,7 +79,7 @@ def _mend(text: str) -> str:
 def arguments_against_schema(row: RowView) -> Iterator[Found]:
     """The arguments do not satisfy the schema of the function that is called: one is missing, or of another
     type, or not among those listed. Platforms train on it, and the model learns calls that fail."""
-    known = _defined(row)
+    known = tools_of(row)
     for function, at in called_functions(row) if known else ():
         name = function.get("name")
         if not isinstance(name, str) or name not in known:
@@ -95,9 +87,7 @@ def arguments_against_schema(row: RowView) -> Iterator[Found]:
         value, trouble = _read(function.get("arguments"))
         if trouble is not None or not isinstance(value, dict):
             continue
-        parameters = known[name]
-        schema = schema_of(parameters if isinstance(parameters, dict) else _NO_ARGUMENTS)
-        for wrong in schema.troubles(value):
+        for wrong in known[name].schema.troubles(value):
             path = "".join(f"/{key}" for key in wrong.at)
             where = f"at {path} of the arguments: " if path else ""
             yield Found(f"{where}{wrong.message}", f"See the schema of {name!r}.", (*at, "arguments"))
@@ -113,12 +103,12 @@ def arguments_against_schema(row: RowView) -> Iterator[Found]:
 def argument_unknown(row: RowView) -> Iterator[Found]:
     """A call gives an argument that the function's schema does not describe, and does not forbid either: it
     is often a misspelt one. The model learns to make up arguments."""
-    known = _defined(row)
+    known = tools_of(row)
     for function, at in called_functions(row) if known else ():
         name = function.get("name")
-        parameters = known.get(name) if isinstance(name, str) else None
-        described = parameters.get("properties") if isinstance(parameters, dict) else None
-        if not isinstance(described, dict) or not _is_closed(parameters):
+        called = known.get(name) if isinstance(name, str) else None
+        described = called.parameters.get("properties") if called and called.parameters else None
+        if not isinstance(described, dict) or not called or not _is_closed(called.parameters):
             continue
         value, _ = _read(function.get("arguments"))
         for key in value if isinstance(value, dict) else ():

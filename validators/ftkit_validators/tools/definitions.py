@@ -18,6 +18,7 @@ from ftkit.validation.rules import Key
 from ftkit_validators.chat.examples import CONVERSATIONS
 from ftkit_validators.tools.examples import GOOD, defining, tool
 from ftkit_validators.tools.places import DEFINITIONS, beside_messages, functions_of
+from ftkit_validators.tools.remembered import remembered
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TOOL_SHAPE = 'Write {"type": "function", "function": {"name": ..., "parameters": {"type": "object", ...}}}.'
@@ -26,6 +27,7 @@ rule = partial(any_rule, kinds=CONVERSATIONS, reads=DEFINITIONS)
 
 
 @rule("FT225", "tools-shape", bad=defining().replace("[]", '{"add": "adds"}'), good=GOOD)
+@remembered
 def tools_shape(row: RowView) -> Iterator[Found]:
     """The key "tools" lists the functions that may be called, each as an object that says its type and
     describes the function. Its parameters are a JSON schema of an object."""
@@ -49,6 +51,7 @@ def tools_shape(row: RowView) -> Iterator[Found]:
 
 
 @rule("FT240", "tool-name", bad=defining(tool("add numbers")), good=GOOD)
+@remembered
 def tool_name(row: RowView) -> Iterator[Found]:
     """A function's name is 1 to 64 letters, digits, underscores and dashes. Others are refused, by the
     platform that trains or later by the one that answers."""
@@ -65,6 +68,7 @@ def tool_name(row: RowView) -> Iterator[Found]:
 
 
 @rule("FT241", "tool-repeated", bad=defining(tool(), tool()), good=GOOD)
+@remembered
 def tool_repeated(row: RowView) -> Iterator[Found]:
     """Two functions have the same name. A call names only the function, so nobody could tell which is meant;
     platforms refuse it, or take one of the two."""
@@ -85,6 +89,7 @@ def tool_repeated(row: RowView) -> Iterator[Found]:
     good=GOOD,
     params={"tools": 128},
 )
+@remembered
 def too_many_tools(row: RowView) -> Iterator[Found]:
     """One example may define at most 128 functions. Every definition is read with every request, costs tokens
     and makes it harder to choose; far fewer are better."""
@@ -104,6 +109,7 @@ def too_many_tools(row: RowView) -> Iterator[Found]:
     good=GOOD,
     params={"characters": 1024},
 )
+@remembered
 def tool_description(row: RowView) -> Iterator[Found]:
     """A function's description is a text, by which the model chooses what to call. Platforms refuse one that
     is longer than 1,024 characters, or is no text at all."""

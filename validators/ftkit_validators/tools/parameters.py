@@ -13,6 +13,7 @@ from ftkit.validation.rules import Key
 from ftkit_validators.chat.examples import CONVERSATIONS
 from ftkit_validators.tools.examples import GOOD, NUMBERS, defining, tool
 from ftkit_validators.tools.places import DEFINITIONS, functions_of
+from ftkit_validators.tools.remembered import remembered
 from ftkit_validators.tools.schemas import schema_of
 
 _OBJECT = 'Write {"type": "object", "properties": {...}}.'
@@ -30,6 +31,7 @@ def _schemas(row: RowView) -> Iterator[tuple[dict[str, Any], dict[str, Any], tup
 
 
 @rule("FT244", "tool-parameters", bad=defining(tool(parameters={"type": "string"})), good=GOOD)
+@remembered
 def tool_parameters(row: RowView) -> Iterator[Found]:
     """A function's parameters are one object, described by a JSON Schema of type "object" whose "properties"
     are the single parameters. (A function without parameters may leave it out.) Other schemas are refused:
@@ -58,6 +60,7 @@ def tool_parameters(row: RowView) -> Iterator[Found]:
     bad=defining(tool(parameters={"type": "object", "properties": {"a": {"type": "int"}}})),
     good=GOOD,
 )
+@remembered
 def tool_schema(row: RowView) -> Iterator[Found]:
     """The parameters are no valid JSON Schema: a type that there is not ("int", "str", "float"), a keyword
     with a wrong value, a reference to nothing. Platforms refuse it, and no argument can be checked by it."""
@@ -106,6 +109,7 @@ def _mend(parameters: Any, at: tuple[Key, ...]) -> str:
     bad=defining(tool(parameters={"type": "object", "properties": {"a": {"type": "array"}}})),
     good=GOOD,
 )
+@remembered
 def tool_array_items(row: RowView) -> Iterator[Found]:
     """An array in the parameters does not say what its items are. JSON Schema allows that, but OpenAI refuses
     it ("array schema missing items"), and a model can only guess what to put in."""
@@ -147,6 +151,7 @@ def _items(value: Any) -> Iterator[tuple[str, Any]]:
     bad=defining(tool(strict=True)),
     good=defining(tool(parameters=_STRICT, strict=True)),
 )
+@remembered
 def tool_not_strict(row: RowView) -> Iterator[Found]:
     """A function says "strict": true, which promises that arguments keep to its schema exactly. That asks for
     objects that forbid other properties and require all of theirs (one that may be left out has the type
