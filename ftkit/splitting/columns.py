@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ftkit.catalog import Model
 from ftkit.errors import UsageError
 
 if TYPE_CHECKING:
+    from ftkit.catalog import Model
     from ftkit.data.similarity import NearDuplicateIndex
     from ftkit.splitting.arrays import Counts, Numbers
 
@@ -33,30 +34,49 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Columns:
-    """A column for each thing, a number for each row, in the order of the source.
+class Piece:
+    """What is known of some rows, as bytes: eight of each number, the highest first.
 
-    ``keys`` holds the key of each kind of group, and NONE where a row has none; a row's first key is
-    never NONE (its prompt's stands in, ``without`` counts them). ``places`` are hashes of the lines.
-    ``tokens`` is None unless they were counted. ``lines`` counts those of the file, blank ones too, and
-    ``checksums`` are of the byte ranges that were read.
+    ``lines`` counts those of the file, blank ones too; ``checksums`` are of the byte ranges read.
     """
 
-    keys: list[Numbers]
-    places: Numbers
-    strata: Numbers | None
-    tokens: Counts | None
-    labels: dict[int, str] = field(default_factory=dict)
+    keys: list[bytearray]
+    places: bytearray
+    strata: bytearray | None = None
+    tokens: array[int] | None = None
+    labels: dict[bytes, str] = field(default_factory=dict)
     near: NearDuplicateIndex | None = None
     without: int = 0
     lines: int = 0
     checksums: tuple[int, ...] = ()
 
     def __len__(self) -> int:
+        return len(self.places) // 8
+
+
+@dataclass(slots=True)
+class Columns:
+    """A column for each thing, a number for each row, in the order of the source.
+
+    ``keys`` holds the key of each kind of group, and NONE where a row has none; a row's first key is
+    never NONE (its prompt's stands in, ``without`` counts them). ``places`` are hashes of the lines.
+    ``tokens`` is None unless they were counted. ``checksums`` are of the file's byte ranges.
+    """
+
+    keys: list[Numbers]
+    places: Numbers
+    strata: Numbers | None = None
+    tokens: Counts | None = None
+    labels: dict[int, str] = field(default_factory=dict)
+    near: NearDuplicateIndex | None = None
+    without: int = 0
+    checksums: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
         return len(self.places)
 
 
-def joined(parts: Iterable[Columns], plan: Plan) -> Columns:
+def joined(parts: Iterable[Piece], plan: Plan) -> Columns:
     """All columns as one. Raises UsageError where a column that is asked for is in no row."""
     import numpy as np
 
@@ -64,24 +84,24 @@ def joined(parts: Iterable[Columns], plan: Plan) -> Columns:
     labels: dict[int, str] = {}
     for piece in pieces:
         if len(labels) < MOST_LABELS:
-            labels.update(piece.labels)
+            labels.update({int.from_bytes(name, "big"): label for name, label in piece.labels.items()})
 
-    def whole(columns: list[Any]) -> Any:
-        return np.concatenate(columns) if columns and columns[0] is not None else None
+    def numbers(columns: Iterable[bytearray | None]) -> Numbers:
+        return np.frombuffer(b"".join(filter(None, columns)), ">u8").astype(np.uint64)
 
     near = pieces[0].near if pieces else None
     for piece in pieces[1:]:
         if near is not None and piece.near is not None:
             near.merge(piece.near)
+    tokens = [np.frombuffer(piece.tokens, np.int32) for piece in pieces if piece.tokens]
     every = Columns(
-        keys=[whole([piece.keys[n] for piece in pieces]) for n in range(len(plan.kinds))],
-        places=whole([piece.places for piece in pieces]),
-        strata=whole([piece.strata for piece in pieces]),
-        tokens=whole([piece.tokens for piece in pieces]),
+        keys=[numbers(piece.keys[n] for piece in pieces) for n in range(len(plan.kinds))],
+        places=numbers(piece.places for piece in pieces),
+        strata=numbers(piece.strata for piece in pieces) if plan.stratify else None,
+        tokens=np.concatenate(tokens) if tokens else None,
         labels=labels,
         near=near,
         without=sum(piece.without for piece in pieces),
-        lines=sum(piece.lines for piece in pieces),
         checksums=tuple(checksum for piece in pieces for checksum in piece.checksums),
     )
     _present(every, plan)

@@ -23,7 +23,7 @@ from ftkit.splitting.keys import Hasher
 from ftkit.splitting.manifest import write_manifest
 from ftkit.splitting.notes import notes_of
 from ftkit.splitting.result import INDEX, MANIFEST, Method, Parent, Part, RowIndex, SplitOptions, SplitResult
-from ftkit.splitting.scan import scan_ranges, scan_rows
+from ftkit.splitting.scan import scan_batches, scan_ranges
 from ftkit.splitting.source import ExampleSource
 from ftkit.splitting.strata import strata_of
 
@@ -150,7 +150,7 @@ class _Work:
         pieces, done = [], 0
         with self.display.work(f"read {self.examples.name}", None, "rows") as progress:
             if self.examples.ranges is None:
-                found = scan_rows(self.examples, self.plan)
+                found = scan_batches(self.examples.batches(), self.plan)
             else:
                 size = self.examples.ranges[-1].end if self.examples.ranges else 0
                 processes = self.options.processes or min(os.cpu_count() or 1, _MOST_PROCESSES)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ftkit.data import canonical_json, reply_of, text_of
 from ftkit.errors import UsageError
-from ftkit.splitting.keys import UNSPOKEN, Hasher, group_key, opening_key
+from ftkit.splitting.keys import UNSPOKEN, opening_key
+from ftkit.splitting.prompts import group_keys
+from ftkit.splitting.rows import Batch
 
 NEAR_DUPLICATES = "near-duplicates"
-Read = Callable[[Any, Mapping[str, Any], bytes], bytes | None]
-"""From a source's row, its example and the example's line to a key; None where the row has none."""
+_LABEL = 60
+Read = Callable[[Batch], Sequence[bytes | None]]
+"""From rows to their keys; None where a row has none."""
 
 
 def value_reader(name: str) -> Callable[[Any, Mapping[str, Any]], str | None]:
@@ -57,32 +60,25 @@ def _text(value: Any) -> str | None:
 
 
 def key_reader(kind: str) -> Read:
-    """How to read a row's key of a kind of group: ``prompt``, ``row``, ``conversation``, or a value's."""
+    """How to read the keys of a kind of group: ``prompt``, ``row``, ``conversation``, or a value's."""
     if kind == "prompt":
-        return lambda row, example, line: group_key(example)
+        return lambda rows: group_keys(rows.examples)
     if kind == "row":
-        return lambda row, example, line: canonical_json(example)
+        return lambda rows: [canonical_json(example) for example in rows.examples]
     if kind == "conversation":
-        return lambda row, example, line: b"\x1dconversation\x1d" + opening_key(example)
+        return lambda rows: [b"\x1dconversation\x1d" + opening_key(example) for example in rows.examples]
     value, mark = value_reader(kind), b"\x1d%b\x1d" % kind.encode()
 
-    def read(row: Any, example: Mapping[str, Any], line: bytes) -> bytes | None:
-        text = value(row, example)
-        return None if text is None else mark + text.encode("utf-8", "surrogatepass")
+    def read(rows: Batch) -> list[bytes | None]:
+        texts = map(value, rows.data, rows.examples)
+        return [None if t is None else mark + t.encode("utf-8", "surrogatepass") for t in texts]
 
     return read
 
 
-def stratum_reader(name: str, hasher: Hasher) -> Callable[[Any, Mapping[str, Any]], tuple[bytes, str]]:
-    """How to read a row's stratum: eight bytes that name it, and its label, cut to be shown."""
-    value, most = value_reader(name), 60
-
-    def read(row: Any, example: Mapping[str, Any]) -> tuple[bytes, str]:
-        text = value(row, example) or ""
-        label = text if len(text) <= most else f"{text[: most - 1]}…"
-        return hasher.stratum_digest(text.encode("utf-8", "surrogatepass")), label
-
-    return read
+def label_of(text: str) -> str:
+    """A stratum's text, cut to be shown."""
+    return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
 
 
 def spoken_text(example: Mapping[str, Any]) -> str:

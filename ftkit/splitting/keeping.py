@@ -10,7 +10,7 @@ from ftkit.data import sha256_file
 from ftkit.errors import DataError, UsageError
 from ftkit.splitting.amounts import PARTS, Amount, Request, requests_of
 from ftkit.splitting.assign import FREE
-from ftkit.splitting.columns import Columns, Plan, joined
+from ftkit.splitting.columns import Columns, Piece, Plan, joined
 from ftkit.splitting.groups import Groups
 from ftkit.splitting.index import SplitIndex, read_index
 from ftkit.splitting.manifest import checked_part, read_manifest
@@ -64,16 +64,16 @@ def earlier_split(path: Path, kinds: tuple[str, ...]) -> Earlier:
 def _from_parts(split: SplitResult, kinds: tuple[str, ...]) -> SplitIndex:
     import numpy as np
 
-    from ftkit.splitting.scan import scan_rows
+    from ftkit.splitting.scan import scan_batches
     from ftkit.splitting.source import ExampleSource
 
-    pieces: list[Columns] = []
+    pieces: list[Piece] = []
     codes: list[Codes] = []
     for name, part in split.parts.items():
         checked_part(part.path, part.sha256)
         if part.rows:
             rows = ExampleSource(part.path, SplitOptions())
-            pieces += scan_rows(rows, Plan(rows.name, split.seed, kinds))
+            pieces += scan_batches(rows.batches(), Plan(rows.name, split.seed, kinds))
             codes.append(np.full(part.rows, PARTS.index(name), np.int8))
     whole = joined(pieces, Plan(str(split.manifest), split.seed, kinds))
     return SplitIndex(

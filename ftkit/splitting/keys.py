@@ -17,8 +17,8 @@ from ftkit.data import canonical_json
 _SCHEME = b"ftkit-split-1"
 UNSPOKEN = ("system", "developer")
 _BLANK = b"\t\n\v\f\r\x1c\x1d\x1e\x1f"
-_SPACED = bytes(32 if byte in _BLANK else byte for byte in range(256))
-_LOWERED = bytes(byte + 32 if 65 <= byte <= 90 else _SPACED[byte] for byte in range(256))
+SPACED = bytes(32 if byte in _BLANK else byte for byte in range(256))
+LOWERED = bytes(byte + 32 if 65 <= byte <= 90 else SPACED[byte] for byte in range(256))
 # The white space of Unicode beyond ASCII, as str.split knows it, in UTF-8.
 _WIDE_BLANK = re.compile(
     rb"\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2(?:\x80[\x80-\x8a\xa8\xa9\xaf]|\x81\x9f)|\xe3\x80\x80"
@@ -72,10 +72,10 @@ def plain_text(content: Any) -> bytes:
     if type(content) is not str:
         return canonical_json(content)
     if content.isascii():
-        text = content.encode().translate(_LOWERED)
+        text = content.encode().translate(LOWERED)
     else:
         folded = unicodedata.normalize("NFC", content).casefold()
-        text = folded.encode("utf-8", "surrogatepass").translate(_SPACED)
+        text = folded.encode("utf-8", "surrogatepass").translate(SPACED)
         text = _WIDE_BLANK.sub(b" ", text)
     while b"  " in text:
         text = text.replace(b"  ", b" ")

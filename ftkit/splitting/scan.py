@@ -2,108 +2,102 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from ftkit.catalog import Model
 from ftkit.errors import DataError, Where
-from ftkit.splitting.columns import MOST_LABELS, Columns, Plan
-from ftkit.splitting.fields import key_reader, spoken_text, stratum_reader
-from ftkit.splitting.keys import Hasher, group_key
+from ftkit.splitting.columns import MOST_LABELS, Piece, Plan
+from ftkit.splitting.fields import key_reader, label_of, spoken_text, value_reader
+from ftkit.splitting.keys import Hasher
+from ftkit.splitting.prompts import group_keys
 from ftkit.splitting.ranges import FileRange
-from ftkit.splitting.source import SourceRow, checked_row
+from ftkit.splitting.rows import Batch, checked_batch
 
 if TYPE_CHECKING:
     from ftkit.data.similarity import NearDuplicateIndex
-    from ftkit.splitting.arrays import Numbers
+    from ftkit.tokens import ExampleCounter
 
-_AT_ONCE = 1000
+_NONE = bytes(8)
 
 
 class Scanner:
-    """Takes rows and gives their columns."""
+    """Takes rows and tells what is known of them. It can be used for any number of pieces."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._hasher = Hasher(plan.seed)
         self._readers = [key_reader(kind) for kind in plan.kinds]
-        self._stratum = stratum_reader(plan.stratify, self._hasher) if plan.stratify else None
-        self._keys = [bytearray() for _ in plan.kinds]
-        self._places, self._strata = bytearray(), bytearray()
-        self._labels: dict[bytes, str] = {}
-        self._tokens: list[int] = []
-        self._waiting: list[SourceRow] = []
-        self._without = 0
-        self._counter = _counter(plan.model)
-        self._near = _near_duplicates() if plan.near_duplicates else None
+        self._label = value_reader(plan.stratify) if plan.stratify else None
+        self._counter = _counter(plan)
+        self._clear()
 
-    def add(self, row: SourceRow) -> None:
-        """Take a row. Raises DataError for one whose tokens cannot be counted."""
-        _, data, example, line = row
-        hasher = self._hasher
-        for number, (read, column) in enumerate(zip(self._readers, self._keys, strict=True)):
-            key = read(data, example, line)
-            if key is None and number == 0:
-                self._without += 1
-                key = group_key(example)
-            column += hasher.rank_digest(key) if key is not None else bytes(8)
-        self._places += hasher.place_digest(line)
-        if self._stratum is not None:
-            name, label = self._stratum(data, example)
-            self._strata += name
-            if name not in self._labels and len(self._labels) < MOST_LABELS:
-                self._labels[name] = label
-        if self._near is not None:
-            self._near.add(spoken_text(example))
+    def _clear(self) -> None:
+        self._piece = Piece([bytearray() for _ in self._readers], bytearray())
+        if self._label is not None:
+            self._piece.strata = bytearray()
         if self._counter is not None:
-            self._waiting.append(row)
-            if len(self._waiting) >= _AT_ONCE:
-                self._count()
+            self._piece.tokens = array("i")
+        if self._plan.near_duplicates:
+            self._piece.near = _near_duplicates()
 
-    def _count(self) -> None:
+    def add(self, rows: Batch) -> None:
+        """Take rows. Raises DataError for one whose tokens cannot be counted."""
+        piece = self._piece
+        self._add_keys(rows)
+        piece.places += b"".join(map(self._hasher.place_digest, rows.lines))
+        if self._label is not None:
+            self._add_strata(rows)
+        if piece.near is not None:
+            piece.near.add_many(map(spoken_text, rows.examples))
+        if self._counter is not None:
+            self._add_tokens(rows, self._counter)
+
+    def take(self, lines: int = 0, checksums: tuple[int, ...] = ()) -> Piece:
+        """What is known of the rows since the last time."""
+        piece = self._piece
+        piece.lines, piece.checksums = lines, checksums
+        self._clear()
+        return piece
+
+    def _add_keys(self, rows: Batch) -> None:
+        rank = self._hasher.rank_digest
+        for number, (read, column) in enumerate(zip(self._readers, self._piece.keys, strict=True)):
+            keys = read(rows)
+            if number == 0 and None in keys:
+                self._piece.without += keys.count(None)
+                prompts = group_keys(rows.examples)
+                keys = [prompt if key is None else key for key, prompt in zip(keys, prompts, strict=True)]
+            column += b"".join([rank(key) if key is not None else _NONE for key in keys])
+
+    def _add_strata(self, rows: Batch) -> None:
+        assert self._label is not None and self._piece.strata is not None
+        labels, stratum = self._piece.labels, self._hasher.stratum_digest
+        for value in map(self._label, rows.data, rows.examples):
+            text = value or ""
+            name = stratum(text.encode("utf-8", "surrogatepass"))
+            self._piece.strata += name
+            if name not in labels and len(labels) < MOST_LABELS:
+                labels[name] = label_of(text)
+
+    def _add_tokens(self, rows: Batch, counter: ExampleCounter) -> None:
         from ftkit.tokens import Uncountable
 
-        assert self._counter is not None
-        counts = self._counter.count_many([row.example for row in self._waiting])
-        for row, counted in zip(self._waiting, counts, strict=True):
+        assert self._piece.tokens is not None
+        for number, counted in zip(rows.numbers, counter.count_many(rows.examples), strict=True):
             if isinstance(counted, Uncountable):
-                where = Where(self._plan.name, row.number)
+                where = Where(self._plan.name, number)
                 raise DataError(f"its tokens cannot be counted: {counted.reason}", where=where)
-            self._tokens.append(counted.total)
-        self._waiting = []
-
-    def columns(self, lines: int = 0, checksums: tuple[int, ...] = ()) -> Columns:
-        """The columns of all rows taken."""
-        import numpy as np
-
-        if self._waiting:
-            self._count()
-
-        def numbers(column: bytearray) -> Numbers:
-            import numpy as np
-
-            return np.frombuffer(column, ">u8").astype(np.uint64)
-
-        return Columns(
-            keys=[numbers(column) for column in self._keys],
-            places=numbers(self._places),
-            strata=numbers(self._strata) if self._stratum is not None else None,
-            tokens=np.array(self._tokens, np.int32) if self._counter is not None else None,
-            labels={int.from_bytes(name, "big"): label for name, label in self._labels.items()},
-            near=self._near,
-            without=self._without,
-            lines=lines,
-            checksums=checksums,
-        )
+            self._piece.tokens.append(counted.total)
 
 
-def _counter(model: Model | None) -> Any:
-    if model is None:
+def _counter(plan: Plan) -> ExampleCounter | None:
+    if plan.model is None:
         return None
     from ftkit.tokens import counter_for
 
-    return counter_for(model)
+    return counter_for(plan.model)
 
 
 def _near_duplicates() -> NearDuplicateIndex:
@@ -112,52 +106,43 @@ def _near_duplicates() -> NearDuplicateIndex:
     return NearDuplicateIndex()
 
 
-def scan_rows(rows: Iterable[SourceRow], plan: Plan) -> Iterator[Columns]:
-    """The columns of rows that come one by one."""
+def scan_batches(batches: Iterable[Batch], plan: Plan) -> Iterator[Piece]:
+    """What is known of rows that come in batches."""
     scanner = Scanner(plan)
-    for row in rows:
-        scanner.add(row)
-    yield scanner.columns()
+    for rows in batches:
+        scanner.add(rows)
+        yield scanner.take()
 
 
-def scan_range(piece: FileRange, plan: Plan) -> Columns:
-    """The columns of a byte range. Raises DataError, its line counted from the range's beginning."""
-    lines, checksum = piece.read()
-    scanner = Scanner(plan)
-    for number, line in enumerate(lines, 1):
-        if line:
-            scanner.add(checked_row(line, plan.name, number))
-    return scanner.columns(len(lines), (checksum,))
-
-
-@dataclass(frozen=True, slots=True)
 class RangeScan:
-    """``scan_range`` under one plan, for worker processes."""
+    """Scans byte ranges under one plan; worker processes make one each."""
 
-    plan: Plan
+    def __init__(self, plan: Plan) -> None:
+        self._name = plan.name
+        self._scanner = Scanner(plan)
 
-    def __call__(self, piece: FileRange) -> Columns:
-        """The columns of ``piece``."""
-        return scan_range(piece, self.plan)
+    def __call__(self, piece: FileRange) -> Piece:
+        """What is known of its rows. Raises DataError, its line counted from the range's beginning."""
+        lines, checksum = piece.read()
+        numbers = [number for number, line in enumerate(lines, 1) if line]
+        self._scanner.add(checked_batch(numbers, list(filter(None, lines)), self._name))
+        return self._scanner.take(len(lines), (checksum,))
 
 
-def scan_ranges(pieces: Iterable[FileRange], plan: Plan, processes: int) -> Iterator[Columns]:
-    """The columns of each range, in order. Raises DataError with the line in the whole file."""
-    from contextlib import ExitStack
-
+def scan_ranges(pieces: Iterable[FileRange], plan: Plan, processes: int) -> Iterator[Piece]:
+    """What is known of each range's rows, in order. Raises DataError with the line in the whole file."""
     before = 0
-    with ExitStack() as open_pool:
+    with ExitStack() as stack:
+        found: Iterator[Any] = map(RangeScan(plan), pieces)
         if processes > 1:
             from ftkit.data.workers import WorkerPool
 
-            pool = open_pool.enter_context(WorkerPool(processes))
+            pool = stack.enter_context(WorkerPool(processes))
             found = pool.map("ftkit.splitting.scan:RangeScan", plan, pieces)
-        else:
-            found = map(RangeScan(plan), pieces)
         try:
-            for columns in found:
-                before += columns.lines
-                yield columns
+            for piece in found:
+                before += piece.lines
+                yield piece
         except DataError as error:
             if isinstance(error.where, Where) and error.where.line is not None:
                 error.where = Where(error.where.file, before + error.where.line, error.where.column)

@@ -15,6 +15,7 @@ from split_helpers import codes_of
 from ftkit.errors import UsageError
 from ftkit.splitting.amounts import PARTS, requests_of
 from ftkit.splitting.keys import Hasher, group_key
+from ftkit.splitting.prompts import group_keys
 
 RANKS = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=80).map(lambda v: array("Q", v))
 TEXTS = st.text(max_size=12)
@@ -188,3 +189,18 @@ def test_the_scheme_of_version_1_does_not_move() -> None:
 
 
 SCHEME_1 = {"rank": 328613336830021749, "place": 13592083850717270797}
+
+
+CONTENTS = st.text("aA ßİﬁΣ\u0345e\u0301\u00e9\t\n\x00\x01\x02\x1e\x1f\u00a0\u2028\u3000\ud800", max_size=6)
+ODD = st.sampled_from([None, 7, [{"type": "text", "text": "A  b"}], ["system"]])
+TURNS = st.tuples(
+    st.sampled_from(["user", "user", "assistant", "system", "developer", "tool", "User"]) | ODD, CONTENTS | ODD
+)
+
+
+@given(st.lists(st.lists(TURNS, min_size=1, max_size=4), max_size=8))
+@settings(max_examples=400, deadline=None)
+def test_many_prompts_at_once_have_the_keys_that_each_has_alone(rows: list[list[tuple[Any, Any]]]) -> None:
+    examples = [{"messages": [{"role": role, "content": said} for role, said in turns]} for turns in rows]
+    examples.append({"messages": [{"role": "user"}, {"content": "a"}]})
+    assert group_keys(examples) == [group_key(example) for example in examples]
