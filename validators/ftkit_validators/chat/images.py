@@ -151,10 +151,13 @@ def too_many_images(row: RowView) -> Iterator[Found]:
         yield Found(what, "Split the example, or leave pictures out.", places[limit])
 
 
-@rule(
+@any_rule(
     "FT238",
     "too-many-image-examples",
     scope="dataset",
+    kinds=CONVERSATIONS,
+    reads=("content",),
+    wanted=lambda context: context.provider.limits.examples_with_images is not None,
     bad=_limited(_showing(_URL) + _showing("https://example.com/b.png")),
     good=_limited(_showing(_URL) + chat(USER, REPLY)),
 )
@@ -167,16 +170,12 @@ class TooManyImageExamples:
         self.title = context.provider.title
         self.count = 0
 
-    def __bool__(self) -> bool:
-        """Whether there is anything to check: not every platform has the limit."""
-        return self.limit is not None
-
     def row(self, row: RowView) -> Iterator[Found]:
         """Count the row if it shows a picture."""
         self.count += any(next(_images(message), None) is not None for _, message in row.messages)
         return iter(())
 
-    def merge(self, later: TooManyImageExamples, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Add the count of the rows that follow."""
         self.count += later.count
 
