@@ -101,7 +101,7 @@ def pairs_of_rows(draw: st.DrawFn, rule: Rule) -> tuple[dict[str, Any], dict[str
 
 @pytest.mark.parametrize("rule", PROMISING, ids=lambda rule: rule.code)
 def test_a_rule_reads_only_what_it_names(rule: Rule) -> None:
-    @settings(max_examples=40, deadline=None, database=None)
+    @settings(max_examples=15, deadline=None, database=None)
     @given(pairs_of_rows(rule))
     def check(rows: tuple[dict[str, Any], dict[str, Any]]) -> None:
         one, two = ([(at, found.message) for at, found in says(rule, view(row))] for row in rows)
@@ -159,7 +159,7 @@ def is_there(value: Any, at: tuple[Any, ...]) -> bool:
     return not at or isinstance(value, (dict, list))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(some_row)
 def test_no_row_makes_a_rule_fail_and_every_place_is_there(value: dict[str, Any]) -> None:
     row = view(value)
@@ -176,7 +176,7 @@ def found_in(path: Path, rows: list[Any], numbers: list[int]) -> set[tuple[int, 
     return {(numbers[f.line - 1], f.code, f.pointer) for f in report.findings if f.line}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(some_row, min_size=2, max_size=6))
 def test_what_is_said_of_a_row_does_not_depend_on_the_rows_before(rows: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

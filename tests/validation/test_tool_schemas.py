@@ -95,7 +95,7 @@ any_schema = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(any_schema, values)
 def test_no_schema_and_no_value_raises(schema: dict[str, Any], value: Any) -> None:
     for trouble in schema_of(schema).troubles(value):
