@@ -24,7 +24,7 @@ _GOOD = row("What is 2+2?", "4", "Answer with a number.")
     severity="warning",
     kinds=EVERY_KIND,
     bad=_GOOD * 2,
-    good=_GOOD + row("What is 2+2?", "4"),
+    good=_GOOD + row("How many legs has a spider?", "8"),
 )
 class DuplicateExample:
     """The same example stands more than once. It counts double in training; and when one copy lands in the

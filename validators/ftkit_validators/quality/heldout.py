@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftkit.data.similarity import NearDuplicateIndex
-from ftkit.errors import storage_error
+from ftkit.errors import UsageError
 from ftkit.validation import Context
 from ftkit_validators.quality.rows import Source
 from ftkit_validators.quality.texts import digest64, texts
@@ -67,7 +67,7 @@ def _load(path: Path, context: Context) -> HeldOut:
     try:
         stat = path.stat()
     except OSError as error:
-        raise storage_error(error, path) from error
+        raise UsageError(f"the held-out file {path} cannot be read: {error.strerror}") from error
     options = context.options
     shape = (options.template, options.source, options.method, options.max_line_bytes)
     key = (str(path.absolute()), stat.st_mtime_ns, stat.st_size, repr(shape))

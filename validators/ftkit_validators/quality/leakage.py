@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ftkit.data.similarity import NearDuplicateIndex
-from ftkit.errors import FtkitError
+from ftkit.errors import FtkitError, UsageError
 from ftkit.validation import Case, Context, FileFacts, Found, RowView, rule
 from ftkit_validators.quality.compare import MARGIN, Pair, compared, share
 from ftkit_validators.quality.heldout import HeldOut, held_out_files
@@ -116,9 +116,9 @@ class HeldOutLeak:
         self.leaks.merge(later.leaks, lines)
 
     def end(self, facts: FileFacts) -> Iterator[Found]:
-        """Name every row whose prompt is held out. Raises FtkitError where a file could not be read."""
+        """Name every row whose prompt is held out. Raises UsageError where a file could not be read."""
         if self.trouble:
-            raise FtkitError(self.trouble)
+            raise UsageError(self.trouble)
         if self.pending:
             self._look_up()
         hint = "Take the row out of one of the two files."
