@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 NONE = 0
 """The key of a row that has none of this kind."""
-MOST_LABELS = 100_000
-"""Labels of strata that are kept to be shown."""
+MOST_LABELS = 256
+"""Labels of strata that a piece keeps to be shown: a frequent one is among the first of some piece."""
+_ALL_LABELS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def joined(parts: Iterable[Piece], plan: Plan) -> Columns:
     pieces = list(parts)
     labels: dict[int, str] = {}
     for piece in pieces:
-        if len(labels) < MOST_LABELS:
+        if len(labels) < _ALL_LABELS:
             labels.update({int.from_bytes(name, "big"): label for name, label in piece.labels.items()})
 
     def numbers(columns: Iterable[bytearray | None]) -> Numbers:

@@ -14,7 +14,6 @@ from ftkit.splitting.keys import LOWERED, SPACED, UNSPOKEN, group_key
 
 _ROLES = ("user", "assistant", "tool", "function")
 _WIDE_BLANK = re.compile("[\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
-_BLANKS = re.compile(rb" {2,}")
 # \0 stands between role and text, \1 between turns, \2 between rows; keys have other marks.
 _MARKS = bytes.maketrans(b"\0\1", b"\x1f\x1e")
 
@@ -30,7 +29,7 @@ def group_keys(examples: Sequence[Mapping[str, Any]]) -> list[bytes]:
             (ascii_rows if text.isascii() else other_rows).append(row)
     for rows, plain in ((ascii_rows, _plain_ascii), (other_rows, _plain_other)):
         if rows:
-            found = _cleaned(plain("\2".join([texts[row] for row in rows])))
+            found = _cleaned(plain([texts[row] for row in rows]))
             for row, key in zip(rows, found, strict=True):
                 keys[row] = key
     return [
@@ -50,23 +49,27 @@ def _marked(messages: Sequence[Mapping[str, Any]]) -> str:
             continue
         if type(content) is not str or role not in _ROLES:
             return ""
-        turns.append(f"{role}\0{content}")
+        turns.append(f"{role}\0{content.strip()}")
     text = "\1".join(turns)
     if text.count("\0") != len(turns) or text.count("\1") != len(turns) - 1 or "\2" in text:
         return ""
     return text
 
 
-def _plain_ascii(text: str) -> bytes:
-    return text.encode().translate(LOWERED)
+def _plain_ascii(texts: Sequence[str]) -> bytes:
+    return "\2".join(texts).encode().translate(LOWERED)
 
 
-def _plain_other(text: str) -> bytes:
-    folded = _WIDE_BLANK.sub(" ", unicodedata.normalize("NFC", text).casefold())
+def _plain_other(texts: Sequence[str]) -> bytes:
+    # each alone: a text without combining marks, as nearly all are, is then only looked at
+    composed = "\2".join([unicodedata.normalize("NFC", text) for text in texts])
+    folded = _WIDE_BLANK.sub(" ", composed.casefold())
     return folded.encode("utf-8", "surrogatepass").translate(SPACED)
 
 
 def _cleaned(text: bytes) -> list[bytes]:
-    """White space as one blank, none at the ends of a turn; then a key for each row."""
-    text = _BLANKS.sub(b" ", text).replace(b"\0 ", b"\0").replace(b" \1", b"\1").replace(b" \2", b"\2")
-    return text.strip(b" ").translate(_MARKS).split(b"\2")
+    """White space as one blank; then a key for each row."""
+    first, *rest = text.split(b"  ")
+    if rest:
+        text = b" ".join([first, *filter(None, [piece.lstrip(b" ") for piece in rest])])
+    return text.translate(_MARKS).split(b"\2")

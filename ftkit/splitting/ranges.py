@@ -47,7 +47,10 @@ class FileRange(NamedTuple):
 def block_of(data: bytes, *, first: bool) -> Block:
     """The lines of ``data``, which begins the file or not."""
     text = data.removeprefix(BOM) if first else data
-    return Block(list(map(bytes.strip, text.splitlines())), zlib.crc32(data))
+    lines = text.splitlines() if b"\r" in text else text.split(b"\n")  # which is three times as fast
+    if not lines[-1:] or lines[-1]:
+        return Block(list(map(bytes.strip, lines)), zlib.crc32(data))
+    return Block(list(map(bytes.strip, lines[:-1])), zlib.crc32(data))
 
 
 def ranges_of(path: Path, size: int = SIZE) -> list[FileRange] | None:

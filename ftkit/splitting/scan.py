@@ -78,7 +78,7 @@ class Scanner:
             text = value or ""
             name = stratum(text.encode("utf-8", "surrogatepass"))
             self._piece.strata += name
-            if name not in labels and len(labels) < MOST_LABELS:
+            if len(labels) < MOST_LABELS and name not in labels:
                 labels[name] = label_of(text)
 
     def _add_tokens(self, rows: Batch, counter: ExampleCounter) -> None:

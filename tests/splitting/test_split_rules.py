@@ -191,10 +191,11 @@ def test_the_scheme_of_version_1_does_not_move() -> None:
 SCHEME_1 = {"rank": 328613336830021749, "place": 13592083850717270797}
 
 
-CONTENTS = st.text("aA ßİﬁΣ\u0345e\u0301\u00e9\t\n\x00\x01\x02\x1e\x1f\u00a0\u2028\u3000\ud800", max_size=6)
+CONTENTS = st.text("aA   ßİﬁΣ\u0345e\u0301\u00e9\t\n\x00\x01\x02\x1e\x1f\u00a0\u2028\u3000\ud800", max_size=9)
 ODD = st.sampled_from([None, 7, [{"type": "text", "text": "A  b"}], ["system"]])
 TURNS = st.tuples(
-    st.sampled_from(["user", "user", "assistant", "system", "developer", "tool", "User"]) | ODD, CONTENTS | ODD
+    st.sampled_from(["user", "user", "assistant", "system", "developer", "tool", "User"]) | ODD,
+    CONTENTS | ODD,
 )
 
 
