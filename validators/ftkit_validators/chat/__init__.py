@@ -1,8 +1,8 @@
-"""Family FT2xx, and what else is said of chat examples: FT4xx on labels, FT5xx on repetition."""
+"""Family FT2xx, and FT4xx on labels."""
 
 from __future__ import annotations
 
-from ftkit_validators.chat import content, extras, images, labels, order, parts, repeats, roles, shape
+from ftkit_validators.chat import content, extras, images, labels, order, parts, roles, shape
 
 RULES = (
     *shape.RULES,
@@ -13,5 +13,4 @@ RULES = (
     *images.RULES,
     *extras.RULES,
     *labels.RULES,
-    *repeats.RULES,
 )

@@ -15,18 +15,22 @@ _HIGH = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ
 _REST = f"[{_HIGH}\x80-\xbf]"
 # Of these, some may well follow an accented letter in good text: a quote that closes, a dash.
 _SURE = "[€‚ƒ„†‡ˆ‰Š‹ŒŽ•˜šœžŸ\x80-\xba\xbc-\xbf]"
+# Each begins with one of a few signs, which is what makes the search quick; what must follow depends on it.
 _BROKEN = re.compile(
-    "|".join(
+    "[ÂÃÄÅâðÎÏÐÑ×ØÙÚàã-í\ufffd](?:"
+    + "|".join(
         (
-            rf"[ÂÃ](?:{_SURE}|{_REST}(?=[a-zß-ÿ]))",  # Latin letters: é as Ã©
-            rf"â[€‚„†ˆ‰Œœ\x80\x82\x84\x86\x88\x89]{_REST}",  # dashes, curly quotes, arrows: ’ as â€™
-            rf"ð[Ÿ\x9f]{_REST}{_REST}",  # emoji
-            rf"(?:[ÎÏÐÑ]{_REST}){{2}}",  # Greek, Cyrillic: two letters in a row at least
-            rf"(?:[×ØÙÚ]{_REST}){{3}}",  # Hebrew, Arabic
-            rf"(?:[àã-í]{_REST}{_REST}){{2}}",  # Indic scripts, Chinese, Japanese, Korean
-            "\ufffd",
+            rf"(?<=[ÂÃ])(?:{_SURE}|{_REST}(?=[a-zß-ÿ]))",  # Latin letters: é as Ã©
+            rf"(?<=[ÄÅ]){_REST}(?=[a-zß-ÿÄÅ])",  # Polish, Czech, Turkish and others
+            rf"(?<=â)[€‚„†ˆ‰Œœ\x80\x82\x84\x86\x88\x89]{_REST}",  # dashes, curly quotes: ’ as â€™
+            rf"(?<=ð)[Ÿ\x9f]{_REST}{_REST}",  # emoji
+            rf"(?<=[ÎÏÐÑ]){_REST}[ÎÏÐÑ]{_REST}",  # Greek, Cyrillic: two letters in a row at least
+            rf"(?<=[×ØÙÚ]){_REST}(?:[×ØÙÚ]{_REST}){{2}}",  # Hebrew, Arabic
+            rf"(?<=[àã-í]){_REST}{_REST}[àã-í]{_REST}{_REST}",  # Indic scripts, Chinese, Japanese, Korean
+            "(?<=\ufffd)",
         )
     )
+    + ")"
 )
 _WHOLE = re.compile(f"[{_HIGH}\x80-\xff]+")
 

@@ -77,9 +77,7 @@ class PersonalData(EachRow):
     def row(self, row: RowView) -> Iterator[Found]:
         """Look for an @ and for digits in a row before anything is matched."""
         everything = texts(row).everything
-        at = self.emails and "@" in everything
-        digits = b"0000" in everything.encode("utf-8", "replace").translate(_DIGITS)
-        if not at and not digits and not (self.phones and "+" in everything):
+        if not self._may_hold(everything):
             return
         hint = "Replace it by a placeholder or by made-up data, unless the people have agreed."
         for keys, text in places(row.value):
@@ -87,6 +85,14 @@ class PersonalData(EachRow):
                 where = f"at character {spots[0] + 1:,}"
                 more = f", and {len(spots) - 1:,} more" if len(spots) > 1 else ""
                 yield Found(f"what looks like {what}, {where}{more}", hint, keys, masked=True)
+
+    def _may_hold(self, text: str) -> bool:
+        if (self.emails and "@" in text) or (self.phones and "+" in text):
+            return True
+        # the shortest card's number and IBAN have two runs of four digits, or one of eight
+        if text.encode("utf-8", "replace").translate(_DIGITS).count(b"0000") < 2:
+            return False
+        return bool(_CARD.search(text) or _IBAN.search(text))
 
     def _kinds(self, text: str) -> dict[str, list[int]]:
         """Where in the text each kind of data stands, in characters from 0."""
