@@ -5,14 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import UsageError
 
 if TYPE_CHECKING:
     from ftkit.catalog import Model
     from ftkit.data.similarity import NearDuplicateIndex
-    from ftkit.splitting.arrays import Counts, Numbers
+    from ftkit.splitting.arrays import Array, Counts, Numbers
 
 
 NONE = 0
@@ -36,23 +36,25 @@ class Plan:
 
 @dataclass(slots=True)
 class Piece:
-    """What is known of some rows, as bytes: eight of each number, the highest first.
+    """What is known of some rows. ``keys`` are eight bytes each, the highest first.
 
-    ``lines`` counts those of the file, blank ones too; ``checksums`` are of the byte ranges read.
+    ``starts`` and ``sizes`` tell where the lines lie in a file read in ranges. ``lines`` counts the lines of
+    the range, blank ones too.
     """
 
     keys: list[bytearray]
-    places: bytearray
-    strata: bytearray | None = None
-    tokens: array[int] | None = None
-    labels: dict[bytes, str] = field(default_factory=dict)
+    places: array[int] = field(default_factory=lambda: array("Q"))
+    strata: array[int] = field(default_factory=lambda: array("Q"))
+    tokens: array[int] = field(default_factory=lambda: array("i"))
+    starts: array[int] = field(default_factory=lambda: array("Q"))
+    sizes: array[int] = field(default_factory=lambda: array("I"))
+    labels: dict[int, str] = field(default_factory=dict)
     near: NearDuplicateIndex | None = None
     without: int = 0
     lines: int = 0
-    checksums: tuple[int, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.places) // 8
+        return len(self.places)
 
 
 @dataclass(slots=True)
@@ -61,17 +63,19 @@ class Columns:
 
     ``keys`` holds the key of each kind of group, and NONE where a row has none; a row's first key is
     never NONE (its prompt's stands in, ``without`` counts them). ``places`` are hashes of the lines.
-    ``tokens`` is None unless they were counted. ``checksums`` are of the file's byte ranges.
+    ``tokens`` is None unless they were counted, ``starts`` and ``sizes`` (bytes of the lines in the file)
+    unless it was read in ranges.
     """
 
     keys: list[Numbers]
     places: Numbers
     strata: Numbers | None = None
     tokens: Counts | None = None
+    starts: Numbers | None = None
+    sizes: Array | None = None
     labels: dict[int, str] = field(default_factory=dict)
     near: NearDuplicateIndex | None = None
     without: int = 0
-    checksums: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.places)
@@ -85,25 +89,27 @@ def joined(parts: Iterable[Piece], plan: Plan) -> Columns:
     labels: dict[int, str] = {}
     for piece in pieces:
         if len(labels) < _ALL_LABELS:
-            labels.update({int.from_bytes(name, "big"): label for name, label in piece.labels.items()})
+            labels.update(piece.labels)
 
-    def numbers(columns: Iterable[bytearray | None]) -> Numbers:
-        return np.frombuffer(b"".join(filter(None, columns)), ">u8").astype(np.uint64)
+    def numbers(columns: Iterable[array[int]], kind: Any) -> Any:
+        filled = [np.frombuffer(column, kind) for column in columns if column]
+        return np.concatenate(filled) if filled else None
 
     near = pieces[0].near if pieces else None
     for piece in pieces[1:]:
         if near is not None and piece.near is not None:
             near.merge(piece.near)
-    tokens = [np.frombuffer(piece.tokens, np.int32) for piece in pieces if piece.tokens]
+    keys = [b"".join([piece.keys[n] for piece in pieces]) for n in range(len(plan.kinds))]
     every = Columns(
-        keys=[numbers(piece.keys[n] for piece in pieces) for n in range(len(plan.kinds))],
-        places=numbers(piece.places for piece in pieces),
-        strata=numbers(piece.strata for piece in pieces) if plan.stratify else None,
-        tokens=np.concatenate(tokens) if tokens else None,
+        keys=[np.frombuffer(column, ">u8").astype(np.uint64) for column in keys],
+        places=numbers([piece.places for piece in pieces], np.uint64),
+        strata=numbers([piece.strata for piece in pieces], np.uint64),
+        tokens=numbers([piece.tokens for piece in pieces], np.int32),
+        starts=numbers([piece.starts for piece in pieces], np.uint64),
+        sizes=numbers([piece.sizes for piece in pieces], np.uint32),
         labels=labels,
         near=near,
         without=sum(piece.without for piece in pieces),
-        checksums=tuple(checksum for piece in pieces for checksum in piece.checksums),
     )
     _present(every, plan)
     return every

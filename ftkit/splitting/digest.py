@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from queue import Queue
 from threading import Thread
+
+from ftkit.data import sha256_file
 
 _WAITING = 8
 
@@ -42,3 +46,19 @@ class BackgroundDigest:
     def _work(self) -> None:
         while (data := self._queue.get()) is not None:
             self._hash.update(data)
+
+
+class FileDigest:
+    """The SHA-256 of a file on disk, computed meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="ftkit-sha256")
+        self._found = self._pool.submit(sha256_file, path)
+
+    def hexdigest(self) -> str:
+        """The hash, when the file is read. Raises StorageError where it cannot be."""
+        return self._found.result()
+
+    def close(self) -> None:
+        """Wait for the thread's end."""
+        self._pool.shutdown()

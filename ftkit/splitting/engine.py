@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.data import JsonlWriter, sha256_file
+from ftkit.data import JsonlWriter
 from ftkit.display import Display, SilentDisplay
 from ftkit.errors import DataError, UsageError, storage_error
 from ftkit.splitting.amounts import PARTS, Amount, Request
 from ftkit.splitting.columns import Columns, Plan, joined
-from ftkit.splitting.copying import Stage, changed, copy_rows
+from ftkit.splitting.copying import Copy, Stage
 from ftkit.splitting.decide import Decision, decide
 from ftkit.splitting.fields import NEAR_DUPLICATES
 from ftkit.splitting.groups import Groups, groups_of
@@ -24,7 +24,7 @@ from ftkit.splitting.manifest import write_manifest
 from ftkit.splitting.notes import notes_of
 from ftkit.splitting.result import INDEX, MANIFEST, Method, Parent, Part, RowIndex, SplitOptions, SplitResult
 from ftkit.splitting.scan import scan_batches, scan_ranges
-from ftkit.splitting.source import ExampleSource
+from ftkit.splitting.source import ExampleSource, FileState
 from ftkit.splitting.strata import strata_of
 
 if TYPE_CHECKING:
@@ -126,18 +126,15 @@ class _Work:
     stage: Stage | None = None
 
     def run(self, earlier: Earlier | None) -> SplitResult:
-        whole = self.examples.path is not None and self.examples.ranges is None
-        before = sha256_file(self.examples.path) if whole and self.examples.path else None
+        before = self.examples.state()
         columns = self._scan()
         clusters = columns.near.clusters(self.options.similarity) if columns.near is not None else None
         groups = groups_of(columns, clusters)
         columns.near = None
         decision = decide(columns, groups, self.requests, self.options, self.plan.kinds, earlier)
-        written, content = self._copy(columns, decision)
-        if before is not None and self.examples.path and sha256_file(self.examples.path) != before:
-            raise changed(self.examples.name)
+        written, content = self._copy(columns, decision, before)
         index = self._write_index(columns, decision)
-        result = self._result(columns, groups, decision, written, before or content)
+        result = self._result(columns, groups, decision, written, content)
         if earlier is not None:
             parent = Parent(manifest=earlier.split.manifest, sha256=earlier.sha256, kept=decision.kept)
             result = result.model_copy(update={"parent": parent})
@@ -169,18 +166,21 @@ class _Work:
             )
         return joined(pieces, self.plan)
 
-    def _copy(self, columns: Columns, decision: Decision) -> tuple[Mapping[str, JsonlWriter], str]:
-        return copy_rows(
-            self.examples,
-            columns,
-            decision.codes,
-            [name for name in PARTS if name in self.requests],
-            self.folder,
+    def _copy(
+        self, columns: Columns, decision: Decision, before: FileState | None
+    ) -> tuple[Mapping[str, JsonlWriter], str]:
+        return Copy(
+            examples=self.examples,
+            before=before,
+            columns=columns,
+            codes=decision.codes,
+            names=[name for name in PARTS if name in self.requests],
+            folder=self.folder,
             hasher=Hasher(self.plan.seed),
             shuffle=self.options.shuffle,
             stage=self.stage,
             display=self.display,
-        )
+        ).run()
 
     def _write_index(self, columns: Columns, decision: Decision) -> RowIndex:
         content = index_bytes(columns, decision.codes, self.plan.kinds, self.plan.seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ftkit.data import canonical_json, reply_of, text_of
+from ftkit.data import canonical_json, prompt_of, reply_of, text_of
 from ftkit.errors import UsageError
 from ftkit.splitting.keys import UNSPOKEN, opening_key
 from ftkit.splitting.prompts import group_keys
@@ -25,7 +25,7 @@ def value_reader(name: str) -> Callable[[Any, Mapping[str, Any]], str | None]:
     that a table and JSON lines agree. Raises UsageError for an empty name or a malformed pointer.
     """
     if name == "reply":
-        return lambda row, example: _text(reply_of(example))
+        return _reply
     if not name.startswith("/"):
         if not name.strip():
             raise UsageError("a column without a name", hint="Give a column's name or a /pointer.")
@@ -43,6 +43,13 @@ def value_reader(name: str) -> Callable[[Any, Mapping[str, Any]], str | None]:
     return read
 
 
+def _reply(row: Any, example: Mapping[str, Any]) -> str | None:
+    last = example["messages"][-1]
+    if last.get("role") == "assistant" and type(content := last.get("content")) is str:
+        return _text(content)
+    return _text(reply_of(example))
+
+
 def _get(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         return value.get(key)
@@ -53,7 +60,7 @@ def _get(value: Any, key: str) -> Any:
 
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
-        return value if value.strip() else None
+        return value if value and not value.isspace() else None
     if value is None or value != value:  # NaN is a cell without a value
         return None
     return canonical_json(value).decode()
@@ -81,7 +88,7 @@ def label_of(text: str) -> str:
     return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
 
 
-def spoken_text(example: Mapping[str, Any]) -> str:
-    """All that is said but for system messages: what near duplicates are told by."""
-    texts = (text_of(m.get("content")) for m in example["messages"] if m.get("role") not in UNSPOKEN)
-    return "\n".join(filter(None, texts))
+def asked_text(example: Mapping[str, Any]) -> str:
+    """The prompt without system messages: what near duplicates are told by."""
+    asked = (m for m in prompt_of(example) if m.get("role") not in UNSPOKEN)
+    return "\n".join(filter(None, (text_of(message.get("content")) for message in asked)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,10 +17,14 @@ _STEP = 1 << 16
 
 
 class Block(NamedTuple):
-    """The lines of a range without their ends and outer white space (blank ones are empty)."""
+    """The lines of a range without their ends, outer white space and blank ones; of each its number in the
+    range, from 1, and where it begins in the file. ``total`` counts all lines.
+    """
 
     lines: list[bytes]
-    checksum: int
+    numbers: Sequence[int]
+    starts: Sequence[int]
+    total: int
 
 
 class FileRange(NamedTuple):
@@ -31,26 +35,32 @@ class FileRange(NamedTuple):
     end: int
 
     def read(self) -> Block:
-        """Its lines, and the CRC-32 of its bytes. Raises StorageError."""
-        return block_of(self.bytes(), first=self.start == 0)
-
-    def bytes(self) -> bytes:
-        """Its bytes; fewer where the file has become shorter. Raises StorageError."""
+        """Its lines. Raises StorageError."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self.start)
-                return file.read(self.end - self.start)
+                return block_of(file.read(self.end - self.start), self.start)
         except OSError as error:
             raise storage_error(error, self.path) from error
 
 
-def block_of(data: bytes, *, first: bool) -> Block:
-    """The lines of ``data``, which begins the file or not."""
-    text = data.removeprefix(BOM) if first else data
-    lines = text.splitlines() if b"\r" in text else text.split(b"\n")  # which is three times as fast
-    if not lines[-1:] or lines[-1]:
-        return Block(list(map(bytes.strip, lines)), zlib.crc32(data))
-    return Block(list(map(bytes.strip, lines[:-1])), zlib.crc32(data))
+def block_of(data: bytes, start: int) -> Block:
+    """The lines of ``data``, which begins at byte ``start`` of the file."""
+    if start == 0 and data.startswith(BOM):
+        data, start = data[len(BOM) :], len(BOM)
+    if b"\r" in data:
+        raw, end = data.splitlines(keepends=True), 0
+    else:
+        raw, end = data.split(b"\n"), 1  # three times as fast
+        raw = raw if raw[-1] else raw[:-1]
+    lines = list(map(bytes.strip, raw))
+    starts = list(accumulate((len(line) + end for line in raw[:-1]), initial=start)) if raw else []
+    if end and sum(map(len, lines)) == sum(map(len, raw)) and all(lines):  # nothing to mend
+        return Block(lines, range(1, len(lines) + 1), starts, len(raw))
+    for row, line in enumerate(raw):
+        starts[row] += len(line) - len(line.lstrip())
+    kept = [row for row, line in enumerate(lines) if line]
+    return Block([lines[n] for n in kept], [n + 1 for n in kept], [starts[n] for n in kept], len(raw))
 
 
 def ranges_of(path: Path, size: int = SIZE) -> list[FileRange] | None:

@@ -27,9 +27,9 @@ class SplitOptions(BaseModel):
 
     ``group`` says what is never divided: rows with the same ``prompt`` (system messages, letters' case and
     white space do not count), equal ``row``s only, rows of one ``conversation`` (all that is said before
-    the first answer is the same), ``near-duplicates`` (spoken text alike by ``similarity``, and equal
-    prompts), or rows with the same value in a column or at a /json/pointer. Several at once join rows that
-    share any of them. Name the widest first: rows that bring nothing new of the first kind move no other.
+    the first answer is the same), ``near-duplicates`` (prompts alike by ``similarity``, 0.5 to 1), or rows
+    with the same value in a column or at a /json/pointer. Several at once join rows that share any of
+    them. Name the widest first: rows that bring nothing new of the first kind move no other.
 
     ``stratify`` (``reply``, a column or a /json/pointer) keeps proportions alike in all parts: with
     fractions within sampling error, exactly with counts or ``exact``, which cuts fractions to the row.

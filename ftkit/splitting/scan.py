@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import DataError, Where
 from ftkit.splitting.columns import MOST_LABELS, Piece, Plan
-from ftkit.splitting.fields import key_reader, label_of, spoken_text, value_reader
+from ftkit.splitting.fields import asked_text, key_reader, label_of, value_reader
 from ftkit.splitting.keys import Hasher
 from ftkit.splitting.prompts import group_keys
 from ftkit.splitting.ranges import FileRange
@@ -34,11 +33,7 @@ class Scanner:
         self._clear()
 
     def _clear(self) -> None:
-        self._piece = Piece([bytearray() for _ in self._readers], bytearray())
-        if self._label is not None:
-            self._piece.strata = bytearray()
-        if self._counter is not None:
-            self._piece.tokens = array("i")
+        self._piece = Piece([bytearray() for _ in self._readers])
         if self._plan.near_duplicates:
             self._piece.near = _near_duplicates()
 
@@ -46,45 +41,46 @@ class Scanner:
         """Take rows. Raises DataError for one whose tokens cannot be counted."""
         piece = self._piece
         self._add_keys(rows)
-        piece.places += b"".join(map(self._hasher.place_digest, rows.lines))
+        piece.places.extend(self._hasher.places(rows.lines))
         if self._label is not None:
             self._add_strata(rows)
         if piece.near is not None:
-            piece.near.add_many(map(spoken_text, rows.examples))
+            piece.near.add_many(map(asked_text, rows.examples))
         if self._counter is not None:
             self._add_tokens(rows, self._counter)
 
-    def take(self, lines: int = 0, checksums: tuple[int, ...] = ()) -> Piece:
+    def take(self) -> Piece:
         """What is known of the rows since the last time."""
         piece = self._piece
-        piece.lines, piece.checksums = lines, checksums
         self._clear()
         return piece
 
     def _add_keys(self, rows: Batch) -> None:
-        rank = self._hasher.rank_digest
+        rank: Any = self._hasher.ranks
         for number, (read, column) in enumerate(zip(self._readers, self._piece.keys, strict=True)):
             keys = read(rows)
-            if number == 0 and None in keys:
+            if None not in keys:
+                column += rank(keys)
+            elif number == 0:
                 self._piece.without += keys.count(None)
                 prompts = group_keys(rows.examples)
-                keys = [prompt if key is None else key for key, prompt in zip(keys, prompts, strict=True)]
-            column += b"".join([rank(key) if key is not None else _NONE for key in keys])
+                column += rank(p if key is None else key for key, p in zip(keys, prompts, strict=True))
+            else:
+                column += b"".join([_NONE if key is None else rank((key,)) for key in keys])
 
     def _add_strata(self, rows: Batch) -> None:
-        assert self._label is not None and self._piece.strata is not None
-        labels, stratum = self._piece.labels, self._hasher.stratum_digest
-        for value in map(self._label, rows.data, rows.examples):
-            text = value or ""
-            name = stratum(text.encode("utf-8", "surrogatepass"))
-            self._piece.strata += name
-            if len(labels) < MOST_LABELS and name not in labels:
-                labels[name] = label_of(text)
+        assert self._label is not None
+        texts = [text or "" for text in map(self._label, rows.data, rows.examples)]
+        names, labels = self._hasher.strata(texts), self._piece.labels
+        self._piece.strata.extend(names)
+        for name, text in zip(names, texts, strict=True):
+            if len(labels) >= MOST_LABELS:
+                break
+            labels.setdefault(name, label_of(text))
 
     def _add_tokens(self, rows: Batch, counter: ExampleCounter) -> None:
         from ftkit.tokens import Uncountable
 
-        assert self._piece.tokens is not None
         for number, counted in zip(rows.numbers, counter.count_many(rows.examples), strict=True):
             if isinstance(counted, Uncountable):
                 where = Where(self._plan.name, number)
@@ -123,10 +119,13 @@ class RangeScan:
 
     def __call__(self, piece: FileRange) -> Piece:
         """What is known of its rows. Raises DataError, its line counted from the range's beginning."""
-        lines, checksum = piece.read()
-        numbers = [number for number, line in enumerate(lines, 1) if line]
-        self._scanner.add(checked_batch(numbers, list(filter(None, lines)), self._name))
-        return self._scanner.take(len(lines), (checksum,))
+        block = piece.read()
+        self._scanner.add(checked_batch(block.numbers, block.lines, self._name))
+        found = self._scanner.take()
+        found.starts.extend(block.starts)
+        found.sizes.extend(map(len, block.lines))
+        found.lines = block.total
+        return found
 
 
 def scan_ranges(pieces: Iterable[FileRange], plan: Plan, processes: int) -> Iterator[Piece]:
@@ -139,6 +138,7 @@ def scan_ranges(pieces: Iterable[FileRange], plan: Plan, processes: int) -> Iter
 
             pool = stack.enter_context(WorkerPool(processes))
             found = pool.map("ftkit.splitting.scan:RangeScan", plan, pieces)
+            import numpy as _  # noqa: F401 - which the decision needs, while the workers read
         try:
             for piece in found:
                 before += piece.lines

@@ -6,18 +6,25 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ftkit.data import open_rows
 from ftkit.data.files import encode_json
 from ftkit.data.stream import PACKED_SUFFIXES, read_lines
 from ftkit.data.template import usual_template
-from ftkit.errors import Where
+from ftkit.errors import Where, storage_error
 from ftkit.splitting.ranges import BOM, FileRange, ranges_of
 from ftkit.splitting.result import SplitOptions
 from ftkit.splitting.rows import Batch, check_example, checked_batch
 
 _ROWS = 1000
+
+
+class FileState(NamedTuple):
+    """A file's size in bytes and its time of change in nanoseconds."""
+
+    size: int
+    changed: int
 
 
 class ExampleSource:
@@ -45,6 +52,16 @@ class ExampleSource:
         if self.path is None or not whole or self.path.suffix.lower() in PACKED_SUFFIXES:
             return None
         return ranges_of(self.path)
+
+    def state(self) -> FileState | None:
+        """What the file looks like from outside. Raises StorageError where it is gone."""
+        if self.path is None:
+            return None
+        try:
+            state = self.path.stat()
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+        return FileState(state.st_size, state.st_mtime_ns)
 
     def batches(self) -> Iterator[Batch]:
         """All rows, checked to be examples. Raises DataError where one is none."""

@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from split_helpers import chat
 
+from ftkit.data import sha256_file
 from ftkit.data.stream import read_lines
 from ftkit.errors import DataError
 from ftkit.splitting import SplitOptions, split
+from ftkit.splitting import copying as splitting_copying
 from ftkit.splitting import engine as splitting_engine
 from ftkit.splitting import ranges as splitting_ranges
+from ftkit.splitting import source as splitting_source
 from ftkit.splitting.columns import Plan, joined
 from ftkit.splitting.keys import Hasher, group_key
 from ftkit.splitting.ranges import ranges_of
@@ -44,11 +47,20 @@ def test_ranges_hold_every_line_once(tmp_path_factory: Any, data: bytes, size: i
     path = tmp_path_factory.getbasetemp() / "ranges.jsonl"
     path.write_bytes(data)
     pieces = ranges_of(path, size)
-    assert pieces is not None and b"".join(piece.bytes() for piece in pieces) == data
+    assert pieces is not None
+    assert [piece.start for piece in pieces] == [0, *[piece.end for piece in pieces[:-1]]] or not data
+    assert not pieces or pieces[-1].end == len(data)
     assert all(piece.end - piece.start >= min(size, len(data) - piece.start) for piece in pieces)
-    lines = [line for piece in pieces for line in piece.read().lines if line]
+    blocks = [piece.read() for piece in pieces]
+    lines = [line for block in blocks for line in block.lines]
+    assert [data[s : s + len(n)] for b in blocks for s, n in zip(b.starts, b.lines, strict=True)] == lines
     whole = [line.removeprefix(b"\xef\xbb\xbf" if n == 0 else b"") for n, line in enumerate(read_lines(path))]
+    before, numbers = 0, []
+    for block in blocks:
+        numbers += [before + number for number in block.numbers]
+        before += block.total
     assert lines == [stripped for line in whole if (stripped := line.strip())]
+    assert numbers == [number for number, line in enumerate(whole, 1) if line.strip()]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\n \r\n"])
@@ -100,15 +112,33 @@ def test_lines_that_end_in_cr_alone_are_read_as_a_stream(
 ) -> None:
     monkeypatch.setattr(splitting_ranges, "_LONGEST", 1000)
     monkeypatch.setattr(splitting_ranges, "_STEP", 100)
-    monkeypatch.setattr(splitting_ranges, "SIZE", 500)
     path = tmp_path / "data.jsonl"
     write(path, end="\r")
     assert ranges_of(path, 500) is None
-    assert split(path, out=tmp_path / "parts").rows == 60
+    monkeypatch.setattr(splitting_source, "ranges_of", lambda path: None)
+    streamed = split(path, out=tmp_path / "parts")
+    monkeypatch.undo()
+    assert streamed == split(path, out=tmp_path / "parts") and streamed.rows == 60
 
 
+def test_rows_read_in_any_order_and_in_the_files_order_are_the_same_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "data.jsonl", rows=500, end="\n \r\n")
+    first = split(tmp_path / "data.jsonl", out=tmp_path / "a", train=0.7, test=0.3)
+    monkeypatch.setattr(splitting_copying, "stays_in_memory", lambda path: False)
+    second = split(tmp_path / "data.jsonl", out=tmp_path / "b", train=0.7, test=0.3)
+    assert [p.sha256 for p in first.parts.values()] == [p.sha256 for p in second.parts.values()]
+    assert first.source_sha256 == second.source_sha256 == sha256_file(tmp_path / "data.jsonl")
+
+
+@pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("change", ["grow", "shrink", "swap"])
-def test_a_file_that_changes_under_way_is_noticed(tmp_path: Path, change: str) -> None:
+def test_a_file_that_changes_under_way_is_noticed(
+    tmp_path: Path, change: str, in_order: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if in_order:
+        monkeypatch.setattr(splitting_copying, "stays_in_memory", lambda path: False)
     path = tmp_path / "data.jsonl"
     write(path, rows=200)
     content = path.read_bytes()
