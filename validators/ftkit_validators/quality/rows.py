@@ -80,7 +80,11 @@ class Source:
             for line, value in self._values(frozenset(lines)):
                 if (view := self._view(value, line)) is not None:
                     yield view
-        except (FtkitError, OSError):  # it has gone or changed since: what was seen of it still holds
+        except (
+            FtkitError,
+            OSError,
+            ImportError,
+        ):  # it has gone or changed since: what was seen of it still holds
             return
 
     def _view(self, value: Any, line: int) -> RowView | None:
@@ -95,11 +99,10 @@ class Source:
     def _values(self, wanted: frozenset[int] | None) -> Iterator[tuple[int, Any]]:
         from ftkit.validation.rendering import renderer
 
-        path = Path(self.name).expanduser()
-        packed = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+        packed = self.name.lower().removesuffix(".gz").removesuffix(".zst")
         template, options = self._context.options.template, self._context.options
         if packed.endswith(_TEXT_SUFFIXES):
-            values = _lines(path, wanted, options.max_line_bytes)
+            values = _lines(self.name, wanted, options.max_line_bytes)
         else:
             from ftkit.data import open_rows
             from ftkit.data.template import usual_template
@@ -118,25 +121,37 @@ class Source:
 
 def _is_file(name: str) -> bool:
     try:
-        return Path(name).expanduser().is_file()
+        return "://" in name or Path(name).expanduser().is_file()
     except (OSError, ValueError, RuntimeError):  # the name of something that is no file at all
         return False
 
 
-def _lines(path: Path, wanted: frozenset[int] | None, longest: int) -> Iterator[tuple[int, Any]]:
+def _lines(name: str, wanted: frozenset[int] | None, longest: int) -> Iterator[tuple[int, Any]]:
     """Each JSON value of a text file with its line; with ``wanted``, of those lines alone."""
-    from ftkit.data.stream import read_chunks
     from ftkit.validation.decode import decode_line
     from ftkit.validation.lines import LineReader
     from ftkit.validation.rules import FileFacts
 
     last = max(wanted) if wanted else None
-    for block in LineReader(read_chunks(path), FileFacts(), longest):
+    for block in LineReader(_chunks(name), FileFacts(), longest):
         if last is not None and block.first > last:
             return
         for line, raw in enumerate(block.lines, block.first):
             if raw and (wanted is None or line in wanted):
                 yield line, decode_line(raw.removeprefix(b"\xef\xbb\xbf") if line == 1 else raw)
+
+
+def _chunks(name: str) -> Iterator[bytes]:
+    """The bytes of a file here or, as ``s3://...`` and the like, elsewhere."""
+    from ftkit.data.stream import CHUNK, read_chunks
+    from ftkit.validation.shards import open_bytes
+
+    if "://" not in name:
+        yield from read_chunks(Path(name).expanduser())
+        return
+    with open_bytes(name) as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
 
 
 class EachRow:
