@@ -87,6 +87,9 @@ class _Constant(Exception):
     """NaN or Infinity, which Python's decoder would take."""
 
 
+_SHORT = 1 << 16
+
+
 class Digest(Protocol):
     """What hashes the written bytes: one of ``hashlib``, or one that works beside."""
 
@@ -123,7 +126,9 @@ class JsonlWriter:
 
     def write_lines(self, lines: Sequence[bytes]) -> None:
         """Write lines that are JSON already, without their ends; many at once are faster than one by one."""
-        data = b"\n".join([line if line.isascii() else _escaped(line) for line in lines]) + b"\n"
+        data = b"\n".join(lines) + b"\n"
+        if not data.isascii() and (len(data) < _SHORT or _has_breaks(data)):
+            data = _escaped(data)
         try:
             self._file.write(data)
         except OSError as error:
@@ -133,10 +138,27 @@ class JsonlWriter:
         self.bytes += len(data)
 
 
-def _escaped(line: bytes) -> bytes:
+def _escaped(data: bytes) -> bytes:
     for mark, escape in _BREAKS:
-        line = line.replace(mark, escape)
-    return line
+        data = data.replace(mark, escape)
+    return data
+
+
+def _has_breaks(data: bytes) -> bool:
+    """Whether any of the marks is in much UTF-8; four times as fast as to look for one after the other."""
+    import numpy as np
+
+    text = np.frombuffer(data, np.uint8)
+    for lead in {mark[0] for mark, _ in _BREAKS}:
+        at = np.flatnonzero(text == lead)
+        for mark, _ in _BREAKS:
+            if mark[0] == lead:
+                found = at[: np.searchsorted(at, len(text) - len(mark), side="right")]
+                for place, byte in enumerate(mark[1:], 1):
+                    found = found[text[found + place] == byte]
+                if len(found):
+                    return True
+    return False
 
 
 @contextmanager

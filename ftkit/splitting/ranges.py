@@ -54,8 +54,9 @@ def block_of(data: bytes, start: int) -> Block:
         raw, end = data.split(b"\n"), 1  # three times as fast
         raw = raw if raw[-1] else raw[:-1]
     lines = list(map(bytes.strip, raw))
-    starts = list(accumulate((len(line) + end for line in raw[:-1]), initial=start)) if raw else []
-    if end and sum(map(len, lines)) == sum(map(len, raw)) and all(lines):  # nothing to mend
+    sizes = list(map(len, raw))
+    starts = list(accumulate(map(end.__add__, sizes[:-1]), initial=start)) if raw else []
+    if end and sum(map(len, lines)) == sum(sizes) and all(lines):  # nothing to mend
         return Block(lines, range(1, len(lines) + 1), starts, len(raw))
     for row, line in enumerate(raw):
         starts[row] += len(line) - len(line.lstrip())

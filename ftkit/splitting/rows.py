@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -29,14 +30,19 @@ def checked_batch(numbers: Sequence[int], lines: Sequence[bytes], file: str) -> 
         data = [_decode(line) for line in lines]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         data = []
-    if len(data) != len(lines) or not all(map(_is_example, data)):
+    if len(data) != len(lines) or not _are_examples(data):
         data = [_checked_line(line, Where(file, number)) for number, line in zip(numbers, lines, strict=True)]
     return Batch(numbers, data, data, lines)
 
 
-def _is_example(data: Any) -> bool:
-    messages = data.get("messages") if type(data) is dict else None
-    return type(messages) is list and set(map(type, messages)) == {dict}
+def _are_examples(data: Sequence[Any]) -> bool:
+    """What ``check_example`` says of each, in few calls."""
+    if set(map(type, data)) - {dict}:
+        return False
+    conversations = [row.get("messages") for row in data]
+    if set(map(type, conversations)) - {list} or not all(conversations):
+        return False
+    return not set(map(type, chain.from_iterable(conversations))) - {dict}
 
 
 def _checked_line(line: bytes, where: Where) -> Any:
