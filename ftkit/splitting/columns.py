@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -81,38 +81,48 @@ class Columns:
         return len(self.places)
 
 
-def joined(parts: Iterable[Piece], plan: Plan) -> Columns:
-    """All columns as one. Raises UsageError where a column that is asked for is in no row."""
+def joined(pieces: Sequence[Piece], plan: Plan) -> Columns:
+    """All columns as one; the pieces are emptied, so that nothing is in memory twice.
+
+    Raises UsageError where a column that is asked for is in no row.
+    """
     import numpy as np
 
-    pieces = list(parts)
-    labels: dict[int, str] = {}
-    for piece in pieces:
-        if len(labels) < _ALL_LABELS:
-            labels.update(piece.labels)
+    def numbers(name: str, kind: Any) -> Any:
+        filled = [np.frombuffer(column, kind) for piece in pieces if (column := getattr(piece, name))]
+        whole = np.concatenate(filled) if filled else None
+        for piece in pieces:
+            setattr(piece, name, array("B"))
+        return whole
 
-    def numbers(columns: Iterable[array[int]], kind: Any) -> Any:
-        filled = [np.frombuffer(column, kind) for column in columns if column]
-        return np.concatenate(filled) if filled else None
-
-    near = pieces[0].near if pieces else None
-    for piece in pieces[1:]:
-        if near is not None and piece.near is not None:
-            near.merge(piece.near)
-    keys = [b"".join([piece.keys[n] for piece in pieces]) for n in range(len(plan.kinds))]
     every = Columns(
-        keys=[np.frombuffer(column, ">u8").astype(np.uint64) for column in keys],
-        places=numbers([piece.places for piece in pieces], np.uint64),
-        strata=numbers([piece.strata for piece in pieces], np.uint64),
-        tokens=numbers([piece.tokens for piece in pieces], np.int32),
-        starts=numbers([piece.starts for piece in pieces], np.uint64),
-        sizes=numbers([piece.sizes for piece in pieces], np.uint32),
-        labels=labels,
-        near=near,
+        keys=[_keys(pieces, kind) for kind in range(len(plan.kinds))],
+        places=numbers("places", np.uint64),
+        strata=numbers("strata", np.uint64),
+        tokens=numbers("tokens", np.int32),
+        starts=numbers("starts", np.uint64),
+        sizes=numbers("sizes", np.uint32),
         without=sum(piece.without for piece in pieces),
     )
+    for piece in pieces:
+        if len(every.labels) < _ALL_LABELS:
+            every.labels.update(piece.labels)
+        if every.near is None:
+            every.near = piece.near
+        elif piece.near is not None:
+            every.near.merge(piece.near)
+        piece.labels, piece.near = {}, None
     _present(every, plan)
     return every
+
+
+def _keys(pieces: Sequence[Piece], kind: int) -> Numbers:
+    import numpy as np
+
+    whole = np.concatenate([np.frombuffer(piece.keys[kind], ">u8") for piece in pieces])
+    for piece in pieces:
+        piece.keys[kind] = bytearray()
+    return whole.byteswap(inplace=True).view(np.uint64) if whole.dtype.byteorder == ">" else whole
 
 
 def _present(columns: Columns, plan: Plan) -> None:

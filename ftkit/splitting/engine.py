@@ -130,7 +130,7 @@ class _Work:
         columns = self._scan()
         clusters = columns.near.clusters(self.options.similarity) if columns.near is not None else None
         groups = groups_of(columns, clusters)
-        columns.near = None
+        columns.near = columns.strata = None
         decision = decide(columns, groups, self.requests, self.options, self.plan.kinds, earlier)
         written, content = self._copy(columns, decision, before)
         index = self._write_index(columns, decision)

@@ -103,10 +103,15 @@ def _majority(groups: Groups, row_strata: Counts) -> Counts:
     """The stratum of each group: of most of its rows, and of several the one with the lowest number."""
     import numpy as np
 
+    shared = groups.sizes[groups.member] > 1
+    majority = np.empty(len(groups), np.int32)
+    majority[groups.member] = row_strata
     strata = int(row_strata.max(initial=0)) + 1
-    pairs, counts = np.unique(groups.member.astype(np.int64) * strata + row_strata, return_counts=True)
+    pairs = groups.member[shared].astype(np.int64) * strata + row_strata[shared]
+    pairs, counts = np.unique(pairs, return_counts=True)
     group, stratum = pairs // strata, pairs % strata
     order = np.lexsort((stratum, -counts, group))
-    first = np.concatenate(([True], group[order][1:] != group[order][:-1]))
-    majority: Counts = stratum[order[first]].astype(np.int32)
+    group, stratum = group[order], stratum[order]
+    first = np.append(True, group[1:] != group[:-1])[: len(group)]
+    majority[group[first]] = stratum[first]
     return majority

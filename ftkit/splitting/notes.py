@@ -19,7 +19,7 @@ def notes_of(
     folder: Path,
 ) -> list[str]:
     """The notes on ``parts``, written into ``folder``, of ``sampled`` rows that were to be divided."""
-    asked = {name: part.requested for name, part in parts.items()}
+    asked: dict[str, Request] = {name: part.requested for name, part in parts.items()}
     if options.exact:
         asked = as_counts(asked, sampled)
     notes = [note for name, part in parts.items() if (note := _part_note(name, part, asked[name], options))]

@@ -66,10 +66,10 @@ def test_ranges_hold_every_line_once(tmp_path_factory: Any, data: bytes, size: i
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\n \r\n"])
 def test_columns_do_not_depend_on_the_ranges(tmp_path: Path, end: str) -> None:
     examples = write(tmp_path / "data.jsonl", end=end)
-    whole = joined(scan_ranges(ranges_of(tmp_path / "data.jsonl") or [], PLAN, 1), PLAN)
+    whole = joined(list(scan_ranges(ranges_of(tmp_path / "data.jsonl") or [], PLAN, 1)), PLAN)
     pieces = ranges_of(tmp_path / "data.jsonl", 200)
     assert pieces is not None and len(pieces) > 10
-    parts = joined(scan_ranges(pieces, PLAN, 1), PLAN)
+    parts = joined(list(scan_ranges(pieces, PLAN, 1)), PLAN)
     for one, two in zip(
         [*whole.keys, whole.places, whole.strata], [*parts.keys, parts.places, parts.strata], strict=True
     ):
