@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ NONE = 0
 """The key of a row that has none of this kind."""
 MOST_LABELS = 256
 """Labels of strata that a piece keeps to be shown: a frequent one is among the first of some piece."""
-_ALL_LABELS = 50_000
+_ALL_LABELS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,20 @@ class Columns:
         return len(self.places)
 
 
-def joined(pieces: Sequence[Piece], plan: Plan) -> Columns:
+def joined(parts: Iterable[Piece], plan: Plan) -> Columns:
     """All columns as one; the pieces are emptied, so that nothing is in memory twice.
 
     Raises UsageError where a column that is asked for is in no row.
     """
     import numpy as np
+
+    pieces: list[Piece] = []
+    labels: dict[int, str] = {}
+    for part in parts:
+        if len(labels) < _ALL_LABELS:
+            labels.update(part.labels)
+        part.labels = {}
+        pieces.append(part)
 
     def numbers(name: str, kind: Any) -> Any:
         filled = [np.frombuffer(column, kind) for piece in pieces if (column := getattr(piece, name))]
@@ -102,16 +110,15 @@ def joined(pieces: Sequence[Piece], plan: Plan) -> Columns:
         tokens=numbers("tokens", np.int32),
         starts=numbers("starts", np.uint64),
         sizes=numbers("sizes", np.uint32),
+        labels=labels,
         without=sum(piece.without for piece in pieces),
     )
     for piece in pieces:
-        if len(every.labels) < _ALL_LABELS:
-            every.labels.update(piece.labels)
         if every.near is None:
             every.near = piece.near
         elif piece.near is not None:
             every.near.merge(piece.near)
-        piece.labels, piece.near = {}, None
+        piece.near = None
     _present(every, plan)
     return every
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit.data import JsonlWriter
-from ftkit.display import Display, SilentDisplay
+from ftkit.display import Display, Progress, SilentDisplay
 from ftkit.errors import DataError, UsageError, storage_error
 from ftkit.splitting.amounts import PARTS, Amount, Request
-from ftkit.splitting.columns import Columns, Plan, joined
+from ftkit.splitting.columns import Columns, Piece, Plan, joined
 from ftkit.splitting.copying import Copy, Stage
 from ftkit.splitting.decide import Decision, decide
 from ftkit.splitting.fields import NEAR_DUPLICATES
@@ -144,27 +144,28 @@ class _Work:
 
     def _scan(self) -> Columns:
         """The first pass, by several processes where the file is large."""
-        pieces, done = [], 0
         with self.display.work(f"read {self.examples.name}", None, "rows") as progress:
-            if self.examples.ranges is None:
-                found = scan_batches(self.examples.batches(), self.plan)
-            else:
-                size = self.examples.ranges[-1].end if self.examples.ranges else 0
-                processes = self.options.processes or min(os.cpu_count() or 1, _MOST_PROCESSES)
-                found = scan_ranges(
-                    self.examples.ranges, self.plan, processes if size >= _WORTH_PROCESSES else 1
-                )
-            for piece in found:
-                done += len(piece)
-                pieces.append(piece)
-                progress.update(done)
-        if not done:
+            columns = joined(self._pieces(progress), self.plan)
+        if not len(columns):
             raise DataError(
                 "there are no rows in it",
                 where=self.examples.name,
                 hint="Check that this is the right source.",
             )
-        return joined(pieces, self.plan)
+        return columns
+
+    def _pieces(self, progress: Progress) -> Iterator[Piece]:
+        if self.examples.ranges is None:
+            found = scan_batches(self.examples.batches(), self.plan)
+        else:
+            size = self.examples.ranges[-1].end if self.examples.ranges else 0
+            processes = self.options.processes or min(os.cpu_count() or 1, _MOST_PROCESSES)
+            found = scan_ranges(self.examples.ranges, self.plan, processes if size >= _WORTH_PROCESSES else 1)
+        done = 0
+        for piece in found:
+            done += len(piece)
+            yield piece
+            progress.update(done)
 
     def _copy(
         self, columns: Columns, decision: Decision, before: FileState | None
