@@ -105,7 +105,7 @@ def joined(parts: Iterable[Piece], plan: Plan) -> Columns:
 
     every = Columns(
         keys=[_keys(pieces, kind) for kind in range(len(plan.kinds))],
-        places=numbers("places", np.uint64),
+        places=numbers("places", np.uint64) if any(map(len, pieces)) else np.empty(0, np.uint64),
         strata=numbers("strata", np.uint64),
         tokens=numbers("tokens", np.int32),
         starts=numbers("starts", np.uint64),

@@ -168,3 +168,17 @@ def test_a_file_that_changes_under_way_is_noticed(
     with pytest.raises(DataError, match="changed while it was being split"):
         split(path, out=tmp_path / "parts", display=Changing())  # type: ignore[arg-type]
     assert list((tmp_path / "parts").iterdir()) == []
+
+
+def test_ranges_of_blank_lines_alone_hold_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    examples = write(path, rows=5, end="\n" * 500)
+    pieces = ranges_of(path, 100)
+    assert pieces is not None
+    found = list(scan_ranges(pieces, PLAN, 1))
+    assert min(map(len, found)) == 0 and len(joined(found, PLAN)) == len(examples)
+    path.write_text(" \n" * 3000)
+    plan = Plan("data", 0, ("prompt",))
+    assert len(joined(scan_ranges(ranges_of(path, 100) or [], plan, 1), plan)) == 0
+    with pytest.raises(DataError, match=r"there are no rows in it|the file is empty"):
+        split(path, out=tmp_path / "parts")
