@@ -198,8 +198,7 @@ def _groups(keys: NDArray[Any], rows: Rows, leaders: int, alike: Any) -> list[tu
     """
     import numpy as np
 
-    order = np.argsort(keys, kind="stable")
-    keys, rows = keys[order], rows[order]
+    keys, rows = _shared(keys, rows)
     pairs: list[tuple[Rows, Rows]] = []
     for _ in range(leaders):
         if not len(rows):
@@ -214,6 +213,18 @@ def _groups(keys: NDArray[Any], rows: Rows, leaders: int, alike: Any) -> list[tu
         pairs.append((leader[joined], rows[joined]))
         keys, rows = keys[~joined], rows[~joined]
     return pairs
+
+
+def _shared(keys: NDArray[Any], rows: Rows) -> tuple[NDArray[Any], Rows]:
+    """The rows whose key another row has too, in the order of keys and rows: few, as a rule."""
+    import numpy as np
+
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    several = np.zeros(len(keys), np.bool_)
+    several[1:] = keys[1:] == keys[:-1]
+    several[:-1] |= several[1:]
+    return keys[several], rows[order[several]]
 
 
 def _same_key(mine: NDArray[Any], known: NDArray[Any]) -> Iterator[tuple[Rows, Rows]]:

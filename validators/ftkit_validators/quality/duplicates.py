@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftkit.data import canonical_json
 from ftkit.data.similarity import NearDuplicateIndex
@@ -13,6 +13,10 @@ from ftkit_validators.quality.compare import Pair, compared, share
 from ftkit_validators.quality.rows import LineMap, Source
 from ftkit_validators.quality.samples import STORY, row
 from ftkit_validators.quality.texts import EVERY_KIND, digest64, texts
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _GOOD = row("What is 2+2?", "4", "Answer with a number.")
 
@@ -50,14 +54,8 @@ class DuplicateExample:
         """Name every copy but the first."""
         import numpy as np
 
-        digests = np.frombuffer(self.digests, np.uint64)
-        order = np.argsort(digests, kind="stable")
-        new = np.append(True, np.diff(digests[order]) != 0)[: len(order)]
-        first = order[np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))] if len(order) else order
-        copies = np.sort(order[~new])
-        original = np.empty(len(order), np.int64)
-        original[order] = first
-        lines, firsts = self.lines.lines(copies), self.lines.lines(original[copies])
+        copies, originals = repeated(np.frombuffer(self.digests, np.uint64))
+        lines, firsts = self.lines.lines(copies), self.lines.lines(originals)
         for line, before in zip(lines.tolist(), firsts.tolist(), strict=True):
             yield Found(
                 f"the same example as on line {before}", "Keep one of them, unless it is meant so.", line=line
@@ -121,6 +119,20 @@ class NearDuplicateExample:
         own = digests[alike.row] != digests[alike.other]
         lines, others = self.lines.lines(alike.row[own]), self.lines.lines(alike.other[own])
         return list(map(Pair, lines.tolist(), others.tolist(), alike.similarity[own].tolist()))
+
+
+def repeated(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places at which an earlier value stands again, in order, and the first place of each such value."""
+    import numpy as np
+
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    same = np.append(False, ordered[1:] == ordered[:-1])[: len(order)]
+    ends = np.flatnonzero(same)
+    runs = np.append(True, np.diff(ends) > 1)[: len(ends)]
+    firsts = order[ends[runs] - 1][np.cumsum(runs) - 1]
+    by = np.argsort(order[ends])
+    return order[ends][by], firsts[by]
 
 
 def canonical_digest(row: RowView) -> int:

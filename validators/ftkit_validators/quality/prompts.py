@@ -87,12 +87,12 @@ class DifferingSystemPrompt:
         for line, system in zip(
             self.lines.lines(different).tolist(), systems[different].tolist(), strict=True
         ):
-            own = (
-                "no system prompt" if system == none else "another system prompt" if usual != none else "one"
-            )
+            own = "no" if system == none else "a" if usual == none else "another"
             most = f"{share:.1%} of the rows have {'none' if usual == none else 'the same one'}"
             yield Found(
-                f"{own}, where {most}", "Give all rows of one task the same system prompt.", line=line
+                f"{own} system prompt, where {most}",
+                "Give all rows of one task the same system prompt.",
+                line=line,
             )
 
 

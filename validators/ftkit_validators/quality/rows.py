@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TEXT_SUFFIXES = (".jsonl", ".ndjson", ".json")
+_UNREADABLE = (FtkitError, OSError, ImportError, ValueError)
 
 
 class LineMap:
@@ -80,11 +81,7 @@ class Source:
             for line, value in self._values(frozenset(lines)):
                 if (view := self._view(value, line)) is not None:
                     yield view
-        except (
-            FtkitError,
-            OSError,
-            ImportError,
-        ):  # it has gone or changed since: what was seen of it still holds
+        except _UNREADABLE:  # it has gone or changed since: what was seen of it still holds
             return
 
     def _view(self, value: Any, line: int) -> RowView | None:
