@@ -122,11 +122,11 @@ def _read_in_order(
     reader = LineReader(unmarked(read_chunks(path), result), result.facts, context.options.max_line_bytes)
     try:
         for block in reader:
-            if limit is not None and result.facts.rows + len(block.lines) > limit:
+            if limit is not None and result.facts.rows + block.count > limit:
                 _first_rows(inspector, block, limit)
                 break
             inspector.block(block)
-            result.facts.lines = block.first + len(block.lines) - 1
+            result.facts.lines = block.first + block.count - 1
             update(block.end)
     except DataError as error:
         where = f" (after line {result.facts.lines:,})"

@@ -12,10 +12,10 @@ from ftkit.validation.inspection import Inspection, frozen
 from ftkit.validation.kinds import kind_of_row, messages_of
 from ftkit.validation.log import finding_of
 from ftkit.validation.oddities import is_blank, note_line
-from ftkit.validation.plainpass import PlainPass, rows_of
+from ftkit.validation.plainpass import PlainPass
 from ftkit.validation.rules import Context, DatasetCheck, Fault, Found, Key, RowKind, RowView, Rule
 from ftkit.validation.tally import TokenKey, TokenSums
-from ftkit.validation.typed import PlainRow, Sound
+from ftkit.validation.typed import PlainRow, Sound, plain_rows
 
 if TYPE_CHECKING:
     from ftkit.catalog import Model
@@ -98,7 +98,7 @@ class Inspector:
             for number, raw in enumerate(block.lines, block.first):
                 self.line(raw, number)
         else:
-            self.rest(zip(count(block.first), block.lines, rows_of(block)))
+            self.rest(zip(count(block.first), block.lines, plain_rows(block)))
 
     def rest(self, rows: Iterable[tuple[int, bytes, PlainRow | None]]) -> None:
         """Check lines, of which some are decoded as plain rows already."""

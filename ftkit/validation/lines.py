@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ftkit.validation.rules import FileFacts
 
@@ -29,17 +28,35 @@ class LongLine(bytes):
         return line
 
 
-@dataclass(slots=True)
 class Block:
-    """Consecutive lines without their ends; ``end`` is the number of bytes read up to here.
+    """``count`` consecutive lines, from number ``first`` on; ``end`` is the number of bytes read up to here.
 
     ``data`` is their text as it stands in the file; None where a line was too long to keep.
     """
 
-    first: int
-    lines: list[bytes]
-    end: int
-    data: bytes | None = None
+    __slots__ = ("_lines", "count", "data", "end", "first")
+
+    def __init__(self, first: int, end: int, data: bytes | None, lines: list[bytes] | None = None) -> None:
+        self.first, self.end, self.data = first, end, data
+        self._lines = lines
+        if lines is not None:
+            self.count = len(lines)
+        else:
+            assert data is not None  # and its lines end with LF
+            self.count = data.count(b"\n") + (not data.endswith(b"\n"))
+
+    @property
+    def lines(self) -> list[bytes]:
+        """The lines without their ends."""
+        if self._lines is None:
+            assert self.data is not None
+            self._lines = self.data.splitlines()
+        return self._lines
+
+    @property
+    def longest(self) -> int:
+        """The size of the longest line, in bytes."""
+        return max(map(len, self.lines), default=0)
 
 
 class LineReader:
@@ -97,27 +114,31 @@ class LineReader:
 
     def _block(self, data: bytes) -> Block:
         """The lines of ``data``, which are whole."""
+        if b"\r" not in data and data and len(data) <= self._max and not self._dropped:
+            block = Block(self._line, self._read, data)
+            self._facts.lf += block.count - (not data.endswith(b"\n"))
+            self._line += block.count
+            return block
         lines = data.splitlines() or [b""]
-        self._count_ends(data, len(lines))
+        self._count_ends(data)
         first = self._line
         self._line += len(lines)
         if len(data) <= self._max and not self._dropped:
-            return Block(first, lines, self._read, data)
+            return Block(first, self._read, data, lines)
         rest = lines[0]
         lines = [LongLine.of(x, len(x)) if len(x) > self._max else x for x in lines]
         if self._dropped:
             head = self._head + rest if self._dropped <= len(self._head) else self._head
             lines[0] = LongLine.of(head, self._dropped + len(rest))
             self._dropped = 0
-        return Block(first, lines, self._read)
+        return Block(first, self._read, None, lines)
 
-    def _count_ends(self, data: bytes, lines: int) -> None:
+    def _count_ends(self, data: bytes) -> None:
         facts = self._facts
-        if b"\r" not in data:
-            facts.lf += lines if data.endswith(b"\n") else lines - 1
-            return
         facts.lf += data.count(b"\n")
         returns = data.count(b"\r")
+        if not returns:
+            return
         pairs = data.count(b"\r\n")
         facts.lf -= pairs
         if pairs and not facts.crlf:

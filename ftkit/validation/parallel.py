@@ -60,7 +60,7 @@ def _check_here(shard: Shard, inspector: Inspector, update: Update) -> None:
     chunks = unmarked(shard.chunks(), result)
     for block in LineReader(chunks, result.facts, inspector.context.options.max_line_bytes):
         inspector.block(block)
-        result.facts.lines = block.first + len(block.lines) - 1
+        result.facts.lines = block.first + block.count - 1
         update(shard.start + block.end)
     result.facts.bytes = shard.end - shard.start
 

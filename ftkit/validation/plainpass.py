@@ -6,19 +6,20 @@ Imports nothing heavy, so that a worker process that meets only such rows is rea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ftkit.validation.inspection import Inspection
 from ftkit.validation.tally import TokenKey, TokenSums
-from ftkit.validation.typed import PlainRow, plain_rows, proven
+from ftkit.validation.typed import PlainRow, plain_block, plain_rows
 
 if TYPE_CHECKING:
     from ftkit.validation.lines import Block
     from ftkit.validation.rules import RowKind
 
 Roles = tuple[str, ...]
+Rest = list[tuple[int, bytes, PlainRow | None]]
 
 
 @dataclass(slots=True)
@@ -37,46 +38,54 @@ class PlainPass:
 
     def takes(self, block: Block) -> bool:
         """Whether all lines of the block are short enough to fit the models by their bytes."""
-        return self.within is None or max(map(len, block.lines)) <= self.within
+        return self.within is None or block.longest <= self.within
 
-    def block(self, block: Block, result: Inspection) -> list[tuple[int, bytes, PlainRow | None]]:
+    def block(self, block: Block, result: Inspection) -> Rest:
         """Add up the rows that pass. Returns the others: line number, line, and the row if it is plain."""
-        rest: list[tuple[int, bytes, PlainRow | None]] = []
-        seen: dict[Roles, int] = {}
-        first = 0
-        silent, labels, longest = self.silent, result.labels, result.longest
-        for number, (raw, row) in enumerate(zip(block.lines, rows_of(block), strict=True), block.first):
-            roles = tuple([message.role for message in row.messages]) if row is not None else ()
-            if row is None or roles not in silent:
+        rows = plain_block(block)
+        if rows is not None:
+            seen = Counter([row.roles for row in rows])
+            if seen.keys() <= self.silent:
+                self._look(block, rows, result)
+                self._add_up(seen, block.first, result)
+                return []
+        return self._one_by_one(block, rows or plain_rows(block), result)
+
+    def _one_by_one(
+        self, block: Block, rows: list[PlainRow] | list[PlainRow | None], result: Inspection
+    ) -> Rest:
+        rest: Rest = []
+        passed: list[tuple[int, bytes, PlainRow]] = []
+        for number, (raw, row) in enumerate(zip(block.lines, rows, strict=True), block.first):
+            if row is not None and row.roles in self.silent:
+                passed.append((number, raw, row))
+            else:
                 rest.append((number, raw, row))
-                continue
-            seen[roles] = seen.get(roles, 0) + 1
-            first = first or number
-            if labels.open:
-                labels.add(row.example())
-            if len(raw) > longest.floor:
-                longest.add(len(raw), number)
-        if seen:
-            self._add_up(seen, first, result)
+        for number, raw, row in passed:
+            if result.labels.open:
+                result.labels.add(row.example())
+            result.longest.add(len(raw), number)
+        if passed:
+            self._add_up(Counter([row.roles for _, _, row in passed]), passed[0][0], result)
         return rest
 
-    def _add_up(self, seen: dict[Roles, int], first: int, result: Inspection) -> None:
+    def _look(self, block: Block, rows: list[PlainRow], result: Inspection) -> None:
+        """What is noted of rows one by one, for as long as it is wanted."""
+        if block.longest > result.longest.floor:
+            for number, raw in enumerate(block.lines, block.first):
+                result.longest.add(len(raw), number)
+        if result.labels.open:
+            for row in rows:
+                result.labels.add(row.example())
+
+    def _add_up(self, seen: Mapping[Roles, int], first: int, result: Inspection) -> None:
         rows = sum(seen.values())
         result.facts.rows += rows
         result.facts.accepted += rows
         result.facts.saw(self.kind, first, rows)
-        roles: Counter[str] = Counter()
         for spoken, number in seen.items():
             result.messages += number * len(spoken)
             for role in spoken:
-                roles[role] += number
-        result.roles.update(roles)
+                result.roles[role] += number
         for key in self.keys:
             result.sums.setdefault(key, TokenSums()).uncounted += rows
-
-
-def rows_of(block: Block) -> Sequence[PlainRow | None]:
-    """The rows of a block that are proven plain; None for each other line."""
-    if block.data is None:
-        return [None] * len(block.lines)
-    return proven(plain_rows(block.lines), block.data, block.lines)

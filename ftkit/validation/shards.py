@@ -114,7 +114,7 @@ class ShardChecker:
             else:
                 heavy = heavy or self._inspector(result)
                 heavy.block(block)
-            result.facts.lines = block.first + len(block.lines) - 1
+            result.facts.lines = block.first + block.count - 1
         result.facts.bytes = shard.end - shard.start
         return heavy.close() if heavy is not None else result
 

@@ -1,16 +1,19 @@
 """The fast decoder: rows that are nothing but roles and texts, decoded into typed structs.
 
 A row is *plain* when it is ``{"messages": [...]}`` with messages of a known role and a text that is not
-blank, and no key stands twice. Of such a row the roles alone tell what most rules would say.
+blank, no key stands twice, and no text holds a character that its line is searched for (NUL, U+0085,
+U+2028, U+2029). Of such a row the roles alone tell what most rules would say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
 if TYPE_CHECKING:
+    from ftkit.validation.lines import Block
     from ftkit.validation.rules import RowView
 
 
@@ -29,6 +32,11 @@ class PlainRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     def example(self) -> dict[str, list[dict[str, str]]]:
         """The row as rules and counters take it."""
         return {"messages": [{"role": m.role, "content": m.content} for m in self.messages]}
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Who speaks, message by message."""
+        return tuple([message.role for message in self.messages])
 
 
 class Sound(NamedTuple):
@@ -50,63 +58,67 @@ class Sound(NamedTuple):
         """Whether the line is at most ``size`` bytes, and all that can become tokens stands in it as text."""
         if self.raw is None or len(self.raw) > size:
             return False
-        return self.view is None or (
-            not ({"tools", "functions"} & self.view.value.keys())
-            and all(not isinstance(message.get("content"), list) for _, message in self.view.messages)
+        if self.view is None:
+            return True
+        return not ({"tools", "functions"} & self.view.value.keys()) and not any(
+            isinstance(message.get("content"), list) for _, message in self.view.messages
         )
 
 
-_decode = msgspec.json.Decoder(PlainRow).decode
+_DECODER = msgspec.json.Decoder(PlainRow)
+_BAD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_SEPARATORS = ("\u2028", "\u2029", "\x85")
 
 
-def plain_rows(lines: list[bytes]) -> list[PlainRow | None]:
-    """Each line decoded, or None where it is not plain, but for blank texts and repeated keys."""
+def plain_block(block: Block) -> list[PlainRow] | None:
+    """All rows of a block, one a line; None unless every line is certainly a plain row."""
+    data = block.data
+    if data is None or not data.endswith(b"\n") or b"\r" in data:
+        return None
     try:
-        return list(map(_decode, lines))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return [_plain_row(line) for line in lines]
+        rows = _DECODER.decode_lines(data)
+    except _BAD:
+        return None
+    # The decoder takes any white space between rows and within them. So many rows as lines, with an LF at
+    # every border between rows: then each line is one row.
+    if len(rows) != block.count or data.count(b"}\n{") != len(rows) - 1:
+        return None
+    texts = [message.content for row in rows for message in row.messages]
+    if keys_in(data) != len(rows) + 2 * len(texts) or not _are_plain(texts):
+        return None
+    return rows
+
+
+def plain_rows(block: Block) -> list[PlainRow | None]:
+    """The row of each line that is certainly plain; None for each other line."""
+    if block.data is None:
+        return [None] * block.count
+    return plain_block(block) or [_plain_row(line) for line in block.lines]  # type: ignore[return-value]
 
 
 def _plain_row(line: bytes) -> PlainRow | None:
     try:
-        return _decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        row = _DECODER.decode(line)
+    except _BAD:
         return None
+    texts = [message.content for message in row.messages]
+    return row if keys_in(line) == 1 + 2 * len(texts) and _are_plain(texts) else None
+
+
+def _are_plain(texts: Iterable[str]) -> bool:
+    """Whether every text says something, and holds no character that its line is searched for."""
+    if any(map(str.isspace, texts)):
+        return False
+    text = "".join(texts)
+    return "\0" not in text and (text.isascii() or not any(mark in text for mark in _SEPARATORS))
 
 
 def keys_in(text: bytes) -> int:
     """How many keys JSON text has, exactly; -1 where white space stands between a key and its colon.
 
-    A quote and a colon end a key, but for a quote within a text, which has a backslash before it. (A text
-    that ends in an escaped backslash is no key of ours.)
+    A quote and a colon end a key, but for a quote within a text, which has a backslash before it. (A key
+    that ends in an escaped backslash is none of those that a plain row has.)
     """
     if b'" :' in text or b'"\t:' in text:
         return -1
-    keys = text.count(b'":')
-    return keys - text.count(b'\\":') if keys else 0
-
-
-def proven(rows: list[PlainRow | None], text: bytes, lines: list[bytes]) -> list[PlainRow | None]:
-    """The rows that are plain for certain, None for the others; ``text`` is that of all ``lines``."""
-    if None not in rows and keys_in(text) == sum([1 + 2 * len(row.messages) for row in rows if row]):
-        return [row if row is not None and _texts(row) else None for row in rows]
-    return [
-        row if row is not None and _sure(row, line) else None for row, line in zip(rows, lines, strict=True)
-    ]
-
-
-def _texts(row: PlainRow) -> bool:
-    """Whether every message says something, and holds no character that its line is searched for."""
-    for message in row.messages:
-        text = message.content
-        if text.isspace() or "\0" in text or (not text.isascii() and _has_separator(text)):
-            return False
-    return True
-
-
-def _has_separator(text: str) -> bool:
-    return "\u2028" in text or "\u2029" in text or "\x85" in text
-
-
-def _sure(row: PlainRow, line: bytes) -> bool:
-    return keys_in(line) == 1 + 2 * len(row.messages) and _texts(row)
+    return text.count(b'":') - text.count(b'\\":')
