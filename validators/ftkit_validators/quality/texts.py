@@ -9,19 +9,34 @@ from typing import Any
 from ftkit.data import canonical_json, text_of
 from ftkit.validation import RowView
 from ftkit.validation.kinds import PAIR_KEYS
-from ftkit.validation.rules import ROW_KINDS, Key
+from ftkit.validation.rules import ROW_KINDS, Key, RowKind
 
 EVERY_KIND = ROW_KINDS
 _INSTRUCTING = ("system", "developer")
 
 
 class RowTexts:
-    """The texts of one row, by their part in it. A kind of row without messages has its prompt and reply."""
+    """The texts of one row, by their part in it. A kind of row without messages has its prompt and reply.
 
-    __slots__ = ("_all", "_body", "_digest", "_prompt", "_system", "row", "turns")
+    It does not hold the row view that holds it: such a ring would stay until the garbage is collected.
+    """
+
+    __slots__ = (
+        "_all",
+        "_body",
+        "_digest",
+        "_kind",
+        "_messages",
+        "_prompt",
+        "_system",
+        "_under",
+        "turns",
+        "value",
+    )
 
     def __init__(self, row: RowView) -> None:
-        self.row = row
+        self.value, self._kind = row.value, row.kind
+        self._messages, self._under = row.messages, row.messages_at
         self.turns = [(message.get("role"), _text(message)) for _, message in row.messages]
         self._all: str | None = None
         self._body: str | None = None
@@ -34,7 +49,7 @@ class RowTexts:
         """Every text that stands anywhere in the row, for a quick look whether a closer one is needed."""
         if self._all is None:
             found: list[str] = []
-            _gather(self.row.value, found)
+            _gather(self.value, found)
             self._all = "\n".join(found)
         return self._all
 
@@ -43,7 +58,7 @@ class RowTexts:
         """What is said, without the instructions that many rows share."""
         if self._body is None:
             parts = [text for role, text in self.turns if role not in _INSTRUCTING]
-            self._body = "\n".join([*parts, *_beside(self.row)])
+            self._body = "\n".join([*parts, *_beside(self.value, self._kind)])
         return self._body
 
     @property
@@ -52,8 +67,8 @@ class RowTexts:
         if self._prompt is None:
             asked = self.turns[: self._asked]
             parts = [text for role, text in asked if role not in _INSTRUCTING]
-            if self.row.kind == "completion":
-                parts.append(str(self.row.value.get("prompt") or ""))
+            if self._kind == "completion":
+                parts.append(str(self.value.get("prompt") or ""))
             self._prompt = "\n".join(parts)
         return self._prompt
 
@@ -67,24 +82,24 @@ class RowTexts:
     @property
     def reply(self) -> str | None:
         """The answer's text; None where there is none."""
-        if self.row.kind == "completion":
-            said = self.row.value.get("completion")
+        if self._kind == "completion":
+            said = self.value.get("completion")
             return said if isinstance(said, str) else None
         if not self.turns or self.turns[-1][0] != "assistant":
             return None
-        return text_of(self.row.messages[-1][1].get("content"))
+        return text_of(self._messages[-1][1].get("content"))
 
     @property
     def reply_at(self) -> tuple[Key, ...]:
         """The keys that lead to the answer."""
-        if self.row.kind == "completion":
+        if self._kind == "completion":
             return ("completion",)
-        return self.row.at(len(self.turns) - 1, "content")
+        return (*self._under, self._messages[-1][0], "content")
 
     @property
     def asked(self) -> bool:
         """Whether anything is asked at all."""
-        return self._asked > 0 or bool(self.row.value.get("prompt"))
+        return self._asked > 0 or bool(self.value.get("prompt"))
 
     @property
     def _asked(self) -> int:
@@ -97,8 +112,8 @@ class RowTexts:
     def prompt_digest(self) -> int:
         """A 64-bit hash of what is asked to the last sign: messages, and the tools at hand."""
         if self._digest is None:
-            value = self.row.value
-            asked = [message for _, message in self.row.messages[: self._asked]]
+            value = self.value
+            asked = [message for _, message in self._messages[: self._asked]]
             given = [value.get("tools"), value.get("functions"), value.get("prompt")]
             self._digest = digest64(canonical_json([asked, given]))
         return self._digest
@@ -149,12 +164,12 @@ def _text(message: Mapping[str, Any]) -> str:
     return "\n".join([said, *names])
 
 
-def _beside(row: RowView) -> list[str]:
+def _beside(value: Mapping[str, Any], kind: RowKind) -> list[str]:
     """The texts of a row that are no messages of its conversation: a prompt, a completion, the outputs."""
     found: list[str] = []
-    if row.kind in ("completion", "preference"):
+    if kind in ("completion", "preference"):
         for key in ("prompt", "completion", *PAIR_KEYS):
-            _gather(row.value.get(key), found)
+            _gather(value.get(key), found)
     return found
 
 
