@@ -27,28 +27,31 @@ _AHEAD = 2
 
 
 class WorkerPool:
-    """``processes`` workers, which start at once and are told by :meth:`map` what to do."""
+    """``processes`` that work: this one, by a thread, and others, which start at once.
+
+    While the others start, this one works already. :meth:`map` tells them what to do.
+    """
 
     def __init__(self, processes: int) -> None:
-        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
-        self._all: list[subprocess.Popen[bytes]] = []
-        for _ in range(processes):
-            self._all.append(_start())
-            self._idle.put(self._all[-1])
+        self._idle: SimpleQueue[_Here | _Worker] = SimpleQueue()
+        self._workers = [_Worker() for _ in range(processes - 1)]
         self._threads = ThreadPoolExecutor(processes, thread_name_prefix="ftkit-worker")
+        self._most = _AHEAD * processes
 
     def map(self, make: str, shared: Any, tasks: Iterable[Any]) -> Iterator[Any]:
         """Answers in the order of ``tasks``.
 
-        ``make`` is ``module:function``; each worker calls it once, with ``shared``, for the function that it then calls with each task. What that raises is raised here. Raises WorkerDied.
+        ``make`` is ``module:function``; each process calls it once, with ``shared``, for the function that
+        it then calls with each task. What that raises is raised here. Raises WorkerDied.
         """
-        greeting = pickle.dumps((make, shared))
-        for worker in self._all:
-            _send(worker, greeting)
+        everybody: list[_Here | _Worker] = [_Here(make, shared), *self._workers]
+        for worker in everybody:
+            worker.greet(make, shared)
+            self._idle.put(worker)
         waiting: deque[Future[Any]] = deque()
         for task in tasks:
             waiting.append(self._threads.submit(self._ask, task))
-            if len(waiting) > _AHEAD * len(self._all):
+            if len(waiting) > self._most:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -56,13 +59,9 @@ class WorkerPool:
     def _ask(self, task: Any) -> Any:
         worker = self._idle.get()
         try:
-            _send(worker, pickle.dumps(task, protocol=5))
-            failed, answer = _receive(worker)
+            return worker.ask(task)
         finally:
             self._idle.put(worker)
-        if failed:
-            raise answer
-        return answer
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -70,59 +69,89 @@ class WorkerPool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._all:
-            if kind is not None:
-                worker.kill()
-            if worker.stdin is not None:
-                _close_quietly(worker.stdin.close)
+        for worker in self._workers:
+            worker.dismiss(at_once=kind is not None)
         self._threads.shutdown(cancel_futures=True)
-        for worker in self._all:
-            worker.wait()
-            if worker.stdout is not None:
-                worker.stdout.close()
+        for worker in self._workers:
+            worker.close()
 
 
-def _close_quietly(close: Callable[[], None]) -> None:
-    try:
-        close()
-    except BrokenPipeError:
-        return  # the worker is gone, and with it what was still to be sent
+class _Here:
+    """This process as a worker."""
+
+    def __init__(self, make: str, shared: Any) -> None:
+        self._greeting = (make, shared)
+        self._work: Callable[[Any], Any] | None = None
+
+    def greet(self, make: str, shared: Any) -> None:
+        """Nothing to do before the first task."""
+
+    def ask(self, task: Any) -> Any:
+        if self._work is None:
+            self._work = _made(self._greeting)
+        return self._work(task)
 
 
-def _start() -> subprocess.Popen[bytes]:
-    paths = os.pathsep.join(path for path in sys.path if path)
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", "from ftkit.data.workers import serve; serve()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": paths},
-    )
+class _Worker:
+    """Another process."""
 
+    def __init__(self) -> None:
+        paths = os.pathsep.join(path for path in sys.path if path)
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", "from ftkit.data.workers import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
 
-def _send(worker: subprocess.Popen[bytes], message: bytes) -> None:
-    assert worker.stdin is not None
-    try:
-        worker.stdin.write(len(message).to_bytes(8, "big"))
-        worker.stdin.write(message)
-        worker.stdin.flush()
-    except BrokenPipeError as error:
-        raise _death(worker) from error
+    def greet(self, make: str, shared: Any) -> None:
+        self._send(pickle.dumps((make, shared)))
 
+    def ask(self, task: Any) -> Any:
+        self._send(pickle.dumps(task, protocol=5))
+        failed, answer = self._receive()
+        if failed:
+            raise answer
+        return answer
 
-def _receive(worker: subprocess.Popen[bytes]) -> Any:
-    assert worker.stdout is not None
-    size = worker.stdout.read(8)
-    body = worker.stdout.read(int.from_bytes(size, "big")) if len(size) == 8 else b""
-    if not body:
-        raise _death(worker)
-    return pickle.loads(body)  # what our own worker wrote
+    def _send(self, message: bytes) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(len(message).to_bytes(8, "big"))
+            self._process.stdin.write(message)
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise self._death() from error
 
+    def _receive(self) -> Any:
+        assert self._process.stdout is not None
+        size = self._process.stdout.read(8)
+        body = self._process.stdout.read(int.from_bytes(size, "big")) if len(size) == 8 else b""
+        if not body:
+            raise self._death()
+        return pickle.loads(body)  # what our own worker wrote
 
-def _death(worker: subprocess.Popen[bytes]) -> WorkerDied:
-    code = worker.wait()
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    hint = "Often memory ran out. Try again with one process (--processes 1)."
-    return WorkerDied(f"a worker process {how}", hint=hint)
+    def _death(self) -> WorkerDied:
+        code = self._process.wait()
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        hint = "Often memory ran out. Try again with one process (--processes 1)."
+        return WorkerDied(f"a worker process {how}", hint=hint)
+
+    def dismiss(self, *, at_once: bool) -> None:
+        """Tell it that nothing more comes; ``at_once``, whatever it is doing."""
+        if at_once:
+            self._process.kill()
+        if self._process.stdin is not None:
+            try:
+                self._process.stdin.close()
+            except BrokenPipeError:
+                return  # it is gone, and with it what was still to be sent
+
+    def close(self) -> None:
+        """Wait for its end."""
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def serve() -> None:

@@ -87,8 +87,9 @@ class Inspector:
         return PlainPass(kind, self.forms.silent, self._counter.provable, tuple(self._counter.keys))
 
     def _compares(self, kind: RowKind) -> bool:
-        """Whether a dataset check wants to see rows of this kind."""
-        return any(kind in rule.kinds for rule, _ in self._checks.values())
+        """Whether a dataset check wants to see plain rows of this kind."""
+        rules = [rule for rule, _ in self._checks.values() if kind in rule.kinds]
+        return any(rule.reads is None or kind != "chat" for rule in rules)
 
     def block(self, block: Block) -> None:
         """Check consecutive lines of a JSON lines file."""

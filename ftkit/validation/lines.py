@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ftkit.validation.rules import FileFacts
+from ftkit.validation.scan import Scan, scan
 
 _LONE_CR = re.compile(rb"\r(?!\n)")
 _ANY_END = re.compile(rb"\r\n?|\n")
@@ -34,11 +35,12 @@ class Block:
     ``data`` is their text as it stands in the file; None where a line was too long to keep.
     """
 
-    __slots__ = ("_lines", "count", "data", "end", "first")
+    __slots__ = ("_lines", "_scan", "count", "data", "end", "first")
 
     def __init__(self, first: int, end: int, data: bytes | None, lines: list[bytes] | None = None) -> None:
         self.first, self.end, self.data = first, end, data
         self._lines = lines
+        self._scan: Scan | None = None
         if lines is not None:
             self.count = len(lines)
         else:
@@ -54,9 +56,24 @@ class Block:
         return self._lines
 
     @property
+    def scan(self) -> Scan:
+        """What the bytes of ``data`` say, where all its lines end with LF."""
+        if self._scan is None:
+            assert self.data is not None
+            self._scan = scan(self.data)
+        return self._scan
+
+    @property
     def longest(self) -> int:
         """The size of the longest line, in bytes."""
-        return max(map(len, self.lines), default=0)
+        return max(self.sizes, default=0)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The size of each line, in bytes, without its end."""
+        if self._lines is None and self.data is not None and self.data.endswith(b"\n"):
+            return self.scan.sizes
+        return [len(line) for line in self.lines]
 
 
 class LineReader:

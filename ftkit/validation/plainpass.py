@@ -44,7 +44,7 @@ class PlainPass:
         """Add up the rows that pass. Returns the others: line number, line, and the row if it is plain."""
         rows = plain_block(block)
         if rows is not None:
-            seen = Counter([row.roles for row in rows])
+            seen: Counter[Roles] = Counter([tuple([m.role for m in row.messages]) for row in rows])
             if seen.keys() <= self.silent:
                 self._look(block, rows, result)
                 self._add_up(seen, block.first, result)
@@ -72,8 +72,8 @@ class PlainPass:
     def _look(self, block: Block, rows: list[PlainRow], result: Inspection) -> None:
         """What is noted of rows one by one, for as long as it is wanted."""
         if block.longest > result.longest.floor:
-            for number, raw in enumerate(block.lines, block.first):
-                result.longest.add(len(raw), number)
+            for number, size in enumerate(block.sizes, block.first):
+                result.longest.add(size, number)
         if result.labels.open:
             for row in rows:
                 result.labels.add(row.example())

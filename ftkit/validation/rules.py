@@ -209,7 +209,8 @@ class Rule:
     and the values of the keys named (at any depth of the row). On messages that have a role and a
     non-blank text ``content`` only, it says the same whatever that text is; and unless one of the other
     named keys is there, its answer follows from the roles. None promises nothing, and the rule is asked
-    about every row. ``params`` are its parameters with their defaults; a person sets them by ``CODE.name``.
+    about every row. (Of a dataset check for chat rows it says that plain rows are none of its business.)
+    ``params`` are its parameters with their defaults; a person sets them by ``CODE.name``.
     A rule whose severity is ``off`` is listed and not asked, until a person or platform gives it another;
     ``fixed`` says that one of them has. ``wanted`` tells whether there is anything to ask at all; a rule
     without it is always asked.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -90,7 +91,9 @@ def open_bytes(path: str) -> IO[bytes]:
 
 
 def checker(brief: Brief) -> Callable[[Shard], Inspection]:
-    """A worker's function."""
+    """A worker's function. What is large enough for workers is worth the time that numpy takes to load."""
+    import_module("numpy")  # for `scan`, which finds it loaded
+
     return ShardChecker(brief).check
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from ftkit.validation.scan import marks_in
+
 if TYPE_CHECKING:
     from ftkit.validation.lines import Block
     from ftkit.validation.rules import RowView
@@ -79,12 +81,13 @@ def plain_block(block: Block) -> list[PlainRow] | None:
         rows = _DECODER.decode_lines(data)
     except _BAD:
         return None
-    # The decoder takes any white space between rows and within them. So many rows as lines, with an LF at
-    # every border between rows: then each line is one row.
-    if len(rows) != block.count or data.count(b"}\n{") != len(rows) - 1:
+    # The decoder takes any white space between rows and within them. As many rows as lines, each line in
+    # braces: within a row no brace follows an LF and another brace without a comma, so each line is one row.
+    found = block.scan
+    if len(rows) != block.count or not found.bordered:
         return None
     texts = [message.content for row in rows for message in row.messages]
-    if keys_in(data) != len(rows) + 2 * len(texts) or not _are_plain(texts):
+    if found.marks != _marks_of(len(rows), len(texts)) or not _are_plain(texts):
         return None
     return rows
 
@@ -102,7 +105,12 @@ def _plain_row(line: bytes) -> PlainRow | None:
     except _BAD:
         return None
     texts = [message.content for message in row.messages]
-    return row if keys_in(line) == 1 + 2 * len(texts) and _are_plain(texts) else None
+    return row if marks_in(line) == _marks_of(1, len(texts)) and _are_plain(texts) else None
+
+
+def _marks_of(rows: int, messages: int) -> int:
+    """Quotation marks of plain rows in which no key stands twice: a key has two, a key with a text four."""
+    return 2 * rows + 8 * messages
 
 
 def _are_plain(texts: Iterable[str]) -> bool:
@@ -111,14 +119,3 @@ def _are_plain(texts: Iterable[str]) -> bool:
         return False
     text = "".join(texts)
     return "\0" not in text and (text.isascii() or not any(mark in text for mark in _SEPARATORS))
-
-
-def keys_in(text: bytes) -> int:
-    """How many keys JSON text has, exactly; -1 where white space stands between a key and its colon.
-
-    A quote and a colon end a key, but for a quote within a text, which has a backslash before it. (A key
-    that ends in an escaped backslash is none of those that a plain row has.)
-    """
-    if b'" :' in text or b'"\t:' in text:
-        return -1
-    return text.count(b'":') - text.count(b'\\":')
