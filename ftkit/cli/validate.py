@@ -36,6 +36,7 @@ class ReportOptions:
     method: Literal["sft", "dpo", "rft"] | None = None
     held_out: tuple[Path, ...] = ()
     epochs: int | None = None
+    engine: Literal["local", "ray"] = "local"
     processes: int | None = None
     max_findings: int | None = None
 
@@ -90,6 +91,14 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         help="Look for this file's rows in the data: a validation or test set (repeatable).",
     ),
     click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Say what N epochs cost."),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Check in processes of this machine, or on a Ray cluster: that of RAY_ADDRESS, or the one that "
+        "runs here (needs the extra: pip install 'ftkit[ray]').",
+    ),
     click.option(
         "--processes",
         type=click.IntRange(min=1),
@@ -148,8 +157,8 @@ def validate(
 ) -> int:
     """Check the training data in DATA: every finding with its place, why, and how to mend it.
 
-    DATA is a chat file (.jsonl, also .gz and .zst), or a table (.csv, .tsv, .parquet, .arrow) or a dataset's
-    name with a template that makes messages of its columns. Exit code 1 means that errors were found.
+    DATA is a chat file (.jsonl, also .gz and .zst; unpacked also s3://, gs://, hf://), or a table (.csv,
+    .tsv, .parquet, .arrow) or a dataset's name with a template that makes messages of its columns. Exit code 1 means that errors were found.
     `ftkit rules` lists the rules, `ftkit explain` tells of one; ftkit.toml keeps choices in [validation].
     """
     form = asked.form(app)
@@ -161,6 +170,7 @@ def validate(
         held_out=asked.held_out,
         counts=asked.counts,
         epochs=asked.epochs,
+        engine=asked.engine,
         processes=asked.processes,
         max_findings=asked.max_findings or _KEPT[form],
     )

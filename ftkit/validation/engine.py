@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,10 +19,11 @@ from ftkit.validation.lines import LineReader
 from ftkit.validation.options import ValidateOptions
 from ftkit.validation.parallel import check_shards
 from ftkit.validation.plugins import RuleSet, load_rules
+from ftkit.validation.remote import is_remote_text, remote_size
 from ftkit.validation.rendering import renderer
 from ftkit.validation.report import ValidationReport
 from ftkit.validation.rules import ROW_KINDS, Context, Fault
-from ftkit.validation.shards import unmarked
+from ftkit.validation.shards import Shard, unmarked
 
 if TYPE_CHECKING:
     from ftkit.catalog import Catalog, Model, Provider
@@ -43,8 +45,9 @@ def validate(
 ) -> ValidationReport:
     """Check training data against every rule, the platform's limits and the models' contexts.
 
-    ``source`` is anything that ``ftkit.data.open_rows`` opens. JSON lines are read as bytes, so that
-    whatever is in the file, each row is accepted or rejected with its place. ``models`` are counted
+    ``source`` is anything that ``ftkit.data.open_rows`` opens, or a .jsonl file of ``s3://...``,
+    ``gs://...``, ``hf://...`` and whatever else fsspec has a driver for. JSON lines are read as bytes, so
+    that whatever is in the file, each row is accepted or rejected with its place. ``models`` are counted
     exactly; ``platform`` defaults to the one in the settings, then to the models' own.
 
     Raises UsageError (no such source, column, model or platform), TokenizerMissing (a vocabulary is
@@ -55,7 +58,8 @@ def validate(
     files = [*config.validation.validators, *chosen.validators]
     rules = load_rules(files).configured(provider.rules, config.validation, chosen)
     show = display or SilentDisplay()
-    if (path := _text_path(source)) is None:
+    path: Path | str | None = source if is_remote_text(source) else _text_path(source)
+    if path is None:
         wanted = chosen.template.columns if chosen.template else ()
         rows = open_rows(source, chosen.source.model_copy(update={"wanted": chosen.source.wanted or wanted}))
         if rows.kind != "jsonl":
@@ -94,13 +98,13 @@ def _text_path(source: Any) -> Path | None:
         return None
 
 
-def _check_text(path: Path, context: Context, rules: RuleSet, display: Display) -> ValidationReport:
+def _check_text(path: Path | str, context: Context, rules: RuleSet, display: Display) -> ValidationReport:
     """Check a JSON lines file as bytes, in one process or in several."""
     from ftkit.data.stream import PACKED_SUFFIXES
 
-    packed = path.suffix.lower() in PACKED_SUFFIXES
-    size = path.stat().st_size
-    with display.work(f"validate {path.name}", None if packed else size, "B") as progress:
+    packed = Path(path).suffix.lower() in PACKED_SUFFIXES
+    size = path.stat().st_size if isinstance(path, Path) else remote_size(path)
+    with display.work(f"validate {Path(path).name}", None if packed else size, "B") as progress:
         if packed or context.options.source.limit is not None:
             inspector = _read_in_order(path, context, rules, progress.update)
         else:
@@ -111,7 +115,7 @@ def _check_text(path: Path, context: Context, rules: RuleSet, display: Display) 
 
 
 def _read_in_order(
-    path: Path, context: Context, rules: RuleSet, update: Callable[[float], None]
+    path: Path | str, context: Context, rules: RuleSet, update: Callable[[float], None]
 ) -> Inspector:
     """Read what cannot be cut into ranges: a packed file, or the first rows of one."""
     from ftkit.data.stream import read_chunks
@@ -119,7 +123,8 @@ def _read_in_order(
     template = context.options.template
     inspector = Inspector(context, rules, renderer(template, context.name) if template else None)
     result, limit = inspector.result, context.options.source.limit
-    reader = LineReader(unmarked(read_chunks(path), result), result.facts, context.options.max_line_bytes)
+    chunks = read_chunks(path) if isinstance(path, Path) else Shard(path, 0, sys.maxsize).chunks()
+    reader = LineReader(unmarked(chunks, result), result.facts, context.options.max_line_bytes)
     try:
         for block in reader:
             if limit is not None and result.facts.rows + block.count > limit:

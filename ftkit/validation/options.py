@@ -23,8 +23,9 @@ class ValidateOptions(BaseModel):
     are files that the rows are compared with, for leakage. ``counts``: with models, ``exact`` counts
     the tokens of every row, ``limits`` only of rows whose bytes do not prove that they fit, ``bound``
     of none (what is not proven is said to be unknown; no vocabulary is needed). ``epochs`` are those
-    to be paid for, in the costs. ``processes``: None lets the size decide. ``max_findings`` is how many
-    findings of one rule are kept (all are counted);
+    to be paid for, in the costs. ``processes``: None lets the size decide. ``engine``: ``ray`` checks what
+    can be cut into ranges on a Ray cluster (extra ``ray``); ``processes`` then says nothing.
+    ``max_findings`` is how many findings of one rule are kept (all are counted);
     ``max_line_bytes`` is the longest line that is looked into.
     """
 
@@ -42,6 +43,7 @@ class ValidateOptions(BaseModel):
     held_out: tuple[Path, ...] = ()
     counts: Counts = "exact"
     epochs: int | None = Field(default=None, ge=1)
+    engine: Literal["local", "ray"] = "local"
     processes: int | None = Field(default=None, ge=1)
     max_findings: int = Field(default=100, ge=1)
     max_line_bytes: int = Field(default=64 << 20, ge=1)

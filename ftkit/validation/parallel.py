@@ -16,6 +16,7 @@ from ftkit.validation.rendering import renderer
 from ftkit.validation.shards import HEAD_BYTES, SHARD_BYTES, Shard, cut, open_bytes, unmarked
 
 if TYPE_CHECKING:
+    from ftkit.validation.cluster import RayPool
     from ftkit.validation.plugins import RuleSet
     from ftkit.validation.rules import Context
 
@@ -29,11 +30,11 @@ def check_shards(path: str, size: int, context: Context, rules: RuleSet, update:
     """Check a file of ``size`` bytes that can be read from any place. Raises StorageError, WorkerDied."""
     template = context.options.template
     inspector = Inspector(context, rules, renderer(template, context.name) if template else None)
-    processes = _processes(path, size, inspector)
-    if processes == 1:
+    pool = _pool(path, size, inspector)
+    if pool is None:
         _check_here(Shard(path, 0, size), inspector, update)
         return inspector
-    with WorkerPool(processes) as pool:
+    with pool:
         shards, ends = tee(cut(path, size, HEAD_BYTES))
         next(ends)
         _check_here(next(shards), inspector, update)  # what is learnt of it, every worker is told
@@ -42,6 +43,20 @@ def check_shards(path: str, size: int, context: Context, rules: RuleSet, update:
             inspector.merge(result)
             update(next(ends).end)
     return inspector
+
+
+def _pool(path: str, size: int, inspector: Inspector) -> WorkerPool | RayPool | None:
+    """Who checks the shards; None where this process checks the whole file."""
+    if inspector.context.options.engine == "local":
+        processes = _processes(path, size, inspector)
+        return WorkerPool(processes) if processes > 1 else None
+    from ftkit.validation.cluster import RayPool
+
+    pool = RayPool()
+    if inspector.mergeable and not _is_utf16(path):
+        return pool
+    with pool:  # a rule or the file needs one process
+        return None
 
 
 def _processes(path: str, size: int, inspector: Inspector) -> int:

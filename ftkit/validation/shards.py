@@ -84,10 +84,9 @@ def open_bytes(path: str) -> IO[bytes]:
     """A file to read from, on this machine or, as ``s3://...`` and the like, through fsspec."""
     if "://" not in path:
         return Path(path).open("rb")
-    import fsspec  # type: ignore[import-untyped]
+    from ftkit.validation.remote import open_remote
 
-    opened: IO[bytes] = fsspec.open(path, "rb").open()
-    return opened
+    return open_remote(path)
 
 
 def checker(brief: Brief) -> Callable[[Shard], Inspection]:
