@@ -14,7 +14,7 @@ from ftkit.cli.values import AMOUNT, name_list
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ftkit.splitting import SplitOptions, SplitResult, Strata
+    from ftkit.splitting import Fitting, SplitOptions, SplitResult, Strata
 
 _SHOWN = 20
 _NO_VALUE = "(none)"
@@ -40,6 +40,7 @@ class Balance(click.ParamType):  # type: ignore[type-arg] # generic only since c
         "ftkit split chats.jsonl --stratify reply --group user_id --group prompt --test 0.1 --out parts",
         "ftkit split more.jsonl --keep parts --out parts-2",
         "ftkit split chats.jsonl --max-tokens 2000000 --model gpt-4.1-mini --out parts",
+        "ftkit split chats.jsonl --over-limit window --overlap 1 --model gpt-4.1-mini --out parts",
     ],
 )
 @click.argument("source", metavar="DATA")
@@ -78,6 +79,18 @@ class Balance(click.ParamType):  # type: ignore[type-arg] # generic only since c
 @click.option("--balance-parts", metavar="NAME,NAME", help="Parts to balance.  [default: train]")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Train on so many tokens at most (--model).")
 @click.option("--model", help="Count tokens as this model does.")
+@click.option(
+    "--over-limit",
+    type=click.Choice(["error", "drop", "truncate", "window"]),
+    help="What becomes of rows longer than an example of --model may be: truncate leaves out first turns, "
+    "window makes several rows of whole turns.",
+)
+@click.option(
+    "--max-row-tokens", type=click.IntRange(min=1), help="Another limit of tokens a row than --model's."
+)
+@click.option(
+    "--overlap", type=click.IntRange(min=0), default=0, help="Turns that a window repeats, with weight 0."
+)
 @click.option("--no-shuffle", is_flag=True, help="Leave the train part in the order of DATA.")
 @click.option("--seed", type=int, help="Another seed divides differently.  [default: 0, or that of --keep]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the parts.")
@@ -90,6 +103,9 @@ def split(app: App, source: str, out: Path, data: DataOptions, **given: Any) -> 
     default those with the same prompt) always stay together. Counts and --exact are cut to the row.
 
     --sample, --balance and --max-tokens leave rows out by one hash: a larger sample holds the smaller.
+    --over-limit divides no turn (a question with all that answers it, calls and their results) and cuts no
+    text; what is made of a row is in one part.
+
     upload, jobs create and benchmark take the folder and find their part through the manifest.
     """
     from ftkit.splitting import split as divide
@@ -168,6 +184,28 @@ def _summary(result: SplitResult) -> list[str]:
     lines = [f"{result.rows:,} rows in {result.groups:,} {groups}{unused}; seed {result.seed}"]
     if out:
         lines.append(f"left out: {out}")
+    if result.fitting is not None:
+        lines += _fitting(result.fitting, result.source)
     if result.parent is not None:
         lines.append(f"continues {result.parent.manifest}: {result.parent.kept:,} rows stayed in their parts")
+    return lines
+
+
+def _fitting(fitting: Fitting, source: str) -> list[str]:
+    if not fitting.over:
+        return [f"no row has more than {fitting.limit:,} tokens"]
+    outcomes = {
+        f"{fitting.dropped:,} dropped ({fitting.dropped_tokens:,} tokens)": fitting.dropped,
+        f"{fitting.truncated:,} truncated": fitting.truncated,
+        f"{fitting.divided:,} divided into {fitting.windows:,} windows": fitting.divided,
+    }
+    done = ", ".join(text for text, rows in outcomes.items() if rows)
+    lines = [f"{fitting.over:,} rows have more than {fitting.limit:,} tokens: {done}"]
+    if fitting.truncated or fitting.divided:
+        lines.append(
+            f"lost of what was cut: {fitting.lost_messages:,} messages ({fitting.lost_answers:,} to be "
+            f"learned), {fitting.lost_tokens:,} tokens"
+        )
+    if fitting.first_lines:
+        lines.append(f"first with a loss: {source}:{', '.join(map(str, fitting.first_lines))}")
     return lines

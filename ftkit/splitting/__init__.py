@@ -9,9 +9,10 @@ from ftkit._lazy import lazy_names
 if TYPE_CHECKING:
     from ftkit.splitting.engine import split
     from ftkit.splitting.manifest import is_split, read_manifest, resolve_part, training_files
-    from ftkit.splitting.result import Part, SplitOptions, SplitResult, Strata, Stratum
+    from ftkit.splitting.result import Fitting, Part, SplitOptions, SplitResult, Strata, Stratum
 
 _HOME = {
+    "Fitting": "ftkit.splitting.result",
     "Part": "ftkit.splitting.result",
     "SplitOptions": "ftkit.splitting.result",
     "SplitResult": "ftkit.splitting.result",
@@ -25,6 +26,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Fitting",
     "Part",
     "SplitOptions",
     "SplitResult",

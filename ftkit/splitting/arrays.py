@@ -13,5 +13,6 @@ Codes = NDArray[np.int8]
 Numbers = NDArray[np.uint64]
 """Hashes."""
 Counts = NDArray[np.int32]
+States = NDArray[np.uint8]
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]

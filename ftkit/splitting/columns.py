@@ -12,7 +12,8 @@ from ftkit.errors import UsageError
 if TYPE_CHECKING:
     from ftkit.catalog import Model
     from ftkit.data.similarity import NearDuplicateIndex
-    from ftkit.splitting.arrays import Array, Counts, Numbers
+    from ftkit.splitting.arrays import Array, Counts, Numbers, States
+    from ftkit.splitting.fitting import FitPlan
 
 
 NONE = 0
@@ -32,6 +33,7 @@ class Plan:
     near_duplicates: bool = False
     stratify: str | None = None
     model: Model | None = None
+    fit: FitPlan | None = None
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class Piece:
     places: array[int] = field(default_factory=lambda: array("Q"))
     strata: array[int] = field(default_factory=lambda: array("Q"))
     tokens: array[int] = field(default_factory=lambda: array("i"))
+    over: bytearray = field(default_factory=bytearray)
     starts: array[int] = field(default_factory=lambda: array("Q"))
     sizes: array[int] = field(default_factory=lambda: array("I"))
     labels: dict[int, str] = field(default_factory=dict)
@@ -63,14 +66,16 @@ class Columns:
 
     ``keys`` holds the key of each kind of group, and NONE where a row has none; a row's first key is
     never NONE (its prompt's stands in, ``without`` counts them). ``places`` are hashes of the lines.
-    ``tokens`` is None unless they were counted, ``starts`` and ``sizes`` (bytes of the lines in the file)
-    unless it was read in ranges.
+    ``tokens`` is None unless they were counted; of a row that is to be cut they are those of what is left,
+    and ``over`` says which are (``FITS``, ``CUT``, ``LOST``); None unless rows are fitted. ``starts`` and
+    ``sizes`` (bytes of the lines in the file) are None unless it was read in ranges.
     """
 
     keys: list[Numbers]
     places: Numbers
     strata: Numbers | None = None
     tokens: Counts | None = None
+    over: States | None = None
     starts: Numbers | None = None
     sizes: Array | None = None
     labels: dict[int, str] = field(default_factory=dict)
@@ -108,6 +113,7 @@ def joined(parts: Iterable[Piece], plan: Plan) -> Columns:
         places=numbers("places", np.uint64) if any(map(len, pieces)) else np.empty(0, np.uint64),
         strata=numbers("strata", np.uint64),
         tokens=numbers("tokens", np.int32),
+        over=numbers("over", np.uint8),
         starts=numbers("starts", np.uint64),
         sizes=numbers("sizes", np.uint32),
         labels=labels,

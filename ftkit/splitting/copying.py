@@ -29,8 +29,8 @@ _ROWS = 1000
 class Stage(Protocol):
     """What becomes of rows when their part is known and cannot change any more: cut, divided, dropped."""
 
-    def __call__(self, lines: Sequence[bytes], part: str) -> Sequence[Sequence[bytes]]:
-        """For each line of ``part`` the lines to be written, any number, none of them with its end."""
+    def __call__(self, lines: Sequence[bytes], rows: Rows) -> Sequence[Sequence[bytes]]:
+        """For each line, of the row of that number, those to be written: any number, without their ends."""
         ...
 
 
@@ -95,7 +95,7 @@ class Copy:
             target = self._target(name, writer, mixed and self.stage is not None, stack)
             for at in range(0, len(rows), _ROWS):
                 block = rows[at : at + _ROWS]
-                target.add(self._checked(file.read(block), block), self.columns.places[block])
+                target.add(self._checked(file.read(block), block), block)
                 done += len(block)
                 yield done
             target.finish()
@@ -121,7 +121,7 @@ class Copy:
             self._checked(lines, here)
             for code, target in targets.items():
                 wanted = self.codes[here] == code
-                target.add(list(compress(lines, wanted.tolist())), self.columns.places[here[wanted]])
+                target.add(list(compress(lines, wanted.tolist())), here[wanted])
             yield done
         if done != len(self.columns):
             raise changed(self.examples.name)
@@ -130,7 +130,7 @@ class Copy:
 
     def _target(self, name: str, writer: JsonlWriter, mixed: bool, stack: ExitStack) -> _Target:
         shuffle = stack.enter_context(ShuffledLines(self.folder)) if mixed else None
-        return _Target(name, writer, shuffle, self.hasher, self.stage)
+        return _Target(writer, shuffle, self.columns, self.hasher, self.stage)
 
     def _checked(self, lines: Any, rows: Rows) -> Any:
         """``lines``, which are those that the first pass saw."""
@@ -143,21 +143,21 @@ class Copy:
 class _Target:
     """Where the lines of one part go: to its file, or first into another order."""
 
-    name: str
     writer: JsonlWriter
     shuffle: ShuffledLines | None
+    columns: Columns
     hasher: Hasher
     stage: Stage | None
 
-    def add(self, lines: list[bytes], places: Any) -> None:
+    def add(self, lines: list[bytes], rows: Rows) -> None:
         if self.stage is not None:
-            lines = [line for several in self.stage(lines, self.name) for line in several]
+            lines = [line for several in self.stage(lines, rows) for line in several]
         if self.shuffle is None:
             self._write(lines)
         elif self.stage is not None:
             self.shuffle.add(lines, self.hasher.places(lines))
         else:
-            self.shuffle.add(lines, places.tolist())
+            self.shuffle.add(lines, self.columns.places[rows].tolist())
 
     def finish(self) -> None:
         for lines in self.shuffle.blocks() if self.shuffle is not None else ():

@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 from ftkit.splitting.amounts import PARTS, Request
 from ftkit.splitting.assign import FREE, OUT, assign
 from ftkit.splitting.columns import Columns
+from ftkit.splitting.fitting import LOST
 from ftkit.splitting.groups import Groups
 from ftkit.splitting.keeping import Earlier
 from ftkit.splitting.result import SplitOptions
 from ftkit.splitting.thin import balanced, over_budget, sampled
 
 if TYPE_CHECKING:
-    from ftkit.splitting.arrays import Codes, Flags
+    from ftkit.splitting.arrays import Codes, Flags, Rows
 
 
 @dataclass(slots=True)
 class Decision:
-    """``codes`` holds, for each row, the index of its part in PARTS, or -1. ``kept`` rows stayed."""
+    """``codes`` holds, for each row, the index of its part in PARTS, or -1. ``kept`` rows stayed.
+
+    ``too_long`` are the rows that had a part and of which nothing fits.
+    """
 
     codes: Codes
+    too_long: Rows
     kept: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -52,7 +57,15 @@ def decide(
     kept = rows != FREE
     torn = groups.member[kept & (codes != rows)]
     codes[kept] = rows[kept]
-    decision = Decision(codes, int(kept.sum()))
+    too_long = (
+        np.flatnonzero((columns.over == LOST) & (codes >= 0))
+        if columns.over is not None
+        else np.empty(0, np.int64)
+    )
+    codes[too_long], kept[too_long] = FREE, False
+    decision = Decision(codes, too_long, int(kept.sum()))
+    if len(too_long):
+        decision.left_out["over_limit"] = len(too_long)
     if len(torn):
         decision.notes.append(
             f"{len(np.unique(torn)):,} groups were divided by the earlier split, or joined by new rows: "

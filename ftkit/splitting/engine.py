@@ -16,6 +16,7 @@ from ftkit.splitting.columns import Columns, Piece, Plan, joined
 from ftkit.splitting.copying import Copy, Stage
 from ftkit.splitting.decide import Decision, decide
 from ftkit.splitting.fields import NEAR_DUPLICATES
+from ftkit.splitting.fitting import CUT, FitStage, Fitter, fit_plan, fitting_of, too_long
 from ftkit.splitting.groups import Groups, groups_of
 from ftkit.splitting.index import index_bytes, write_index
 from ftkit.splitting.keeping import Earlier, continued, earlier_split
@@ -62,7 +63,7 @@ def split(
     ``ftkit.tokens.counter_for`` raises.
     """
     chosen, show = options or SplitOptions(), display or SilentDisplay()
-    kinds = _kinds(chosen)
+    kinds, model = _kinds(chosen), _model(chosen, settings)
     earlier = earlier_split(chosen.keep, kinds) if chosen.keep is not None else None
     requests, number = continued(earlier, {"train": train, "validation": validation, "test": test}, seed)
     examples = ExampleSource(source, chosen)
@@ -75,7 +76,8 @@ def split(
         kinds=kinds,
         near_duplicates=NEAR_DUPLICATES in chosen.group,
         stratify=chosen.label,
-        model=_model(chosen, settings),
+        model=model,
+        fit=fit_plan(chosen, model),
     )
     work = _Work(examples, chosen, plan, requests, folder, show)
     result = work.run(earlier)
@@ -123,7 +125,6 @@ class _Work:
     requests: Mapping[str, Request]
     folder: Path
     display: Display
-    stage: Stage | None = None
 
     def run(self, earlier: Earlier | None) -> SplitResult:
         before = self.examples.state()
@@ -132,9 +133,13 @@ class _Work:
         groups = groups_of(columns, clusters)
         columns.near = columns.strata = None
         decision = decide(columns, groups, self.requests, self.options, self.plan.kinds, earlier)
-        written, content = self._copy(columns, decision, before)
+        stage = self._stage(columns, decision)
+        written, content = self._copy(columns, decision, before, stage)
         index = self._write_index(columns, decision)
         result = self._result(columns, groups, decision, written, content)
+        if self.plan.fit is not None:
+            fitting = fitting_of(self.plan.fit, columns, decision.too_long, stage, self.examples)
+            result = result.model_copy(update={"fitting": fitting})
         if earlier is not None:
             parent = Parent(manifest=earlier.split.manifest, sha256=earlier.sha256, kept=decision.kept)
             result = result.model_copy(update={"parent": parent})
@@ -167,8 +172,18 @@ class _Work:
             yield piece
             progress.update(done)
 
+    def _stage(self, columns: Columns, decision: Decision) -> FitStage | None:
+        """What cuts the rows that are too long, if there are any in a part. Raises DataError for `error`."""
+        fit, model = self.plan.fit, self.plan.model
+        if fit is None or model is None or columns.over is None:
+            return None
+        if fit.over_limit == "error" and len(decision.too_long):
+            raise too_long(fit, columns, decision.too_long, self.examples)
+        cut = (columns.over == CUT) & (decision.codes >= 0)
+        return FitStage(Fitter(fit, model), columns) if cut.any() else None
+
     def _copy(
-        self, columns: Columns, decision: Decision, before: FileState | None
+        self, columns: Columns, decision: Decision, before: FileState | None, stage: Stage | None
     ) -> tuple[Mapping[str, JsonlWriter], str]:
         return Copy(
             examples=self.examples,
@@ -179,7 +194,7 @@ class _Work:
             folder=self.folder,
             hasher=Hasher(self.plan.seed),
             shuffle=self.options.shuffle,
-            stage=self.stage,
+            stage=stage,
             display=self.display,
         ).run()
 
@@ -227,6 +242,7 @@ class _Work:
             requested=self.requests[name],
             share=round(int(inside.sum()) / len(columns), 6),
             tokens=int(columns.tokens[inside].sum()) if columns.tokens is not None else None,
+            source_rows=int(inside.sum()) if self.plan.fit is not None else None,
         )
 
 

@@ -38,15 +38,18 @@ def notes_of(
 
 
 def _part_note(name: str, part: Part, wanted: Request, options: SplitOptions) -> str | None:
+    rows = part.rows if part.source_rows is None else part.source_rows
     if not isinstance(wanted, int):
-        return None if part.rows else f"{name}: no row fell into this part"
-    asked = f"{name}: {part.rows:,} rows instead of {wanted:,}"
-    if part.rows == wanted:
+        return None if rows else f"{name}: no row fell into this part"
+    asked = f"{name}: {rows:,} rows instead of {wanted:,}"
+    if rows == wanted:
         return None
+    if options.over_limit is not None and rows < wanted:
+        return f"{asked}, without those that are too long"
     thinned = (name == "train" and options.max_tokens) or (name in options.balance_parts and options.balance)
-    if thinned and part.rows < wanted:
+    if thinned and rows < wanted:
         return f"{asked}, after the balance or the budget"
-    if options.keep is not None and part.rows > wanted:
+    if options.keep is not None and rows > wanted:
         return f"{asked}, for kept rows stay"
     what = "with the same prompt" if options.group == ("prompt",) else "of one group"
     return f"{asked}, because examples {what} are not divided"

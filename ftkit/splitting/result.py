@@ -13,6 +13,7 @@ MANIFEST = "manifest.json"
 INDEX = "rows.index"
 VERSION = 2
 Method = Literal["threshold", "rank", "threshold and rank"]
+OverLimit = Literal["error", "drop", "truncate", "window"]
 PartName = Literal["train", "validation", "test"]
 
 
@@ -39,6 +40,15 @@ class SplitOptions(BaseModel):
     rarest, or to so many. ``max_tokens`` is the train part's budget as ``model`` counts; ``model`` alone
     counts every part.
 
+    ``over_limit`` says what becomes of a row with more tokens than a training example of ``model`` may have
+    (its training context, else its context), or than ``max_row_tokens``, which alone means ``error``.
+    ``drop`` leaves it out. ``truncate`` leaves out its first turns, as few as it takes. ``window`` makes
+    several rows of it, each with as many whole turns as fit, ``overlap`` of them repeated from the row
+    before with weight 0, so that each answer is learned once. A turn is a question with all that answers it,
+    calls and their results; system messages at the beginning and tools are in every row. No text is ever
+    cut: a turn that does not fit by itself is lost (to ``truncate``: the row, where it is the last one).
+    The side of a row is settled before, so that all that is made of it is in one part.
+
     ``keep`` names the manifest (or folder) of an earlier split, whose rows stay where they were.
     ``shuffle`` puts the train part in an order that depends on the seed alone; the other parts keep
     the order of the source. ``processes``: how many read a large file; as many as there are processors,
@@ -60,12 +70,20 @@ class SplitOptions(BaseModel):
     balance_parts: tuple[PartName, ...] = ("train",)
     max_tokens: int | None = Field(default=None, ge=1)
     model: str | None = None
+    over_limit: OverLimit | None = None
+    max_row_tokens: int | None = Field(default=None, ge=1)
+    overlap: int = Field(default=0, ge=0)
     processes: int | None = Field(default=None, ge=1, exclude=True)
 
     @field_validator("group")
     @classmethod
     def _once(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(kinds))
+
+    @property
+    def fitting(self) -> OverLimit | None:
+        """What becomes of rows over the limit; None: nobody looks."""
+        return self.over_limit or ("error" if self.max_row_tokens is not None else None)
 
     @property
     def label(self) -> str | None:
@@ -76,7 +94,8 @@ class SplitOptions(BaseModel):
 class Part(BaseModel):
     """One written file. ``requested`` is a fraction, a count, or "rest"; ``share`` what it came to be.
 
-    ``tokens`` are those of its rows as the model counts them, where one was named.
+    ``tokens`` are those of its rows as the model counts them, where one was named. ``source_rows`` are the
+    rows of the source in it, of which fitting may have made more.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -88,6 +107,7 @@ class Part(BaseModel):
     requested: int | float | Literal["rest"]
     share: float
     tokens: int | None = None
+    source_rows: int | None = None
 
 
 class Stratum(BaseModel):
@@ -135,13 +155,39 @@ class RowIndex(BaseModel):
     sha256: str
 
 
+class Fitting(BaseModel):
+    """What became of the rows ``over`` the ``limit`` (tokens) that had a part.
+
+    Nothing is left of ``dropped`` ones, which had ``dropped_tokens``. Others were ``truncated``, or
+    ``divided`` into ``windows``; of these ``lost_messages`` are in no row any more, with ``lost_tokens``;
+    ``lost_answers`` of them would have been learned. ``first_lines``: where the first rows are of which
+    something is lost (lines or records of the source).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int
+    over_limit: OverLimit
+    overlap: int
+    over: int
+    dropped: int
+    dropped_tokens: int
+    truncated: int
+    divided: int
+    windows: int
+    lost_messages: int
+    lost_answers: int
+    lost_tokens: int
+    first_lines: list[int]
+
+
 class SplitResult(BaseModel):
     """The parts (in the order train, validation, test) and how they came about.
 
     ``method`` is ``threshold`` for fractions (a row's side depends on its group and the seed alone)
     and ``rank`` for counts. ``source_sha256`` is of the source file's bytes, or of the examples where
     the source is no file. ``unused`` rows belong to no part; ``left_out`` says how many of them the
-    sample, the balance or the budget of tokens left out.
+    sample, the limit of a row, the balance or the budget of tokens left out.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -159,6 +205,7 @@ class SplitResult(BaseModel):
     unused: int
     left_out: dict[str, int] = {}
     strata: Strata | None = None
+    fitting: Fitting | None = None
     parent: Parent | None = None
     index: RowIndex | None = None
     notes: list[str] = []

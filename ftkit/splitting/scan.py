@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ftkit.errors import DataError, Where
 from ftkit.splitting.columns import MOST_LABELS, Piece, Plan
 from ftkit.splitting.fields import asked_text, key_reader, label_of, value_reader
+from ftkit.splitting.fitting import Fitter
 from ftkit.splitting.keys import Hasher
 from ftkit.splitting.prompts import group_keys
 from ftkit.splitting.ranges import FileRange
@@ -32,6 +33,7 @@ class Scanner:
         self._readers = [key_reader(kind) for kind in plan.kinds]
         self._label = value_reader(plan.stratify) if plan.stratify else None
         self._counter = _counter(plan)
+        self._fitter = Fitter(plan.fit, plan.model) if plan.fit and plan.model else None
         self._clear()
 
     def _clear(self) -> None:
@@ -83,11 +85,14 @@ class Scanner:
     def _add_tokens(self, rows: Batch, counter: ExampleCounter) -> None:
         from ftkit.tokens import Uncountable
 
-        for number, counted in zip(rows.numbers, counter.count_many(rows.examples), strict=True):
+        for at, counted in enumerate(counter.count_many(rows.examples)):
             if isinstance(counted, Uncountable):
-                where = Where(self._plan.name, number)
+                where = Where(self._plan.name, rows.numbers[at])
                 raise DataError(f"its tokens cannot be counted: {counted.reason}", where=where)
             self._piece.tokens.append(counted.total)
+            if self._fitter is not None:
+                state, self._piece.tokens[-1] = self._fitter.state(rows.lines[at], counted)
+                self._piece.over.append(state)
 
 
 def _counter(plan: Plan) -> ExampleCounter | None:

@@ -92,6 +92,26 @@ class ExampleSource:
         while block := list(islice(found, _ROWS)):
             yield block
 
+    def numbers_of(self, rows: Sequence[int]) -> list[int]:
+        """The numbers in the source (of lines or records) of rows counted from 0, which ascend."""
+        wanted, found, done = list(rows), list[int](), 0
+        for numbers in self._numbers() if wanted else ():
+            found += [numbers[row - done] for row in wanted[len(found) :] if row < done + len(numbers)]
+            done += len(numbers)
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def _numbers(self) -> Iterator[Sequence[int]]:
+        if self.ranges is None:
+            yield from (batch.numbers for batch in self.batches())
+            return
+        before = 0
+        for piece in self.ranges:
+            block = piece.read()
+            yield [before + number for number in block.numbers]
+            before += block.total
+
     def _example(self, data: Any, line: int) -> dict[str, Any]:
         where = Where(self.name, line)
         example = self._template.render(data, where) if self._template else data
