@@ -83,7 +83,7 @@ class Fitter:
         self._counter: ExampleCounter = ExampleCounter(self._memory, counter.template, counter.pictures)
 
     def state(self, line: bytes, counted: RowTokens) -> tuple[int, int]:
-        """What is to be done with the row in ``line``, and the tokens of what is left, or of all if nothing."""
+        """What is to be done with the row in ``line``, and the tokens of what is left, else of it."""
         if counted.longest <= self._plan.limit:
             return FITS, counted.total
         left = self.fit(line)
