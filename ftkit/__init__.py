@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from ftkit.lifecycle import Recipe, RunResult, load_recipe, run
     from ftkit.settings import Settings, load_settings
     from ftkit.splitting import SplitResult, split
-    from ftkit.validation import Finding, ValidationReport, validate
+    from ftkit.validation import Finding, FixReport, ValidationReport, fix, validate
 
 _HOME = {
     "BenchmarkReport": "ftkit.benchmarking",
     "Finding": "ftkit.validation",
+    "FixReport": "ftkit.validation",
     "FtkitError": "ftkit.errors",
     "Platform": "ftkit.gateway",
     "Recipe": "ftkit.lifecycle",
@@ -34,6 +35,7 @@ _HOME = {
     "ValidationReport": "ftkit.validation",
     "benchmark": "ftkit.benchmarking",
     "connect": "ftkit.gateway",
+    "fix": "ftkit.validation",
     "load_recipe": "ftkit.lifecycle",
     "load_settings": "ftkit.settings",
     "run": "ftkit.lifecycle",
@@ -44,6 +46,7 @@ _HOME = {
 __all__ = [
     "BenchmarkReport",
     "Finding",
+    "FixReport",
     "FtkitError",
     "Platform",
     "Recipe",
@@ -54,6 +57,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "connect",
+    "fix",
     "load_recipe",
     "load_settings",
     "run",
