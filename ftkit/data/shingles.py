@@ -4,9 +4,11 @@ A shingle is five characters in a row (two where they begin with an ideograph or
 says as much as half a word), also the shorter ones at the end; so no spaces are needed and texts of a few
 characters have some too. The Jaccard similarity of two texts is the share of their shingles that is common.
 
-A sketch is a one-permutation MinHash (Li, Owen and Zhang 2012) of 128 bins with the empty ones filled in by
-a permutation of the others, after Shrivastava's optimal densification (2017), and one byte kept of each bin
-(Li and König's b-bit minwise hashing, 2010). Two sketches agree in a bin with probability J + (1 - J) / 256.
+A sketch is a one-permutation MinHash (Li, Owen and Zhang 2012) of 128 bins. Bins that stay empty get the
+lowest hash by other bits of it (a second round, as in Dahlgaard, Knudsen and Thorup 2017), and what is empty
+even then is filled from another bin, in an order of its own (after Shrivastava's optimal densification,
+2017). One byte is kept of each bin (Li and König's b-bit minwise hashing, 2010). Two sketches agree in a bin
+with probability J + (1 - J) / 256.
 """
 
 from __future__ import annotations
@@ -105,10 +107,15 @@ def _sketch(texts: list[str]) -> NDArray[np.uint8]:
     gaps = (ends[:, None] - np.arange(1, _LENGTH)).ravel()
     hashes = _all_hashes(codes)
     hashes[gaps] = _NONE
-    places = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, spans)
-    places += (hashes & np.uint64(BINS - 1)).view(np.int64)
+    firsts = np.repeat(np.arange(len(texts), dtype=np.int64) * BINS, spans)
     lowest = np.full(len(texts) * BINS, _NONE, np.uint64)
-    np.minimum.at(lowest, places, hashes)
+    np.minimum.at(lowest, firsts + (hashes & np.uint64(BINS - 1)).view(np.int64), hashes)
+    empty = lowest == _NONE
+    holed = np.flatnonzero(np.repeat(empty.reshape(-1, BINS).any(axis=1), spans))
+    hashes, firsts = hashes[holed], firsts[holed]
+    places = firsts + (hashes >> np.uint64(32) & np.uint64(BINS - 1)).view(np.int64)
+    wanted = np.flatnonzero(empty[places])
+    np.minimum.at(lowest, places[wanted], hashes[wanted])
     return _bytes(_filled(lowest.reshape(-1, BINS)))
 
 
@@ -133,6 +140,7 @@ def _hashes(codes: NDArray[np.uint32]) -> Hashes:
     number = len(codes) - (_LENGTH - 1)
     wide = codes.astype(np.uint64)
     total = wide[:number] * np.uint64(_FACTORS[0])
+    total += np.uint64(_FACTORS[0])  # or a row of NULs would have the hash 0
     total += wide[1 : number + 1] * np.uint64(_FACTORS[1])
     is_wide = codes[:number] >= _WIDE_FROM
     pairs = total[is_wide]
