@@ -98,7 +98,7 @@ def last_turns(turns: Sequence[Turn], fits: Fits) -> Window | None:
     """The most turns at the end that fit, with the last one that teaches; None where not even that does."""
     taught = [at for at, turn in enumerate(turns) if turn.taught]
     last, end = taught[-1] if taught else len(turns) - 1, len(turns)
-    start = _first(0, last + 1, lambda at: fits(at, end))
+    start = end + 1 - _first(end - last, end + 1, lambda count: not fits(end - count, end))
     return Window(start, start, end) if start <= last else None
 
 
@@ -106,14 +106,14 @@ def windows_of(turns: Sequence[Turn], fits: Fits, overlap: int) -> Iterator[Wind
     """Windows that fit, each with as many turns as it can hold, in order.
 
     Up to ``overlap`` turns are repeated from before, as far as they leave room for a new one. None reaches
-    over a turn that does not fit by itself. Each ends with a turn that teaches: what only leads to the next
-    answer begins the next window, and what leads to none is in no window.
+    over a turn that does not fit by itself: with it, nothing fits. Each ends with a turn that teaches: what
+    only leads to the next answer begins the next window, and what leads to none is in no window.
     """
-    after_gap = fresh = 0
+    fresh = 0
     while fresh < len(turns):
-        start = _start(fits, max(after_gap, fresh - overlap), fresh)
+        start = _start(fits, max(0, fresh - overlap), fresh)
         if start > fresh:
-            fresh = after_gap = fresh + 1
+            fresh += 1
             continue
         end = _end(fits, start, fresh, len(turns))
         taught = [at for at in range(fresh, end) if turns[at].taught]
@@ -134,5 +134,12 @@ def _end(fits: Fits, start: int, fresh: int, last: int) -> int:
 
 
 def _first(start: int, end: int, holds: Callable[[int], bool]) -> int:
-    """The first number from ``start`` on that ``holds``, as all after it do; ``end`` where none does."""
+    """The first number from ``start`` on that ``holds``, as all after it do; ``end`` where none does.
+
+    The steps double from ``start`` on, so that few windows much longer than the limit are counted.
+    """
+    step = 1
+    while start + step <= end and not holds(start + step - 1):
+        start, step = start + step, step * 2
+    end = min(end, start + step - 1)
     return start + bisect_right(range(start, end), False, key=holds)

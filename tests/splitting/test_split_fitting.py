@@ -186,6 +186,15 @@ def test_where_windows_of_ten_tokens_break(
     assert [[place // 2 for place in places(window)[::2]] for window in found] == windows
 
 
+def test_turns_that_teach_nothing_lead_to_the_next_answer_or_are_left_out() -> None:
+    example = plain(4, 2, 4, 4, 2, 2)
+    for turn in (1, 4, 5):
+        example["messages"][turn * 2 + 1]["weight"] = 0
+    found, windows = fitted(example, model_of("linear"), FitPlan(8, "window"))
+    assert [[place // 2 for place in places(window)[::2]] for window in windows] == [[0], [1, 2], [3]]
+    assert (found.messages, found.taught, found.lost_tokens) == (4, 0, 4)
+
+
 def test_repeated_answers_have_weight_0_and_new_ones_stay_as_they_are() -> None:
     found = fitted(plain(4, 4, 4), model_of("linear"), FitPlan(10, "window", 1))[1]
     weights = [[m.get("weight", "none") for m in w["messages"] if m["role"] == "assistant"] for w in found]
@@ -211,7 +220,10 @@ def test_repeated_answers_have_weight_0_and_new_ones_stay_as_they_are() -> None:
 )
 @pytest.mark.parametrize("legacy", [False, True])
 def test_turns(roles: str, head: int, starts: list[int], legacy: bool) -> None:
-    call = {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}]}
+    call: Message = {
+        "role": "assistant",
+        "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": "{}"}}],
+    }
     result = {"role": "tool", "tool_call_id": "1", "content": "x"}
     if legacy:
         call = {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}

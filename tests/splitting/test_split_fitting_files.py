@@ -19,10 +19,12 @@ from ftkit.catalog.schema import ModelLimits
 from ftkit.errors import DataError, UsageError
 from ftkit.splitting import SplitOptions, SplitResult, read_manifest, split
 from ftkit.splitting.fitting import fit_plan
+from ftkit.splitting.ranges import ranges_of
+from ftkit.splitting.source import ExampleSource
 from ftkit.tokens import counter_for
 
 LIMIT = 40
-SHARES = {"train": 0.6, "test": 0.4}
+SHARES: dict[str, Any] = {"train": 0.6, "test": 0.4}
 FIT: dict[str, Any] = {"model": "linear", "max_row_tokens": LIMIT}
 
 
@@ -137,6 +139,15 @@ def test_too_long_rows_are_named_by_their_lines(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
+def test_rows_are_found_in_a_file_of_many_ranges(tmp_path: Path) -> None:
+    source = ExampleSource(str(written(tmp_path / "data.jsonl")), SplitOptions())
+    ranges = ranges_of(tmp_path / "data.jsonl", 3000)
+    assert ranges is not None and len(ranges) > 5
+    source.__dict__["ranges"] = ranges
+    assert source.numbers_of([0, 7, 60, 61, 119]) == [1, 15, 121, 123, 239]
+    assert source.numbers_of([]) == []
+
+
 def test_rows_of_no_part_may_be_too_long() -> None:
     short = [talk(n, 1) for n in range(200)]
     long = [talk(n, 9) for n in range(200, 203)]
@@ -188,7 +199,7 @@ def test_rows_of_columns_are_fitted_too(tmp_path: Path) -> None:
     assert result.fitting is not None and result.fitting.dropped == 1
 
 
-def limited(**limits: int) -> Model:
+def limited(**limits: Any) -> Model:
     return model().model_copy(update={"limits": ModelLimits(**limits)})
 
 
