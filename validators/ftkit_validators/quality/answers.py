@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from ftkit.validation import Context, FileFacts, Found, RowView, rule
 from ftkit_validators.quality.rows import EachRow, LineMap, Source
@@ -46,7 +46,7 @@ class ConstantAnswer:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "source": None}
 
-    def merge(self, later: ConstantAnswer, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Take in the rows that follow."""
         self.replies += later.replies
         self.lines.merge(later.lines, lines)

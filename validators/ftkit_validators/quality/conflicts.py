@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from ftkit.validation import Context, FileFacts, Found, RowView, rule
 from ftkit_validators.quality.rows import LineMap, Source
@@ -45,7 +45,7 @@ class ConflictingAnswers:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "source": None}
 
-    def merge(self, later: ConflictingAnswers, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Take in the rows that follow."""
         self.prompts += later.prompts
         self.replies += later.replies
@@ -56,10 +56,11 @@ class ConflictingAnswers:
         import numpy as np
 
         rows, firsts = self._conflicts()
-        long = (np.frombuffer(self.replies, np.uint64)[np.stack([rows, firsts])] & np.uint64(1)).any(axis=0)
+        are_long = np.frombuffer(self.replies, np.uint64) & np.uint64(1)
+        free_texts: list[int] = (are_long[rows] | are_long[firsts]).tolist()
         lines, before = self.lines.lines(rows).tolist(), self.lines.lines(firsts).tolist()
         said = self._answers(lines, before)
-        for line, first, free in zip(lines, before, long.tolist(), strict=True):
+        for line, first, free in zip(lines, before, free_texts, strict=True):
             what = f"the same prompt as on line {first}, with another answer"
             if line in said and first in said:
                 what += f": {said[line]} here, {said[first]} there"

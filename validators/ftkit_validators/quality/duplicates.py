@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ftkit.data import canonical_json
 from ftkit.data.similarity import NearDuplicateIndex
@@ -45,7 +45,7 @@ class DuplicateExample:
         self.lines.add(row.line)
         return iter(())
 
-    def merge(self, later: DuplicateExample, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Take in the rows that follow."""
         self.digests += later.digests
         self.lines.merge(later.lines, lines)
@@ -94,7 +94,7 @@ class NearDuplicateExample:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "source": None}
 
-    def merge(self, later: NearDuplicateExample, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Take in the rows that follow."""
         self.index.merge(later.index)
         self.digests += later.digests

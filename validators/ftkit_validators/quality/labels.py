@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Self
 
 from ftkit.validation import Case, Context, FileFacts, Found, RowView, rule
 from ftkit_validators.quality.samples import questions, row
@@ -46,7 +47,7 @@ class UnbalancedLabels:
         if self.counts is not None and (len(reply) > _LONGEST or len(self.counts) > _MOST_LABELS):
             self.counts = None
 
-    def merge(self, later: UnbalancedLabels, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Take in the rows that follow."""
         if self.counts is None or later.counts is None:
             self.counts = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from typing import Self
 
 from ftkit.validation import Case, Context, FileFacts, Found, RowView, rule
 from ftkit_validators.quality.rows import LineMap
@@ -46,7 +47,7 @@ class UnusualLength:
         self.lines.add(row.line)
         return iter(())
 
-    def merge(self, later: UnusualLength, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Take in the rows that follow."""
         self.lengths += later.lengths
         self.lines.merge(later.lines, lines)

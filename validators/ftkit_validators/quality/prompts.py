@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from ftkit.errors import FtkitError
 from ftkit.validation import Context, FileFacts, Found, RowView, rule
@@ -52,7 +52,7 @@ class DifferingSystemPrompt:
     def __getstate__(self) -> dict[str, Any]:
         return {"systems": self.systems, "lines": self.lines}
 
-    def merge(self, later: DifferingSystemPrompt, lines: int) -> None:
+    def merge(self, later: Any, lines: int) -> None:
         """Take in the rows that follow."""
         self.systems += later.systems
         self.lines.merge(later.lines, lines)

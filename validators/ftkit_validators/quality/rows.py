@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ftkit.errors import FtkitError
 from ftkit.validation import Context, FileFacts, Found, RowView
@@ -34,7 +34,7 @@ class LineMap:
             self._lines.append(line)
         self.rows += 1
 
-    def merge(self, later: LineMap, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow; before them there are ``lines`` lines."""
         for start, line in zip(later._starts, later._lines, strict=True):
             if self._starts and line + lines == self._lines[-1] + self.rows + start - self._starts[-1]:
@@ -154,7 +154,7 @@ def _chunks(name: str) -> Iterator[bytes]:
 class EachRow:
     """The part of a dataset check that says all it has to say row by row, and keeps nothing."""
 
-    def merge(self, later: EachRow, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Nothing was kept."""
 
     def end(self, facts: FileFacts) -> Iterator[Found]:

@@ -35,7 +35,8 @@ class RowTexts:
     )
 
     def __init__(self, row: RowView) -> None:
-        self.value, self._kind = row.value, row.kind
+        self.value = row.value
+        self._kind: RowKind = row.kind
         self._messages, self._under = row.messages, row.messages_at
         self.turns = [(message.get("role"), _text(message)) for _, message in row.messages]
         self._all: str | None = None
