@@ -46,7 +46,7 @@ class ConstantAnswer:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "source": None}
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow."""
         self.replies += later.replies
         self.lines.merge(later.lines, lines)

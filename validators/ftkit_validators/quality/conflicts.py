@@ -45,7 +45,7 @@ class ConflictingAnswers:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "source": None}
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow."""
         self.prompts += later.prompts
         self.replies += later.replies

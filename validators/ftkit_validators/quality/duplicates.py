@@ -45,7 +45,7 @@ class DuplicateExample:
         self.lines.add(row.line)
         return iter(())
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow."""
         self.digests += later.digests
         self.lines.merge(later.lines, lines)
@@ -94,7 +94,7 @@ class NearDuplicateExample:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "source": None}
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow."""
         self.index.merge(later.index)
         self.digests += later.digests

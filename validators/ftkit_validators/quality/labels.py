@@ -47,7 +47,7 @@ class UnbalancedLabels:
         if self.counts is not None and (len(reply) > _LONGEST or len(self.counts) > _MOST_LABELS):
             self.counts = None
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow."""
         if self.counts is None or later.counts is None:
             self.counts = None

@@ -33,7 +33,7 @@ class Leaks:
         self.others.extend(others.tolist())
         self.similarities.extend(similarities.tolist())
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the pairs of the rows that follow."""
         self.lines.extend(line + lines for line in later.lines)
         self.files += later.files
@@ -109,7 +109,7 @@ class HeldOutLeak:
             self._look_up()
         return {"leaks": self.leaks, "pending": self.pending}
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in what was found among the rows that follow."""
         if self.pending:
             self._look_up()

@@ -47,7 +47,7 @@ class UnusualLength:
         self.lines.add(row.line)
         return iter(())
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow."""
         self.lengths += later.lengths
         self.lines.merge(later.lines, lines)

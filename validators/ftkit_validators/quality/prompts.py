@@ -52,7 +52,7 @@ class DifferingSystemPrompt:
     def __getstate__(self) -> dict[str, Any]:
         return {"systems": self.systems, "lines": self.lines}
 
-    def merge(self, later: Any, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in the rows that follow."""
         self.systems += later.systems
         self.lines.merge(later.lines, lines)
