@@ -158,8 +158,9 @@ def validate(
     """Check the training data in DATA: every finding with its place, why, and how to mend it.
 
     DATA is a chat file (.jsonl, also .gz and .zst; unpacked also s3://, gs://, hf://), or a table (.csv,
-    .tsv, .parquet, .arrow) or a dataset's name with a template that makes messages of its columns. Exit code 1 means that errors were found.
-    `ftkit rules` lists the rules, `ftkit explain` tells of one; ftkit.toml keeps choices in [validation].
+    .tsv, .parquet, .arrow) or a dataset's name with a template that makes messages of its columns. Exit
+    code 1 means that errors were found. `ftkit rules` lists the rules, `ftkit explain` tells of one;
+    ftkit.toml keeps choices in [validation].
     """
     form = asked.form(app)
     options = checks.options(
