@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
-.PHONY: help demo test test-all check format lint types imports style docs bench lock clean
+.PHONY: help demo test test-all fuzz check format lint types imports style docs bench lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ test: $(VENV)/ready-dev ## Set up, then run the tests (not the slow ones)
 
 test-all: $(VENV)/ready-dev ## Every test, the slow ones too
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not gpu"
+
+fuzz: $(VENV)/ready-dev ## A minute of damaged data (SECONDS=60 SEED=0)
+	$(BIN)/python fuzz/fuzz_validate.py --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0)
 
 check: lint types imports style docs ## Lint, types, import contract, style numbers, docs
 
