@@ -72,7 +72,7 @@ def explain(app: App, rule: str, form: str | None, validators: tuple[Path, ...])
     loaded = checks.rules(app.settings)
     found = loaded.get(rule)
     levels = _levels(app, loaded.rules, checks)
-    elsewhere = {
+    elsewhere: dict[str, RuleLevel] = {
         provider.name: provider.rules[found.code]
         for provider in app.settings.catalog.providers()
         if found.code in provider.rules

@@ -72,7 +72,7 @@ class Inspector:
         self._checks = {rule.code: (rule, c) for rule in rules.of("dataset") if (c := self._begin(rule))}
         self._sound: list[Sound] = []
         self._said: list[Finding] = []
-        self._plain_kind = kind_of_row({"messages": []}, context.options.method)
+        self._plain_kind: RowKind = kind_of_row({"messages": []}, context.options.method)
         self.plain = self._plain_pass()
 
     def _plain_pass(self) -> PlainPass | None:

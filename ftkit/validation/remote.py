@@ -50,8 +50,9 @@ def open_remote(name: str) -> IO[bytes]:
     import fsspec
 
     def start() -> IO[bytes]:
-        opened: IO[bytes] = fsspec.open(name, "rb").open()
-        return opened
+        opened: Any = fsspec.open(name, "rb")
+        file: IO[bytes] = opened.open()
+        return file
 
     return _told(name, start)
 

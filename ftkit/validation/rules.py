@@ -234,9 +234,8 @@ class Rule:
     def severity_of(self, found: Found) -> Severity:
         """How severe a finding is. Where a person or platform has set it, at most so."""
         own: Severity = self.severity if self.severity != "off" else "info"
-        if found.severity is None:
-            return own
-        return max(own, found.severity, key=_MILDNESS.index) if self.fixed else found.severity
+        said: Severity = found.severity or own
+        return own if self.fixed and _MILDNESS.index(own) > _MILDNESS.index(said) else said
 
 
 _MILDNESS: tuple[Severity, ...] = ("error", "warning", "info")

@@ -30,7 +30,9 @@ _METHODS = {
 
 def _found(facts: FileFacts) -> list[tuple[RowKind, int, int]]:
     """The kinds that are there, with their rows and first lines; the most frequent first."""
-    counts = [(kind, getattr(facts, kind), getattr(facts, f"first_{kind}") or 1) for kind in _KINDS]
+    counts: list[tuple[RowKind, int, int]] = [
+        (kind, getattr(facts, kind), getattr(facts, f"first_{kind}") or 1) for kind in _KINDS
+    ]
     return sorted((found for found in counts if found[1]), key=lambda found: (-found[1], found[2]))
 
 

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from ftkit.validation import Case, Context, FileFacts, Found, RowView
 from ftkit.validation import rule as any_rule
@@ -149,7 +149,7 @@ class FieldsDiffer:
             self.forms[fields] = row.line
         return ()
 
-    def merge(self, later: FieldsDiffer, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Take in what was noted of the next shard."""
         self.rows += later.rows
         self.seen.update(later.seen)

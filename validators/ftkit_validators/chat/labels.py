@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
+from typing import Self
 
 from ftkit.data import reply_of
 from ftkit.validation import Case, Context, FileFacts, Found, RowView, rule
@@ -59,7 +60,7 @@ class LabelWithoutRows:
             self.missing.pop(reply, None)
         return iter(())
 
-    def merge(self, later: LabelWithoutRows, lines: int) -> None:
+    def merge(self, later: Self, lines: int) -> None:
         """Keep what both lack."""
         self.missing = {label: None for label in self.missing if label in later.missing}
 
