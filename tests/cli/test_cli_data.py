@@ -22,7 +22,7 @@ def chat(number: int, reply: str = "yes", role: str = "user") -> str:
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
     path = tmp_path / "good.jsonl"
-    path.write_text("".join(chat(n) for n in range(40)))
+    path.write_text("".join(chat(n, "no" if n % 2 else "yes") for n in range(40)))
     return path
 
 
@@ -43,7 +43,7 @@ def test_good_data(ftkit: Command, good: Path) -> None:
     assert "80 messages: assistant 40, user 40" in done.stdout
     assert "tokens per row (words, 40 rows)" in done.stdout
     assert "mean 4.0, median 4, p95 4, longest 4\n160 tokens: 40 trained (25%), 120 prompt" in done.stdout
-    assert "replies: yes 40" in done.stdout and "fit for local" in done.stdout
+    assert "replies: no 20, yes 20" in done.stdout and "fit for local" in done.stdout
     assert any(line.split()[:4] == ["linear", "32,768", "0", "4"] for line in done.stdout.splitlines())
 
 
@@ -72,7 +72,7 @@ def test_more_findings_than_are_shown_are_counted(ftkit: Command, tmp_path: Path
 
 def test_json_is_the_report(ftkit: Command, good: Path) -> None:
     good.write_text(good.read_text() + chat(1, role="User"))
-    done = ftkit("validate", "good.jsonl", "--json", "--ignore", "FT501")
+    done = ftkit("validate", "good.jsonl", "--json")
     assert done.returncode == 1
     report = json.loads(done.stdout)
     assert (report["ok"], report["rows"], report["counts"]) == (False, 41, {"FT207": 1})

@@ -48,7 +48,9 @@ def test_models_are_counted_exactly(numbers: Path) -> None:
     assert narrow.total_tokens == wide.total_tokens == sum(range(2, 14)) == 90
     assert (narrow.p50, narrow.p95, narrow.max_tokens) == (7, 13, 13)
     assert (narrow.limit, narrow.over) == (4, 9) and (wide.limit, wide.over) == (400, 0)
-    assert narrow.training_cost == pytest.approx(90 * 3 / 1e6) and wide.training_cost is None
+    cut = 2 + 3 + 4 + 9 * 4  # a platform trains on a row up to its training context
+    assert (narrow.billable_tokens, wide.billable_tokens) == (cut, 90)
+    assert narrow.training_cost == pytest.approx(cut * 3 / 1e6) and wide.training_cost is None
     assert report.counts["FT301"] == 9
     assert (report.accepted, report.rejected, report.messages) == (3, 9, 24)
     assert report.tokens is not None and (report.tokens.total, report.tokens.mean) == (90, 7.5)
