@@ -199,3 +199,18 @@ def test_an_estimate_is_called_one_where_the_rows_cannot_be_read_again(tmp_path:
         list(check.row(view))
     (found,) = check.end(FileFacts())
     assert found.line == 2 and re.fullmatch(r"about \d+ % the same as the example on line 1", found.message)
+
+
+def test_an_estimate_of_short_texts_is_not_trusted() -> None:
+    from ftkit.validation import validate
+
+    numbered = [row(f"{n}?", "yes") for n in range(60)]
+    options = ValidateOptions(select=("FT502",))
+    local = Settings(platform="local")
+    assert validate(numbered, settings=local, options=options).counts == {}
+    loud = [row("7?", "YES"), row(" 11? ", "yes")]
+    found = validate([*numbered, *loud], settings=local, options=options).findings
+    assert [(f.line, f.message) for f in found] == [
+        (61, "about 100 % the same as the example on line 8"),
+        (62, "about 100 % the same as the example on line 12"),
+    ]

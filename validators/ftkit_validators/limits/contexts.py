@@ -75,7 +75,7 @@ def _over(row: RowView, model: Model, limit: int, what: str) -> Iterator[Found]:
     yield Found(message, _HINT, at)
 
 
-def _cut(row: RowView, model: Model, limit: int) -> tuple[str, tuple[Key, ...]]:
+def _cut(row: RowView, model: Any, limit: int) -> tuple[str, tuple[Key, ...]]:
     """What a platform loses that keeps the first ``limit`` tokens, in words, and where it cuts."""
     counter = _counter(model)
     try:

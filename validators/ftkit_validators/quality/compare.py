@@ -16,12 +16,14 @@ _MOST_PAIRS, _MOST_BYTES = 2000, 64 << 20
 
 
 class Pair(NamedTuple):
-    """Two lines and how similar they are, 0 to 1; ``exact``: not by an estimate."""
+    """Two lines and how similar they are, 0 to 1; ``exact``: not by an estimate; ``short``: of a short text,
+    whose sketch holds too few shingles for its estimate to be trusted."""
 
     line: int
     other: int
     similarity: float
     exact: bool = False
+    short: bool = False
 
 
 def compared(
@@ -29,7 +31,8 @@ def compared(
 ) -> Iterator[Pair]:
     """The pairs that are as similar as wanted, the first 2,000 of them compared exactly.
 
-    Where rows cannot be read again, or are many or very long, their estimated similarity stands.
+    Where rows cannot be read again, or are many or very long, their estimated similarity stands; of short
+    texts only that they are the same but for case and white space.
     """
     close = pairs[:_MOST_PAIRS]
     known: dict[tuple[int, int], Any] = {}
@@ -47,7 +50,8 @@ def compared(
         first, second = known.get((0, pair.line)), known.get((1, pair.other))
         if first is not None and second is not None:
             pair = pair._replace(similarity=jaccard(first, second), exact=True)
-        if pair.similarity >= similarity:
+        wanted = 1.0 if pair.short and not pair.exact else similarity
+        if pair.similarity >= wanted:
             yield pair
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Self
 
 from ftkit.data import canonical_json
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_SHORT = 100  # characters; below it, one other character costs a text more than a tenth of its shingles
 _GOOD = row("What is 2+2?", "4", "Answer with a number.")
 
 
@@ -85,9 +87,11 @@ class NearDuplicateExample:
         self.source = Source(context.name, context)
 
     def row(self, row: RowView) -> Iterator[Found]:
-        """Add the row's sketch of 128 bytes, and 4 bytes to tell exact copies, of which FT501 speaks."""
-        self.index.add(texts(row).body)
-        self.digests.append(canonical_digest(row) & 0xFFFFFFFF)
+        """Add the row's sketch of 128 bytes, and 4 bytes to tell exact copies, of which FT501 speaks; their
+        lowest bit says that the text is short."""
+        body = texts(row).body
+        self.index.add(body)
+        self.digests.append(canonical_digest(row) & 0xFFFFFFFE | (len(body) < _SHORT))
         self.lines.add(row.line)
         return iter(())
 
@@ -118,7 +122,9 @@ class NearDuplicateExample:
         digests = np.frombuffer(self.digests, np.uint32)
         own = digests[alike.row] != digests[alike.other]
         lines, others = self.lines.lines(alike.row[own]), self.lines.lines(alike.other[own])
-        return list(map(Pair, lines.tolist(), others.tolist(), alike.similarity[own].tolist()))
+        short = ((digests[alike.row[own]] | digests[alike.other[own]]) & 1).astype(bool)
+        similar = alike.similarity[own].tolist()
+        return list(map(Pair, lines.tolist(), others.tolist(), similar, repeat(False), short.tolist()))
 
 
 def repeated(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
