@@ -11,8 +11,8 @@ import pytest
 from ftkit.errors import UsageError
 from ftkit.settings import Settings
 from ftkit.validation import ValidateOptions, ValidationReport, load_rules, rule, validate
-from ftkit.validation.plugins import installed_rules
 from ftkit.validation.output.words import summary_lines
+from ftkit.validation.plugins import installed_rules
 
 LOCAL = Settings(platform="local")
 HEAD = """
