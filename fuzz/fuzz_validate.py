@@ -25,16 +25,24 @@ from ftkit.validation.fixing import fix
 SETTINGS = Settings(platform="own", providers={"own": {"limits": {"min_examples": None}}})
 SEEDS = [
     b'{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Ho"}]}',
-    b'{"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"caf\\u00e9"},'
-    b'{"role":"assistant","content":"\xc3\xa9","weight":1}],"metadata":{"a":[1,2.5e3,null]}}',
-    b'{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url",'
-    b'"image_url":{"url":"https://a.b/c.png"}}]},{"role":"assistant","content":"y"}]}',
-    b'{"messages":[{"role":"user","content":"w?"},{"role":"assistant","tool_calls":[{"id":"c1","type":'
-    b'"function","function":{"name":"f","arguments":"{\\"a\\":1}"}}]},{"role":"tool","tool_call_id":"c1",'
-    b'"content":"5"},{"role":"assistant","content":"5"}],"tools":[{"type":"function","function":{"name":"f",'
-    b'"parameters":{"type":"object","properties":{"a":{"type":"integer"}}}}}]}',
-    b'{"input":{"messages":[{"role":"user","content":"q"}]},"preferred_output":[{"role":"assistant",'
-    b'"content":"a"}],"non_preferred_output":[{"role":"assistant","content":"b"}]}',
+    (
+        b'{"messages":[{"role":"system","content":"Be kind."},{"role":"user","content":"caf\\u00e9"},'
+        b'{"role":"assistant","content":"\xc3\xa9","weight":1}],"metadata":{"a":[1,2.5e3,null]}}'
+    ),
+    (
+        b'{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url",'
+        b'"image_url":{"url":"https://a.b/c.png"}}]},{"role":"assistant","content":"y"}]}'
+    ),
+    (
+        b'{"messages":[{"role":"user","content":"w?"},{"role":"assistant","tool_calls":[{"id":"c1","type":'
+        b'"function","function":{"name":"f","arguments":"{\\"a\\":1}"}}]},{"role":"tool","tool_call_id":"c1",'
+        b'"content":"5"},{"role":"assistant","content":"5"}],"tools":[{"type":"function","function":{"name":"f",'
+        b'"parameters":{"type":"object","properties":{"a":{"type":"integer"}}}}}]}'
+    ),
+    (
+        b'{"input":{"messages":[{"role":"user","content":"q"}]},"preferred_output":[{"role":"assistant",'
+        b'"content":"a"}],"non_preferred_output":[{"role":"assistant","content":"b"}]}'
+    ),
     b'{"prompt":"One and one is","completion":" two"}',
     b'{"messages":[{"role":"user","content":"Solve"}],"reference_answer":"4"}',
 ]

@@ -26,8 +26,13 @@ def note_line(raw: bytes, line: int, facts: FileFacts) -> None:
     ):
         facts.separators += 1
         facts.first_separator = facts.first_separator or line
-    if line == 1 and (raw.startswith(_UTF16_MARKS) or mostly_nul(raw)):
-        facts.utf16 = True
+    if line == 1 and facts.utf16 is None:  # of a later shard it is known
+        facts.utf16 = is_utf16(raw)
+
+
+def is_utf16(raw: bytes) -> bool:
+    """Whether a file's first line is UTF-16, so that an LF byte need not be a line end."""
+    return raw.startswith(_UTF16_MARKS) or mostly_nul(raw)
 
 
 def mostly_nul(raw: bytes) -> bool:

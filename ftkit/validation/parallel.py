@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from itertools import tee
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from ftkit.data.workers import WorkerPool
 from ftkit.validation.brief import packed
 from ftkit.validation.inspector import Inspector
 from ftkit.validation.lines import LineReader
-from ftkit.validation.oddities import mostly_nul
+from ftkit.validation.oddities import is_utf16
 from ftkit.validation.rendering import renderer
 from ftkit.validation.shards import HEAD_BYTES, SHARD_BYTES, Shard, cut, open_bytes, unmarked
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from ftkit.validation.rules import Context
 
 Update = Callable[[float], None]
-_HEAD_LOOK = 200
+_HEAD_LOOK = 203  # a byte-order mark, and what is looked at of a line
+_LINE_END = re.compile(rb"[\r\n]")
 _SMALL_BYTES = 20 << 20
 """Up to this size one process is done before others are ready."""
 
@@ -83,8 +85,8 @@ def _check_here(shard: Shard, inspector: Inspector, update: Update) -> None:
 def _is_utf16(path: str) -> bool:
     """Whether LF bytes are no line ends there, so that the file cannot be cut at them."""
     with open_bytes(path) as file:
-        head = file.read(_HEAD_LOOK)
-    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or mostly_nul(head)
+        head = file.read(_HEAD_LOOK).removeprefix(b"\xef\xbb\xbf")
+    return is_utf16(_LINE_END.split(head, maxsplit=1)[0])  # as the first line is judged when it is read
 
 
 def _cores() -> int:

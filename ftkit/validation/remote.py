@@ -65,10 +65,10 @@ def _told(name: str, ask: Callable[[], _Answer]) -> _Answer:
     except FtkitError:
         raise
     except ImportError as error:
-        package = _DRIVERS.get(kind, str(error))
-        hint = f"Install it: pip install {package}" if kind in _DRIVERS else "Install its fsspec driver."
+        if (package := _DRIVERS.get(kind)) is None:
+            raise UsageError(str(error), where=name, hint=f"Install what reads {kind}://.") from error
         words = f"files of {kind}:// are read with the package {package}, which is not here"
-        raise UsageError(words, where=name, hint=hint) from error
+        raise UsageError(words, where=name, hint=f"Install it: pip install {package}") from error
     except FileNotFoundError as error:
         raise UsageError("there is no such file", where=name, hint="Check the name.") from error
     except ValueError as error:  # no such protocol, a name without a bucket

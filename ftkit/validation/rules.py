@@ -121,7 +121,7 @@ class FileFacts:
     lines: int = 0
     file_bytes: int | None = None
     tokens: Mapping[str, int] | None = None
-    utf16: bool = False
+    utf16: bool | None = None
     nul_escapes: int = 0
     first_nul_escape: int | None = None
     separators: int = 0

@@ -107,6 +107,7 @@ class ShardChecker:
         """Check the lines of a shard, counted from 1."""
         brief = self._brief
         result, heavy = Inspection(brief.name, brief.keep), None
+        result.facts.utf16 = False  # such a file is not cut
         chunks = unmarked(shard.chunks(), result) if shard.start == 0 else shard.chunks()
         for block in LineReader(chunks, result.facts, brief.max_line_bytes):
             if heavy is None and brief.plain is not None and brief.plain.takes(block):

@@ -1,4 +1,4 @@
-"""Files elsewhere (``memory://``, ``file://``): the same report, by one process or several; what cannot be read."""
+"""Files elsewhere (``memory://``, ``file://``) give the same report; what cannot be read is told."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from ftkit.data import SourceOptions
-from ftkit.errors import StorageError, UsageError
+from ftkit.errors import UsageError
 from ftkit.validation import ValidateOptions, ValidationReport, validate
 
 ROW = '{"messages":[{"role":"user","content":"Say %d"},{"role":"assistant","content":"Ho"}]}\n'
@@ -52,7 +52,7 @@ def test_worker_processes_read_it_too(path: Path, monkeypatch: pytest.MonkeyPatc
         ("nope://bucket/d.jsonl", UsageError, "Protocol not known: nope"),
         ("file:///not/there.jsonl", UsageError, "there is no such file"),
         ("memory://here/d.jsonl.gz", UsageError, "Unpack it"),
-        ("http://127.0.0.1:9/d.jsonl", StorageError, "cannot be read"),
+        ("file:///dev/d.jsonl/d.jsonl", UsageError, "no such file"),
     ],
 )
 def test_what_cannot_be_read_is_told(name: str, error: type[Exception], words: str) -> None:
@@ -64,3 +64,21 @@ def test_what_cannot_be_read_is_told(name: str, error: type[Exception], words: s
 def test_the_command_reads_it(path: Path, here) -> None:  # type: ignore[no-untyped-def]
     done = here("validate", path.as_uri(), "--json")
     assert done.returncode == 1 and '"rows": 61' in done.stdout
+
+
+@pytest.mark.parametrize("start", [b"\xef\xbb\xbf{\0\n\n", b"\xff\xfe\n\n", b"{\0\r\n\n", b"", b"\n\n"])
+@pytest.mark.parametrize("odd", [b"\xff\xfe", b"{\0", b"\0", b"\0\0\0\0"])
+def test_shards_that_begin_like_utf16_give_the_same_report(
+    start: bytes, odd: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ftkit.data.workers import WorkerPool
+    from ftkit.validation import parallel, shards
+
+    path = tmp_path / "d.jsonl"
+    path.write_bytes(start + b"".join(odd + b"\n\n" + (ROW % n).encode() for n in range(6)))
+    alone = validate(path, options=ValidateOptions(processes=1))
+    for module in (parallel, shards):
+        monkeypatch.setattr(module, "SHARD_BYTES", 40)
+    monkeypatch.setattr(parallel, "HEAD_BYTES", 40)
+    monkeypatch.setattr(parallel, "WorkerPool", lambda processes: WorkerPool(1))
+    assert validate(path, options=ValidateOptions(processes=50)) == alone

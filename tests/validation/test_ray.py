@@ -88,7 +88,11 @@ def wait_for_nodes(address: str, wanted: int) -> None:
 
 
 def nodes_of(address: str) -> list[str]:
-    code = "import sys, ray; ray.init(sys.argv[1], logging_level='error'); print(*[n['NodeID'] for n in ray.nodes()])"
+    code = (
+        "import sys, ray\n"
+        "ray.init(sys.argv[1], logging_level='error')\n"
+        "print(*[node['NodeID'] for node in ray.nodes()])"
+    )
     call = [sys.executable, "-c", code, address]
     return subprocess.run(call, check=True, capture_output=True, text=True, timeout=60).stdout.split()
 
