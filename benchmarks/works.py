@@ -41,7 +41,7 @@ def check(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     if name == "quality" and arguments.held_out:
         more = {**more, "held_out": (arguments.held_out,)}
     options = ValidateOptions(**more)
-    validate(_TINY, platform=platform)  # imports ftkit's own modules and rules, as the references import theirs
+    validate(_TINY, platform=platform)  # imports modules and rules, as the references import theirs
     started = time.perf_counter()
     report = validate(arguments.file, models=models, platform=platform, options=options)
     return {"seconds": time.perf_counter() - started, **facts(report)}
