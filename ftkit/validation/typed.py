@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from ftkit.validation.kinds import PAIR_KEYS
 from ftkit.validation.scan import marks_in
 
 if TYPE_CHECKING:
@@ -62,9 +63,24 @@ class Sound(NamedTuple):
             return False
         if self.view is None:
             return True
-        return not ({"tools", "functions"} & self.view.value.keys()) and not any(
-            isinstance(message.get("content"), list) for _, message in self.view.messages
-        )
+        return not _has_more(self.view)
+
+
+_TOOLS, _CALLS = frozenset({"tools", "functions"}), frozenset({"tool_calls", "function_call"})
+
+
+def _has_more(view: RowView) -> bool:
+    """Whether a row has tools, calls or contents in parts; a preference has them in its input and outputs too."""
+    value, messages = view.value, [message for _, message in view.messages]
+    tables = [value]
+    if view.kind == "preference":
+        tables += [table for table in (value.get("input"),) if isinstance(table, dict)]
+        outputs = [value.get(key) for key in PAIR_KEYS]
+        said = [each for output in outputs for each in (output if isinstance(output, list) else [output])]
+        messages += [message for message in said if isinstance(message, dict)]
+    return any(not _TOOLS.isdisjoint(table) for table in tables) or any(
+        not _CALLS.isdisjoint(message) or isinstance(message.get("content"), list) for message in messages
+    )
 
 
 _DECODER = msgspec.json.Decoder(PlainRow)
