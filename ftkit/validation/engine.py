@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ftkit.data import RowSource, open_rows
 from ftkit.data.template import usual_template
 from ftkit.display import Display, SilentDisplay
-from ftkit.errors import DataError, Where
+from ftkit.errors import DataError, UsageError, Where
 from ftkit.settings import load_settings
 from ftkit.validation.glance import fits_of, glance_of, stats_of
 from ftkit.validation.inspector import Inspector
@@ -57,6 +57,7 @@ def validate(
     provider, entries = _targets(config, platform, models)
     files = [*config.validation.validators, *chosen.validators]
     rules = load_rules(files).configured(provider.rules, config.validation, chosen)
+    _require_held_out(chosen.held_out)
     show = display or SilentDisplay()
     path: Path | str | None = source if is_remote_text(source) else _text_path(source)
     if path is None:
@@ -66,6 +67,14 @@ def validate(
             return _check_rows(rows, Context(rows.name, provider, entries, chosen, rules.params), rules, show)
         path = Path(rows.name)
     return _check_text(path, Context(str(source), provider, entries, chosen, rules.params), rules, show)
+
+
+def _require_held_out(files: Sequence[Path]) -> None:
+    """Raise UsageError where a file to compare with is not there."""
+    for file in files:
+        if ":/" not in str(file) and not file.expanduser().is_file():
+            hint = "--held-out names the file of a validation or test part."
+            raise UsageError("there is no such held-out file", where=str(file), hint=hint)
 
 
 def _targets(settings: Settings, platform: str | None, models: Sequence[str]) -> tuple[Provider, list[Model]]:

@@ -185,3 +185,11 @@ def test_json_round_trip(numbers: Path) -> None:
     report = validate(numbers, models=["narrow"], settings=SETTINGS)
     assert ValidationReport.model_validate_json(report.model_dump_json()) == report
     assert json.loads(report.model_dump_json())["ok"] is False
+
+
+def test_a_held_out_file_that_is_not_there_is_said_before_anything_is_read(
+    numbers: Path, tmp_path: Path
+) -> None:
+    options = ValidateOptions(held_out=(tmp_path / "none.jsonl",))
+    with pytest.raises(UsageError, match="no such held-out file"):
+        validate(numbers, settings=SETTINGS, options=options)
