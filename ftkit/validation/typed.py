@@ -70,7 +70,7 @@ _TOOLS, _CALLS = frozenset({"tools", "functions"}), frozenset({"tool_calls", "fu
 
 
 def _has_more(view: RowView) -> bool:
-    """Whether a row has tools, calls or contents in parts; a preference has them in its input and outputs too."""
+    """Whether a row has tools, calls or contents in parts; a preference also in its input and outputs."""
     value, messages = view.value, [message for _, message in view.messages]
     tables = [value]
     if view.kind == "preference":
