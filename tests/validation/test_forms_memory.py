@@ -105,7 +105,7 @@ def test_rules_of_one_row_do_not_wait_for_one_another() -> None:
 
 def test_a_rule_that_spoke_on_a_form_is_asked_again() -> None:
     def odd(row: RowView) -> bool:
-        return row.roles[0] == "assistant"
+        return bool(row.roles[0] == "assistant")
 
     rows = [plain(), plain("a", "assistant"), plain(), plain("b", "assistant"), plain("c", "assistant")]
     one, asked = noting(speaks=odd, reads=())

@@ -288,7 +288,7 @@ def test_an_empty_state_thaws_too() -> None:
     class Nothing:
         pass
 
-    assert type(thawed(Nothing, frozen(Nothing()))) is Nothing  # type: ignore[type-var, arg-type]
+    assert isinstance(thawed(Nothing, frozen(Nothing())), Nothing)  # type: ignore[arg-type]
 
 
 def inspection(lines: int, seen: Any = None) -> Inspection:
