@@ -154,10 +154,32 @@ def _builder(kind: str, path: Path, options: Mapping[str, Any] | None = None) ->
     """
     from datasets.data_files import DataFilesDict, DataFilesList
 
+    _teach_zstandard()
     files = DataFilesDict({"train": DataFilesList([str(path.absolute())], [()])})
     with tempfile.TemporaryDirectory(prefix="ftkit-") as folder:
         builder = _builder_class(kind)(cache_dir=folder, data_files=files, **(options or {}))
         return builder.as_streaming_dataset(split="train")
+
+
+def _teach_zstandard() -> None:
+    """Let fsspec, through which `datasets` opens packed files, unpack Zstandard by Arrow.
+
+    It knows the codec only with Python 3.14 or a package that ftkit does not ask for.
+    """
+    from fsspec.compression import compr, register_compression
+
+    if "zstd" not in compr:
+        register_compression("zstd", _zstandard_file, "zst")
+
+
+def _zstandard_file(packed: Any, mode: str = "rb", **_options: Any) -> Any:
+    import io
+
+    import pyarrow as pa
+
+    if "r" not in mode:
+        raise ValueError("Zstandard files are only read here")
+    return io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd"))
 
 
 def _builder_class(kind: str) -> Any:
