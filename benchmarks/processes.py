@@ -75,7 +75,9 @@ def measure(command: list[str], *, environment: Mapping[str, str] | None = None)
     sample, ended = Sample(), threading.Event()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = time.perf_counter()
-        process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdout=out, stderr=err)
+        # installed packages have compiled modules, and so has a checkout after its first use
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        process = subprocess.Popen(command, env={**own, **(environment or {})}, stdout=out, stderr=err)
 
         def watch() -> None:
             turn = 0
