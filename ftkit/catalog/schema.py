@@ -30,6 +30,8 @@ class ProviderLimits(Sourced):
     """What one platform accepts. Bytes are bytes, windows are as sent (``"24h"``).
 
     ``max_training_tokens`` is what one job may read: the tokens of its file times its epochs.
+    ``batch_enqueued_tokens`` is what all batches of a model that have not ended may hold together;
+    ``upload_part_bytes`` one part of an upload in parts, ``upload_bytes`` the whole of it.
     """
 
     training_file_bytes: int | None = Field(default=None, gt=0)
@@ -42,7 +44,11 @@ class ProviderLimits(Sourced):
     batch_requests: int | None = Field(default=None, gt=0)
     batch_bytes: int | None = Field(default=None, gt=0)
     batch_windows: tuple[str, ...] = ("24h",)
+    batch_enqueued_tokens: int | None = Field(default=None, gt=0)
+    upload_part_bytes: int | None = Field(default=None, gt=0)
+    upload_bytes: int | None = Field(default=None, gt=0)
     requests_per_minute: int | None = Field(default=None, gt=0)
+    tokens_per_minute: int | None = Field(default=None, gt=0)
     concurrent_requests: int | None = Field(default=None, gt=0)
 
 
@@ -50,13 +56,15 @@ class Dialect(_Entry):
     """How a platform's words differ from OpenAI's: field names, status names, refused fields.
 
     ``*_request`` speak of inference requests; ``drop_job_request`` of the fields that the
-    creation of a fine-tuning job does not take.
+    creation of a fine-tuning job does not take, ``drop_batch_request`` of those that the creation of
+    a batch does not take.
     """
 
     rename_request: dict[str, str] = {}
     drop_request: tuple[str, ...] = ()
     refuse_request: tuple[str, ...] = ()
     drop_job_request: tuple[str, ...] = ()
+    drop_batch_request: tuple[str, ...] = ()
     job_status: dict[str, str] = {}
     batch_status: dict[str, str] = {}
     suffix_field: str = "suffix"

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftkit.cli.frame import App, command, table
-from ftkit.cli.remote import detaching, same_platform, show_fields, when
+from ftkit.cli.remote import same_platform, when
 from ftkit.cli.values import AUTO_FLOAT, AUTO_INT
+from ftkit.cli.watching import events, follow, show_job, watch
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ftkit.gateway import Checkpoint, Job, JobEvent, Platform
+    from ftkit.gateway import Checkpoint, Job
 
 
 @click.group()
@@ -106,8 +107,8 @@ def create(app: App, **options: Any) -> None:
         )
         if order.watch:
             app.display.note(f"job {job.id} created")
-            job = _follow(app, platform, job.id)
-    app.emit(job, lambda console: _show_job(console, job))
+            job = follow(app, platform, job.id)
+    app.emit(job, lambda console: show_job(console, job))
     job.raise_if_failed(same_platform(app))
 
 
@@ -126,38 +127,7 @@ def show(app: App, job_id: str) -> None:
     """Show one job."""
     with app.connect() as platform:
         job = platform.jobs.get(job_id)
-    app.emit(job, lambda console: _show_job(console, job))
-
-
-@command(
-    "events",
-    platform=True,
-    examples=["ftkit jobs events ftjob-abc123", "ftkit jobs events ftjob-abc123 --follow --json"],
-)
-@click.argument("job_id")
-@click.option("--follow", is_flag=True, help="Go on with new events until the job has ended.")
-def events(app: App, job_id: str, follow: bool) -> None:
-    """Print a job's events, the oldest first; with --json one object a line."""
-    with (
-        detaching(app, f"job {job_id}", f"ftkit jobs events {job_id} --follow"),
-        app.connect() as platform,
-    ):
-        found = platform.jobs.watch(job_id) if follow else platform.jobs.events(job_id)
-        app.emit_lines(found, _event_line)
-
-
-@command("watch", platform=True, examples=["ftkit jobs watch ftjob-abc123"])
-@click.argument("job_id")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
-def watch(app: App, job_id: str, timeout: float | None) -> None:
-    """Follow a job to its end; exit code 0 where it succeeded, 1 where it failed or was cancelled.
-
-    Ctrl-C stops watching; the job goes on.
-    """
-    with app.connect() as platform:
-        job = _follow(app, platform, job_id, timeout)
-    app.emit(job, lambda console: _show_job(console, job))
-    job.raise_if_failed(same_platform(app))
+    app.emit(job, lambda console: show_job(console, job))
 
 
 @command("cancel", platform=True, examples=["ftkit jobs cancel ftjob-abc123"])
@@ -180,24 +150,6 @@ def checkpoints(app: App, job_id: str) -> None:
 
 for _command in (create, list_jobs, show, events, watch, cancel, checkpoints):
     jobs.add_command(_command)
-
-
-def _follow(app: App, platform: Platform, job_id: str, timeout: float | None = None) -> Job:
-    with detaching(app, f"job {job_id}", f"ftkit jobs watch {job_id}"):
-        return platform.jobs.wait(job_id, timeout=timeout)
-
-
-def _event_line(event: JobEvent) -> str:
-    level = "" if event.level == "info" else f"{event.level}: "
-    return f"{when(event.created_at) or '-'}  {level}{event.message}"
-
-
-def _show_job(console: Console, job: Job) -> None:
-    fields = dict(job)
-    if job.hyperparameters:
-        fields["hyperparameters"] = ", ".join(f"{k} {v}" for k, v in job.hyperparameters.items())
-    fields["result_files"] = ", ".join(job.result_files)
-    show_fields(console, {k: v for k, v in fields.items() if k != "raw"})
 
 
 def _show_list(console: Console, found: Iterable[Job]) -> None:

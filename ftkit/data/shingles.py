@@ -54,8 +54,9 @@ def shingles(text: str) -> Hashes:
     import numpy as np
 
     codes, lengths = _codes([normalise(text)])
-    hashes = np.sort(_all_hashes(codes)[: int(lengths[0])])
-    return hashes[np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]]  # np.unique loads numpy.ma
+    hashes: Hashes = np.sort(_all_hashes(codes)[: int(lengths[0])])
+    new: NDArray[np.bool_] = np.append(True, hashes[1:] != hashes[:-1])  # np.unique loads numpy.ma
+    return hashes[new[: len(hashes)]]
 
 
 def jaccard(first: Hashes, second: Hashes) -> float:

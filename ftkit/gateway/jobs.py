@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
-from ftkit.display import Progress
-from ftkit.errors import NotOnPlatform, PlatformError
-from ftkit.gateway.events import EventFeed, all_events
-from ftkit.gateway.polling import HOSTED_PATIENCE, LOCAL_PATIENCE, Pacer, Patience
+from ftkit.gateway.events import all_events
 from ftkit.gateway.reading import read_checkpoint, read_job
 from ftkit.gateway.results import Checkpoint, Job, JobEvent
+from ftkit.gateway.watching import wait, watch
 from ftkit.gateway.wire import PAGE, Wire, checked_id
 
 
@@ -93,27 +89,7 @@ class Jobs:
         Lives through short failures of the platform. ``timeout`` is in seconds; when it has
         passed PlatformError says so, and the job goes on. A job that vanishes is NotOnPlatform.
         """
-        wire = self._wire
-        feed = EventFeed(wire, checked_id("job", job_id))
-        pacer = Pacer(wire.provider.local, wire.settings.poll_seconds)
-        seconds = LOCAL_PATIENCE if wire.provider.local else HOSTED_PATIENCE
-        of_state, of_events = Patience(wire.display, seconds), Patience(wire.display, seconds)
-        deadline = None if timeout is None else time.monotonic() + timeout
-        known = ""
-        while True:
-            # The state is asked before the events: those of the end are in the list by then.
-            job = of_state.ask(partial(self._still_there, job_id, known))
-            fresh = of_events.ask(feed.new) if job is not None else None
-            yield from fresh or ()
-            if job is not None and job.ended and fresh is not None:
-                return
-            status = job.status if job is not None else known
-            if not pacer.wait(bool(fresh) or status != known, deadline):
-                raise PlatformError(
-                    f"job {job_id} is still {status or 'running'} after {timeout:g} seconds",
-                    hint=f"It goes on. Come back to it: ftkit jobs watch {job_id}{wire.target.option}",
-                )
-            known = status
+        return watch(self._wire, self.get, checked_id("job", job_id), timeout)
 
     def wait(
         self,
@@ -126,37 +102,7 @@ class Jobs:
 
         ``on_event`` gets every event in place of the display.
         """
-        with self._wire.display.work(f"Job {job_id}") as progress:
-            for event in self.watch(job_id, timeout):
-                if on_event is not None:
-                    on_event(event)
-                else:
-                    self._show(event, progress)
-        return self.get(job_id)
-
-    def _show(self, event: JobEvent, progress: Progress) -> None:
-        metrics = event.metrics
-        if "step" in metrics:
-            progress.update(metrics["step"], metrics.get("total_steps"), metrics_text(metrics))
-        self._wire.display.event(event.message)
-
-    def _still_there(self, job_id: str, known: str) -> Job:
-        try:
-            return self.get(job_id)
-        except NotOnPlatform as error:
-            if not known:
-                raise
-            raise NotOnPlatform(
-                f"job {job_id} has vanished from {self._wire.target.title} (it was {known})",
-                hint=f"Its jobs: ftkit jobs list{self._wire.target.option}",
-                request_id=error.request_id,
-            ) from error
+        return wait(self._wire, self.get, checked_id("job", job_id), on_event, timeout)
 
     def _job(self, data: dict[str, Any]) -> Job:
         return read_job(data, self._wire.provider.dialect)
-
-
-def metrics_text(metrics: Mapping[str, float]) -> str:
-    """``train loss 0.412, valid loss 0.6``: all metrics but the step counts, with a person's words."""
-    shown = ((k, v) for k, v in metrics.items() if k not in ("step", "total_steps", "epoch"))
-    return ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in shown)

@@ -12,7 +12,7 @@ import pytest
 from ftkit.errors import NotOnPlatform, OutcomeError, PlatformError, PlatformRefused
 from ftkit.gateway import JobEvent
 from ftkit.gateway.events import in_time_order
-from ftkit.gateway.jobs import metrics_text
+from ftkit.gateway.watching import metrics_text
 from ftkit.gateway.polling import HOSTED_SECONDS, LOCAL_SECONDS, Pacer
 
 JOB = "/fine_tuning/jobs/j"
