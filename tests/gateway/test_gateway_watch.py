@@ -12,8 +12,8 @@ import pytest
 from ftkit.errors import NotOnPlatform, OutcomeError, PlatformError, PlatformRefused
 from ftkit.gateway import JobEvent
 from ftkit.gateway.events import in_time_order
-from ftkit.gateway.watching import metrics_text
 from ftkit.gateway.polling import HOSTED_SECONDS, LOCAL_SECONDS, Pacer
+from ftkit.gateway.watching import metrics_text
 
 JOB = "/fine_tuning/jobs/j"
 EVENTS = f"{JOB}/events"
