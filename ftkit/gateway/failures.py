@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused, PlatformUnreachable
+from ftkit.gateway.pauses import retry_after
 from ftkit.settings import redact
 
 if TYPE_CHECKING:
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 _HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _LONGEST = 2000
+
+__all__ = [
+    "Target",
+    "not_json",
+    "retry_after",
+    "surely_not_done",
+    "transient",
+    "translate",
+    "translated",
+]
 
 
 @dataclass(frozen=True)
@@ -199,11 +210,16 @@ def _hint(status: int, code: str | None, target: Target, error: APIStatusError) 
     if code == "insufficient_quota":
         return "The account has used up its quota: check its plan and billing."
     if status == 429:
-        wait = error.response.headers.get("retry-after")
-        seconds = f" {wait} seconds" if wait and wait.isdecimal() else " a while"
-        return f"Too many requests: wait{seconds} and try again."
+        pause = _in_words(retry_after(error.response.headers))
+        return f"Too many requests: wait {pause} and try again."
     if status >= 500:
         return "The platform has trouble of its own: try again later."
     if code and "model" in code:
         return f"The models that are there: ftkit models list{target.option}"
     return None
+
+
+def _in_words(seconds: float | None) -> str:
+    if seconds is None:
+        return "a while"
+    return f"{seconds:.3g} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
