@@ -72,7 +72,8 @@ def connect(
         timeout=chosen.timeout,
         key=key,
     )
-    return Platform(Wire(_client(address, key, chosen), target, provider, chosen, shown), server)
+    identity = str(server.state) if server is not None else None
+    return Platform(Wire(_client(address, key, chosen), target, provider, chosen, shown, identity), server)
 
 
 def _choice(settings: Settings, platform: str | None, base_url: str | None) -> tuple[str, str | None]:

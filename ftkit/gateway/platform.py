@@ -67,7 +67,7 @@ class Platform:
 
         The local platform takes another port at each start, but its files and jobs stay.
         """
-        return str(self._server.state) if self._server is not None else self.base_url
+        return self._wire.identity
 
     @property
     def local_server(self) -> LocalServer | None:

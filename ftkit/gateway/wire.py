@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
-import time
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.catalog import Provider
@@ -19,6 +20,8 @@ from ftkit.settings import Settings
 
 if TYPE_CHECKING:
     from openai import OpenAI
+
+    from ftkit.ledger import Ledger
 
 PAGE = 100
 _MAX_WAIT = 20.0
@@ -41,10 +44,21 @@ class Reply(NamedTuple):
 
 
 class Wire:
-    """Everything that the resources share. ``once`` is the same client without retries."""
+    """Everything that the resources share.
+
+    ``once_client`` is the same client without retries. ``identity`` names the platform for good: its
+    address, or the state directory of a local one, which takes another port at each start. ``stop``,
+    once set, ends every wait here.
+    """
 
     def __init__(
-        self, client: OpenAI, target: Target, provider: Provider, settings: Settings, display: Display
+        self,
+        client: OpenAI,
+        target: Target,
+        provider: Provider,
+        settings: Settings,
+        display: Display,
+        identity: str | None = None,
     ) -> None:
         self.client = client
         self.once_client = without_ambient_account(client.with_options(max_retries=0))
@@ -53,6 +67,15 @@ class Wire:
         self.settings = settings
         self.display = display
         self.translator = Translator(provider, display)
+        self.identity = identity or target.address
+        self.stop = threading.Event()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The memory of what was done on platforms, in the state directory."""
+        from ftkit.ledger import open_ledger
+
+        return open_ledger(self.settings, display=self.display, stop=self.stop)
 
     def require(self, feature: str) -> None:
         """NotOnPlatform where the catalog says that the platform lacks ``feature`` (``batches``, ...)."""
@@ -78,7 +101,7 @@ class Wire:
                 except Exception as error:
                     if not surely_not_done(error):
                         raise
-                    time.sleep(_pause(attempt, error))
+                    self.stop.wait(_pause(attempt, error))
             return self._read(doing, method(**given))
 
     def pages(self, doing: str, method: Callable[..., Any], *args: Any, **given: Any) -> Iterator[list[Any]]:

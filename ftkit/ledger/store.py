@@ -1,0 +1,178 @@
+"""The ledger's SQLite file: opened safely by many, migrated, written durably, its faults in words.
+
+WAL with ``synchronous=FULL``: what was committed outlives a power cut, and readers never wait.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from ftkit.errors import StorageError, storage_error
+from ftkit.ledger.locks import holding
+from ftkit.ledger.schema import APPLICATION_ID, MIGRATIONS
+
+BUSY_SECONDS = 30.0
+_OPENING = 1 << 60  # the lock of those who open the file; keys lie below
+
+
+class Store:
+    """One file, usable from any thread and after a fork; it is made at the first write."""
+
+    def __init__(self, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+        self.path = path
+        self.lock_path = path.with_suffix(".lock")
+        self._migrations = migrations
+        self._guard = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it is on the disk when the block ends, or none of it."""
+        with self._guard, self._said():
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[sqlite3.Row]:
+        """Every row of a query; none where there is no file yet, and none is made."""
+        with self._guard, self._said():
+            if self._connection is None and not self.path.exists():
+                return []
+            return self._open().execute(sql, values).fetchall()
+
+    def make_folder(self) -> None:
+        """Make the folder that the files lie in. Raises StorageError."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.path.parent) from error
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._guard:
+            if self._connection is not None and self._pid == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None or self._pid != os.getpid():
+            self.make_folder()
+            # a journal's mode cannot be changed by two at once: SQLite does not wait there
+            with holding(self.lock_path, _OPENING, self._not_for_ever):
+                self._connection = self._prepared()
+            self._pid = os.getpid()
+        return self._connection
+
+    def _not_for_ever(self, seconds: float) -> None:
+        if seconds > 2 * BUSY_SECONDS:
+            raise sqlite3.OperationalError("database is locked")
+
+    def _prepared(self) -> sqlite3.Connection:
+        new = not self.path.exists()
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            version = self._checked_version(connection)
+            if (mode := connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]) != "wal":
+                raise self._no_wal(str(mode))
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA fullfsync=ON")  # macOS: past the disk's own cache
+            if version < len(self._migrations):
+                self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if new:
+            _sync_folder(self.path.parent)
+        return connection
+
+    def _checked_version(self, connection: sqlite3.Connection) -> int:
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application != APPLICATION_ID and (tables or version):
+            raise StorageError(
+                "this is a database, but no ledger of ftkit; it was left as it is",
+                where=str(self.path),
+                hint="Choose another state_dir, or move the file away.",
+            )
+        if version > len(self._migrations):
+            raise StorageError(
+                f"this ledger was written by a newer ftkit (schema {version}; this one knows "
+                f"{len(self._migrations)}); it was left as it is",
+                where=str(self.path),
+                hint="Upgrade ftkit, or choose another state_dir.",
+            )
+        return version
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                version = int(cursor.execute("PRAGMA user_version").fetchone()[0])
+                for statements in self._migrations[version:]:
+                    for statement in statements:
+                        cursor.execute(statement)
+                cursor.execute(f"PRAGMA application_id={APPLICATION_ID}")
+                cursor.execute(f"PRAGMA user_version={len(self._migrations)}")
+                cursor.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+
+    def _no_wal(self, mode: str) -> StorageError:
+        return StorageError(
+            f"the ledger cannot be kept on this file system (SQLite's journal mode stays {mode!r}, not WAL)",
+            where=str(self.path),
+            hint="Network file systems often cannot: put state_dir (FTKIT_STATE_DIR) on a local disk.",
+        )
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """SQLite's and the system's faults as StorageError."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"the ledger cannot be used: {error}", where=str(self.path), hint=_hint(error)
+            ) from error
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+
+
+def _hint(error: sqlite3.DatabaseError) -> str:
+    text = str(error)
+    if "not a database" in text or "malformed" in text:
+        return (
+            "Nothing was changed in it. Put a copy back, or move it away: an empty ledger then "
+            "begins, which does not know what was uploaded and launched before."
+        )
+    if "locked" in text or "busy" in text:
+        return "Another process keeps it busy: see which one, and try again."
+    if "locking protocol" in text or "I/O" in text:
+        return "Network file systems often cannot hold it: put state_dir (FTKIT_STATE_DIR) on a local disk."
+    return "Check that it is on a writable disk with free space, or choose another state_dir."
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # some file systems cannot fsync a folder
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
