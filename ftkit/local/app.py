@@ -17,7 +17,7 @@ from ftkit import __version__
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError
 from ftkit.local.middleware import Frame, error_response
-from ftkit.local.routes import batches, chat, files, jobs, models
+from ftkit.local.routes import batches, chat, files, jobs, models, uploads
 from ftkit.local.routing import read_route
 
 
@@ -70,6 +70,7 @@ def build_app(context: Context) -> Starlette:
         routes=[
             read_route("/healthz", health),
             *files.ROUTES,
+            *uploads.ROUTES,
             *jobs.ROUTES,
             *batches.ROUTES,
             *chat.ROUTES,

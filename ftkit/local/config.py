@@ -14,6 +14,10 @@ MAX_BODY_BYTES: Final = 16 * MIB
 """Largest JSON request body."""
 MAX_UPLOAD_BYTES: Final = 6 * 1024 * MIB
 """Largest uploaded file: the largest batch input that a known platform takes (kluster.ai: 6 GB)."""
+MAX_PART_BYTES: Final = 64 * MIB
+"""Largest part of an upload in parts, as OpenAI's platform has it."""
+UPLOAD_SECONDS: Final = 3600
+"""How long an upload in parts may take, as OpenAI's platform has it."""
 MAX_LINE_BYTES: Final = 16 * MIB
 """Longest line of a training file or a batch input."""
 MAX_BATCH_REQUESTS: Final = 50_000

@@ -14,6 +14,7 @@ from ftkit.local.store.files import FileStore
 from ftkit.local.store.jobs import JobStore
 from ftkit.local.store.leases import Leases
 from ftkit.local.store.models import ModelStore
+from ftkit.local.store.uploads import UploadStore
 
 
 class State:
@@ -27,6 +28,7 @@ class State:
         self.root = root
         self.db = Database(root / "platform.db")
         self.files = FileStore(self.db, Blobs(root / "files"))
+        self.uploads = UploadStore(self.db, self.files)
         self.jobs = JobStore(self.db)
         self.events = EventStore(self.db)
         self.batches = BatchStore(self.db)
@@ -64,4 +66,5 @@ class State:
             for path in root.iterdir():
                 if path.name not in named:
                     shutil.rmtree(path, ignore_errors=True)
+        self.uploads.sweep()
         self.files.sweep()

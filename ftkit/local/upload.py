@@ -29,8 +29,10 @@ class Upload:
 class _Form:
     """The parser's callbacks."""
 
-    def __init__(self, writer: BlobWriter) -> None:
+    def __init__(self, writer: BlobWriter, part: str, most: int) -> None:
         self._writer = writer
+        self._part = part
+        self._most = most
         self.upload = Upload()
         self._header = bytearray()
         self._value = bytearray()
@@ -67,19 +69,19 @@ class _Form:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         filename = options.get(b"filename")
-        self._is_file = self._name == "file"
+        self._is_file = self._name == self._part
         if self._is_file:
             if self.upload.filename is not None:
-                raise bad_value("file", "The form has more than one 'file'.")
+                raise bad_value(self._part, f"The form has more than one '{self._part}'.")
             self.upload.filename = (filename or b"file").decode("utf-8", "replace")
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
-            if self._writer.bytes + end - start > MAX_UPLOAD_BYTES:
+            if self._writer.bytes + end - start > self._most:
                 raise ApiError(
                     413,
-                    f"The file is larger than {MAX_UPLOAD_BYTES} bytes.",
-                    param="file",
+                    f"The {self._part} is larger than {self._most} bytes.",
+                    param=self._part,
                     code="file_too_large",
                 )
             self._writer.write(data[start:end])
@@ -93,15 +95,17 @@ class _Form:
             self.upload.fields[self._name] = self._text.decode("utf-8", "replace")
 
 
-async def receive(request: Request, writer: BlobWriter) -> Upload:
-    """Read the form, its part ``file`` into ``writer``. Raises ``ApiError`` (400, 413, 415)."""
+async def receive(
+    request: Request, writer: BlobWriter, part: str = "file", most: int = MAX_UPLOAD_BYTES
+) -> Upload:
+    """Read the form, ``most`` bytes of its ``part`` into ``writer``. Raises ``ApiError`` (400, 413, 415)."""
     kind, options = parse_options_header(request.headers.get("content-type"))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         raise ApiError(
             415, "This route takes multipart/form-data with a boundary.", code="unsupported_media_type"
         )
-    form = _Form(writer)
+    form = _Form(writer, part, most)
     names = (
         "part_begin",
         "part_data",

@@ -202,7 +202,7 @@ def test_every_answer_has_a_request_id(server: LocalServer) -> None:
     [
         ("GET", "/", 404, "unknown_url"),
         ("GET", "/v1", 404, "unknown_url"),
-        ("POST", "/v1/uploads", 404, "unknown_url"),
+        ("POST", "/v1/unheard", 404, "unknown_url"),
         ("GET", "/v1/files/", 404, "unknown_url"),
         ("DELETE", "/v1/batches", 405, "method_not_allowed"),
         ("PUT", "/v1/chat/completions", 405, "method_not_allowed"),

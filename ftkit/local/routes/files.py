@@ -31,14 +31,15 @@ async def create(request: Request) -> Response:
     context = context_of(request)
     with context.state.files.blobs.writer() as writer:
         upload = await receive(request, writer)
-        purpose, expires_at = _purpose(upload), _expires_at(upload)
+        purpose, seconds = _purpose(upload), _seconds(upload)
+        expires_at = int(time.time()) + seconds if seconds is not None else None
         if upload.filename is None:
             raise missing("file")
 
         def keep() -> StoredFile:
             filename = upload.filename or "file"
             return context.state.files.keep(
-                writer.finish(), filename=_shown_name(filename), purpose=purpose, expires_at=expires_at
+                writer.finish(), filename=shown_name(filename), purpose=purpose, expires_at=expires_at
             )
 
         file = await run_in_threadpool(keep)
@@ -54,7 +55,7 @@ def _purpose(upload: Upload) -> str:
     return purpose
 
 
-def _expires_at(upload: Upload) -> int | None:
+def _seconds(upload: Upload) -> int | None:
     """``expires_after``, sent as ``expires_after[anchor]`` and ``expires_after[seconds]`` or as JSON."""
     anchor, seconds = (upload.fields.get(f"expires_after[{name}]") for name in ("anchor", "seconds"))
     if "expires_after" in upload.fields:
@@ -63,21 +64,20 @@ def _expires_at(upload: Upload) -> int | None:
             anchor, seconds = given["anchor"], str(given["seconds"])
         except (ValueError, KeyError, TypeError):
             raise bad_value("expires_after", "'expires_after' must have 'anchor' and 'seconds'.") from None
-    if anchor is None and seconds is None:
-        return None
-    if (
-        anchor != "created_at"
-        or seconds is None
-        or not _SECONDS.fullmatch(seconds)
-        or not 3600 <= int(seconds) <= 2592000
-    ):
+    return None if anchor is None and seconds is None else lifetime(anchor, seconds)
+
+
+def lifetime(anchor: Any, seconds: str | None) -> int:
+    """The seconds that a file is to stay, an hour to 30 days. Raises ``ApiError`` (400)."""
+    known = anchor == "created_at" and seconds is not None and _SECONDS.fullmatch(seconds)
+    if not known or not 3600 <= int(seconds or 0) <= 2592000:
         raise bad_value(
             "expires_after", "'expires_after' takes anchor 'created_at' and 3600 to 2592000 seconds."
         )
-    return int(time.time()) + int(seconds)
+    return int(seconds or 0)
 
 
-def _shown_name(filename: str) -> str:
+def shown_name(filename: str) -> str:
     """The name as it is shown: the last part of a path, short. It names nothing on this machine."""
     last = filename.replace("\\", "/").rsplit("/", 1)[-1].strip()
     return "".join(character for character in last if character.isprintable())[:MAX_NAME_LENGTH] or "file"

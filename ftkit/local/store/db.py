@@ -10,11 +10,12 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ftkit.errors import StorageError
-from ftkit.local.store.schema import SCHEMA, SCHEMA_VERSION
+from ftkit.local.store.schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 
 
 class Database:
@@ -27,22 +28,24 @@ class Database:
         self._guard = threading.Lock()
 
     def prepare(self) -> None:
-        """Create the tables, or check that those that are there are of this version.
+        """Create the tables, or bring those of an older version up to this one.
 
-        Raises ``StorageError`` when the file is of another version or cannot be used.
+        Raises ``StorageError`` when the file is of a version that is not known or cannot be used.
         """
         with self.checked(), self.write() as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in SCHEMA:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            elif version != SCHEMA_VERSION:
+            if version == SCHEMA_VERSION:
+                return
+            if version != 0 and version not in MIGRATIONS:
                 raise StorageError(
                     f"this state was written by another version (schema {version}, not {SCHEMA_VERSION})",
                     where=str(self.path),
                     hint="Use the ftkit that wrote it, or choose another state directory.",
                 )
+            steps = [MIGRATIONS[step] for step in range(version, SCHEMA_VERSION)] if version else [SCHEMA]
+            for statement in chain.from_iterable(steps):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager
     def checked(self) -> Iterator[None]:

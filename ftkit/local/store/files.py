@@ -138,9 +138,10 @@ class FileStore:
                     self.blobs.discard(sha256)
 
     def _needed(self, connection: sqlite3.Connection, sha256: str) -> bool:
-        """Whether another record has these bytes, or unfinished work reads them."""
+        """Whether another record or a part of an upload has these bytes, or unfinished work reads them."""
         queries = (
             "SELECT 1 FROM files WHERE sha256 = ?1",
+            "SELECT 1 FROM upload_parts WHERE sha256 = ?1",
             "SELECT 1 FROM jobs WHERE finished_at IS NULL AND ?1 IN (training_sha256, validation_sha256)",
             f"SELECT 1 FROM batches WHERE input_sha256 = ?1 AND status IN ({open_statuses('batches')})",
         )

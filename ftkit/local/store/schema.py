@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+UPLOADS = (
+    """CREATE TABLE uploads (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        filename TEXT NOT NULL,
+        purpose TEXT NOT NULL,
+        file_seconds INTEGER,
+        file_id TEXT,
+        part_ids TEXT
+    )""",
+    """CREATE TABLE upload_parts (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        upload_id TEXT NOT NULL REFERENCES uploads (id),
+        created_at INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL
+    )""",
+    "CREATE INDEX upload_parts_upload ON upload_parts (upload_id)",
+    "CREATE INDEX upload_parts_sha256 ON upload_parts (sha256)",
+)
+
+MIGRATIONS = {1: UPLOADS}
+"""The statements that lead from each older version to the next one."""
 
 SCHEMA = (
     """CREATE TABLE files (
@@ -120,4 +149,5 @@ SCHEMA = (
         attempts INTEGER NOT NULL DEFAULT 0,
         crashes INTEGER NOT NULL DEFAULT 0
     )""",
+    *UPLOADS,
 )
