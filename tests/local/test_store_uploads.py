@@ -123,8 +123,6 @@ def test_the_state_of_an_older_version_is_brought_up_to_this_one(tmp_path: Path)
                 old.execute(statement)
         old.execute("PRAGMA user_version=1")
     old.close()
-    blobs = root / "files" / "ab"
-    blobs.mkdir(parents=True)
     state = open_state(root)
     file = keep(state, b"kept\n")
     upload = begin(state, 3)
