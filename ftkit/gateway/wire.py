@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.catalog import Provider
 from ftkit.display import Display
-from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused, UsageError
+from ftkit.errors import Interrupted, NotOnPlatform, PlatformError, PlatformRefused, UsageError
 from ftkit.gateway.dialect import Translator
 from ftkit.gateway.failures import Target, not_json, surely_not_done, translated
 from ftkit.settings import Settings
@@ -101,8 +101,13 @@ class Wire:
                 except Exception as error:
                     if not surely_not_done(error):
                         raise
-                    self.stop.wait(_pause(attempt, error))
+                    self.rest(_pause(attempt, error))
             return self._read(doing, method(**given))
+
+    def rest(self, seconds: float) -> None:
+        """Wait; Interrupted where :attr:`stop` is set before the time is over."""
+        if self.stop.wait(seconds):
+            raise Interrupted("stopped while waiting for the platform")
 
     def pages(self, doing: str, method: Callable[..., Any], *args: Any, **given: Any) -> Iterator[list[Any]]:
         """Yield the pages of a list, each a list of objects, following the cursor.

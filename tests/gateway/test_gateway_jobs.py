@@ -114,7 +114,7 @@ def test_too_many_requests_are_waited_out(
     expected: list[float] | None,
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("ftkit.gateway.wire.time.sleep", waits.append)
+    monkeypatch.setattr("ftkit.gateway.wire.Wire.rest", lambda _, seconds: waits.append(seconds))
     busy = (429, {"error": {"message": "busy"}}, header)
     canned.answer("POST", JOBS, busy, QUEUED)
     assert to_canned(settings={"max_retries": 1}).jobs.create("file-1", "m").id == "j"
@@ -128,7 +128,7 @@ def test_the_wait_doubles_and_ends_with_the_platform_s_own_words(
     canned: Any, to_canned: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("ftkit.gateway.wire.time.sleep", waits.append)
+    monkeypatch.setattr("ftkit.gateway.wire.Wire.rest", lambda _, seconds: waits.append(seconds))
     canned.answer("POST", JOBS, (429, {"error": {"message": "one job at a time", "code": "rate_limit"}}))
     with pytest.raises(PlatformRefused, match=r"one job at a time \(429, rate_limit\)") as caught:
         to_canned(settings={"max_retries": 8}).jobs.create("file-1", "m")
@@ -166,7 +166,7 @@ def test_an_answer_that_takes_too_long_is_no_reason_for_a_second_job(canned: Any
 
 def test_where_no_connection_was_made_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("ftkit.gateway.wire.time.sleep", waits.append)
+    monkeypatch.setattr("ftkit.gateway.wire.Wire.rest", lambda _, seconds: waits.append(seconds))
     settings = Settings(max_retries=2, timeout=2)
     with (
         connect(settings=settings, base_url="http://127.0.0.1:9/v1") as platform,
