@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 TuningMethod = Literal["sft", "dpo", "rft"]
 RuleLevel = Literal["error", "warning", "info", "off"]
+Feature = Literal["batches", "chat", "checkpoints", "events", "files", "jobs", "models", "pause", "uploads"]
 
 
 class _Entry(BaseModel):
@@ -55,26 +56,45 @@ class ProviderLimits(Sourced):
 class Dialect(_Entry):
     """How a platform's words differ from OpenAI's: field names, status names, refused fields.
 
-    ``*_request`` speak of inference requests; ``drop_job_request`` of the fields that the
-    creation of a fine-tuning job does not take, ``drop_batch_request`` of those that the creation of
-    a batch does not take.
+    ``*_request`` speak of inference requests, ``*_message`` of the messages in them, ``*_job_request`` of
+    the creation of a fine-tuning job, ``drop_batch_request`` of that of a batch. What is dropped changes no
+    answer, what is refused would.
+
+    ``job_methods`` are the methods that a job may have, in the words of the API (``"supervised"``); where
+    there are none, they are not known and any is sent. ``hyperparameters`` holds for a method the names
+    that the platform knows; another one is refused, because a platform that ignores it trains something
+    else. ``takes_auto`` is False where ``"auto"`` is no value, and leaving the field out says the same.
+    ``supervised`` is the place of the hyperparameters of supervised training: the field
+    ``hyperparameters``, which any platform has, ``method.supervised.hyperparameters`` as OpenAI wants them
+    today (``"method"``), or ``method.supervised`` itself (``"flat"``).
+
+    ``mapper`` names the platform whose code in :mod:`ftkit.gateway.dialects` says what data cannot.
     """
 
     rename_request: dict[str, str] = {}
     drop_request: tuple[str, ...] = ()
     refuse_request: tuple[str, ...] = ()
+    drop_message: tuple[str, ...] = ()
+    refuse_message: tuple[str, ...] = ()
     drop_job_request: tuple[str, ...] = ()
+    refuse_job_request: tuple[str, ...] = ()
     drop_batch_request: tuple[str, ...] = ()
+    job_methods: tuple[str, ...] = ()
+    hyperparameters: dict[str, tuple[str, ...]] = {}
+    supervised: Literal["hyperparameters", "method", "flat"] = "hyperparameters"
+    takes_auto: bool = True
     job_status: dict[str, str] = {}
     batch_status: dict[str, str] = {}
     suffix_field: str = "suffix"
     training_file_bom: Literal["refused", "required", "accepted"] = "refused"
+    mapper: str | None = None
 
 
 class Provider(Sourced):
     """One OpenAI-compatible platform.
 
-    ``closed`` is the day it ended, or True where it has ended and the day is not known. ``rules`` says
+    ``lacks`` names what it does not have: ``uploads`` are files in parts, ``pause`` is to halt a job and to
+    let it go on. ``closed`` is the day it ended, or True where it has ended and the day is not known. ``rules`` says
     by code how severe a finding of ``ftkit validate`` is on this platform, where that differs.
     """
 
@@ -86,7 +106,8 @@ class Provider(Sourced):
     limits: ProviderLimits = ProviderLimits()
     dialect: Dialect = Dialect()
     rules: dict[str, RuleLevel] = {}
-    lacks: tuple[str, ...] = ()
+    auto_epochs: AutoEpochs | None = None
+    lacks: tuple[Feature, ...] = ()
     closed: date | Literal[True] | None = None
     notice: str | None = None
 
