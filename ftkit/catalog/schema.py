@@ -90,12 +90,38 @@ class Dialect(_Entry):
     mapper: str | None = None
 
 
+class AutoEpochs(Sourced):
+    """How often a platform goes through a file where it is asked to choose (``n_epochs = "auto"``).
+
+    ``target`` times, more often where that makes fewer than ``min_examples`` in all and less often where it
+    makes more than ``max_examples``, within ``least`` and ``most``. ``rounded`` is how it divides: to the
+    nearest whole number in place of the next lower one.
+    """
+
+    target: int = Field(ge=1)
+    least: int = Field(ge=1)
+    most: int = Field(ge=1)
+    min_examples: int | None = Field(default=None, ge=1)
+    max_examples: int | None = Field(default=None, ge=1)
+    rounded: bool = False
+
+    def of(self, examples: int) -> int:
+        """The epochs for a file of so many examples."""
+        total = self.target * examples
+        if self.min_examples is not None and total < self.min_examples:
+            wanted = self.min_examples / max(1, examples)
+            return min(self.most, max(self.least, round(wanted) if self.rounded else int(wanted)))
+        if self.max_examples is not None and total > self.max_examples:
+            return max(self.least, self.max_examples // examples)
+        return self.target
+
+
 class Provider(Sourced):
     """One OpenAI-compatible platform.
 
     ``lacks`` names what it does not have: ``uploads`` are files in parts, ``pause`` is to halt a job and to
-    let it go on. ``closed`` is the day it ended, or True where it has ended and the day is not known. ``rules`` says
-    by code how severe a finding of ``ftkit validate`` is on this platform, where that differs.
+    let it go on. ``closed`` is the day it ended, or True where it has ended and the day is not known.
+    ``rules`` says by code how severe a finding of ``ftkit validate`` is on this platform, where that differs.
     """
 
     name: str
