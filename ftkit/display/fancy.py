@@ -12,28 +12,17 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bars
 
 from ftkit.display.base import Progress
-from ftkit.display.plain import amount
+from ftkit.display.plain import State
 
 
 class _Bar:
     def __init__(self, bars: Bars, title: str, total: float | None, unit: str) -> None:
-        self.bars, self.unit, self.total, self.done, self.text = bars, unit, total, 0.0, ""
+        self.bars, self.state = bars, State(total, unit, "/")
         self.task = bars.add_task(escape(title), total=total, state="")
 
     def update(self, done: float, total: float | None = None, text: str | None = None) -> None:
-        self.done, self.total = done, total if total is not None else self.total
-        self.text = self.text if text is None else text
-        self.bars.update(self.task, completed=done, total=self.total, state=escape(self.state()))
-
-    def state(self) -> str:
-        parts = []
-        if self.total:
-            parts.append(
-                f"{amount(self.done, 'B' if self.unit == 'B' else '')}/{amount(self.total, self.unit)}"
-            )
-        elif self.done:
-            parts.append(amount(self.done, self.unit))
-        return ", ".join([*parts, *([self.text] if self.text else [])])
+        self.state.update(done, total, text)
+        self.bars.update(self.task, completed=done, total=self.state.total, state=escape(self.state.words()))
 
 
 class RichDisplay:
@@ -85,5 +74,6 @@ class RichDisplay:
             if outer is None:
                 self._bars = None
                 bars.stop()
-            state = f" [dim]{escape(bar.state())}[/dim]" if bar.state() else ""
+            words = bar.state.words(ended=True)
+            state = f" [dim]{escape(words)}[/dim]" if words else ""
             self._print(f"{mark} {escape(title)}{state} [dim]({time.monotonic() - started:.1f} s)[/dim]")

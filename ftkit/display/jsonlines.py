@@ -9,19 +9,30 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from ftkit.display.base import Progress
+from ftkit.display.rate import Rate
 
 
 class _JsonProgress:
     def __init__(self, display: JsonDisplay, title: str, total: float | None, unit: str) -> None:
         self.display, self.title, self.total, self.unit = display, title, total, unit
         self._last = 0.0
+        self._rate = Rate() if unit == "B" else None
 
     def update(self, done: float, total: float | None = None, text: str | None = None) -> None:
+        if self._rate is not None:
+            self._rate.update(done)
         self.total = total if total is not None else self.total
         if time.monotonic() - self._last >= 1.0:
             self._last = time.monotonic()
             fields = {"work": self.title, "done": done, "total": self.total, "unit": self.unit, "text": text}
-            self.display.write("progress", **fields)
+            self.display.write("progress", **fields, **self._speed())
+
+    def _speed(self) -> dict[str, float | None]:
+        """Of bytes: ``rate`` a second and ``seconds_left``, where they are known."""
+        if self._rate is None:
+            return {}
+        found = {"rate": self._rate.per_second(), "seconds_left": self._rate.seconds_left(self.total)}
+        return {name: None if value is None else round(value, 1) for name, value in found.items()}
 
 
 class JsonDisplay:
