@@ -24,6 +24,7 @@ COMMANDS = {
     "files": ("ftkit.cli.files:files", "List, show, fetch and delete uploaded files."),
     "jobs": ("ftkit.cli.jobs:jobs", "Create, list, watch and cancel fine-tuning jobs."),
     "batches": ("ftkit.cli.batches:batches", "Submit, watch and read batches of requests."),
+    "ledger": ("ftkit.cli.ledger:ledger", "Show, export and forget what was done on platforms."),
     "benchmark": ("ftkit.cli.benchmark:benchmark", "Compare models on held-out rows by batch inference."),
     "models": ("ftkit.cli.models:models", "List and show models."),
     "chat": ("ftkit.cli.chat:chat", "Ask a model, with the answer as it comes."),

@@ -72,8 +72,29 @@ def connect(
         timeout=chosen.timeout,
         key=key,
     )
-    identity = str(server.state) if server is not None else None
-    return Platform(Wire(_client(address, key, chosen), target, provider, chosen, shown, identity), server)
+    identity = _identity(chosen, name, None if server is not None else address)
+    wire = Wire(_client(address, key, chosen), target, provider, chosen, shown, identity)
+    return Platform(wire, server)
+
+
+def identity_of(settings: Settings) -> str:
+    """What the platform of ``settings`` is known by in the ledger; nobody is asked, nothing is started.
+
+    Raises UsageError for an unknown name.
+    """
+    name, address = _choice(settings, None, None)
+    return _identity(settings, name, address or settings.catalog.provider(name).base_url)
+
+
+def _identity(settings: Settings, name: str, address: str | None) -> str:
+    """The address, without what is secret in it; the state directory of a local platform of ours.
+
+    That one takes another port at each start, but its files and jobs stay.
+    """
+    if address is None:
+        return str(settings.local_state.resolve())
+    parts = urlsplit(_api_root(address, settings.catalog.provider(name)))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _choice(settings: Settings, platform: str | None, base_url: str | None) -> tuple[str, str | None]:
