@@ -42,6 +42,14 @@ def read_jsonl(path: str | Path) -> Iterator[Row]:
             raise _malformed(error, line, file, number) from error
 
 
+def parse_line(line: bytes, file: Path, number: int) -> Any:
+    """The object of one line; DataError with file, line and column where it is not JSON."""
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(error, line, file, number) from error
+
+
 def _malformed(error: Exception, line: bytes, file: Path, number: int) -> DataError:
     """Say what is wrong with a line, and at which column (in characters, from 1)."""
     if isinstance(error, RecursionError):
@@ -128,7 +136,7 @@ class JsonlWriter:
         """Write lines that are JSON already, without their ends; many at once are faster than one by one."""
         data = b"\n".join(lines) + b"\n"
         if not data.isascii() and (len(data) < _SHORT or _has_breaks(data)):
-            data = _escaped(data)
+            data = escape_breaks(data)
         try:
             self._file.write(data)
         except OSError as error:
@@ -138,7 +146,8 @@ class JsonlWriter:
         self.bytes += len(data)
 
 
-def _escaped(data: bytes) -> bytes:
+def escape_breaks(data: bytes) -> bytes:
+    """JSON with escapes for the three characters at which some readers break a line, as it is written here."""
     for mark, escape in _BREAKS:
         data = data.replace(mark, escape)
     return data
