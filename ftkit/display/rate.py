@@ -14,12 +14,12 @@ _FIRST = 1.0  # seconds before a rate says anything
 class Rate:
     """Told how much is done, it knows the rate of the last seconds.
 
-    ``clock`` counts seconds. Work that goes back (a transfer that begins anew) is measured anew.
+    Work that goes back (a transfer that begins anew) is measured anew.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._begun = clock()
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock if clock is not None else time.monotonic
+        self._begun = self._clock()
         self._base: float | None = None
         self._done = 0.0
         self._samples: deque[tuple[float, float]] = deque()
