@@ -93,9 +93,8 @@ def read_job(data: dict[str, Any], dialect: Dialect) -> Job:
 
 def read_event(data: dict[str, Any]) -> JobEvent:
     """An event object; one without an id gets its content's hash, so that it is shown once."""
-    content = json.dumps(data, sort_keys=True, default=str).encode()
     return JobEvent(
-        id=as_text(data.get("id")) or hashlib.sha256(content).hexdigest()[:24],
+        id=as_text(data.get("id")) or _content_hash(data),
         created_at=as_time(data.get("created_at")),
         level=as_text(data.get("level")) or "info",
         type=as_text(data.get("type")),
@@ -103,6 +102,11 @@ def read_event(data: dict[str, Any]) -> JobEvent:
         data=as_map(data.get("data")),
         raw=data,
     )
+
+
+def _content_hash(data: Mapping[str, Any]) -> str:
+    content = json.dumps(data, sort_keys=True, default=str).encode()
+    return hashlib.sha256(content).hexdigest()[:24]
 
 
 def read_checkpoint(data: dict[str, Any]) -> Checkpoint:

@@ -33,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         now[0] += seconds
 
     monkeypatch.setattr("ftkit.gateway.polling.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("ftkit.gateway.polling.time.sleep", sleep)
+    monkeypatch.setattr("ftkit.gateway.polling.rest", lambda seconds, stop=None: sleep(seconds))
     return now
 
 
