@@ -1,0 +1,271 @@
+"""Every operation under every fault: what is done, what is to go wrong, and what must be true afterwards.
+
+The tests of this folder and ``benchmarks/faults.py`` share it. An operation is called as a person
+or a program would call it, and again, on a new connection, where it ends with an error: then it
+must have done its work exactly once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import breakage as b
+from proxy import Action, Proxy, Record, Rule
+from tally import Tally, tally
+
+from ftkit.display import SilentDisplay
+from ftkit.errors import FtkitError
+from ftkit.gateway import Job, Platform, chat_request, connect
+from ftkit.settings import Settings
+
+TIMEOUT = 1.0  # seconds after which our client gives up waiting
+CALLS = 3  # how often a command is given before the fault counts as not survived
+
+Faults = dict[str, Callable[[], Action]]
+
+BEFORE: Faults = {
+    "connection refused": lambda: b.refused(0.4),
+    "reset before": lambda: b.reset_before,
+    "timeout": lambda: b.silence(TIMEOUT * 3),
+    "200 with HTML": lambda: b.html,
+    **{f"{code}": (lambda code=code: b.status(code)) for code in (408, 409, 429, 500, 502, 503, 504)},
+    "429, Retry-After": lambda: b.status(429, retry_after="1"),
+    "503, Retry-After": lambda: b.status(503, retry_after="1"),
+}
+"""The request is not carried out."""
+
+AFTER: Faults = {
+    "reset after": lambda: b.reset_after,
+    "reset mid-body": lambda: b.reset_mid_body,
+    "truncated": lambda: b.truncated,
+    "timeout after": lambda: b.silence(TIMEOUT * 3, after=True),
+    "slow-loris": lambda: b.drip(),
+    "200 with HTML, carried out": lambda: b.html_after,
+    **{
+        f"{code}, carried out": (lambda code=code: b.status(code, after=True))
+        for code in (408, 500, 502, 503, 504)
+    },
+}
+"""The request is carried out, and its answer comes late, broken, or not at all."""
+
+LISTS: Faults = {
+    "the same event twice": lambda: b.twice,
+    "overlapping pages": lambda: b.overlapping(),
+    "reversed pages": lambda: b.reversed_pages,
+    "clock jumps": lambda: b.clock([0, -7200, 3600]),
+}
+"""What a list of events may look like."""
+
+CONTENT: Faults = {
+    "corrupted": lambda: b.corrupted,
+    "truncated without a length": lambda: b.truncated_quietly,
+}
+"""What may happen to bytes."""
+
+STATES: Faults = {
+    "unknown state": lambda: b.unknown_state(),
+    "clock jumps": lambda: b.clock([0, -7200, 3600]),
+}
+"""What an object may look like."""
+
+
+@dataclass
+class Stage:
+    """A client's surroundings: a folder, a ledger and data of its own, and a proxy before the platform."""
+
+    proxy: Proxy
+    folder: Path
+    unit: str = field(default_factory=lambda: secrets.token_hex(4))
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def connect(self) -> Platform:
+        """A new connection, as a new process would make one."""
+        given = {"timeout": TIMEOUT, "max_retries": 2, "poll_seconds": 0.05, **self.options}
+        settings = Settings(state_dir=self.folder / "state", runs_dir=self.folder / "runs", **given)
+        return connect("local", settings=settings, base_url=self.proxy.url, display=SilentDisplay())
+
+    def training_file(self, rows: int = 24) -> Path:
+        """Examples of two labels, unlike those of any other stage."""
+        path = self.folder / f"train-{self.unit}.jsonl"
+        if not path.exists():
+            path.write_text("".join(json.dumps(self._example(i)) + "\n" for i in range(rows)))
+        return path
+
+    def requests(self, count: int = 6) -> list[dict[str, Any]]:
+        """Requests for the untrained model, unlike those of any other stage."""
+        return [
+            chat_request(f"r{i}", "linear", self._example(i)["messages"][:2], max_tokens=4)
+            for i in range(count)
+        ]
+
+    def _example(self, i: int) -> dict[str, Any]:
+        label, text = [("up", "profit rose"), ("down", "loss widened")][i % 2]
+        turns = {"system": "Answer with one word: up or down.", "user": f"{text} in {i} of {self.unit}"}
+        return {"messages": [{"role": r, "content": c} for r, c in {**turns, "assistant": label}.items()]}
+
+
+@dataclass
+class Operation:
+    """Something that a person asks for. ``hits`` says which request of it goes wrong.
+
+    ``prepare`` runs while all is well; ``work`` gives a result; ``lost`` says what is missing in it.
+    """
+
+    name: str
+    hits: tuple[str, str, int]
+    work: Callable[[Platform, Stage, Any], Any]
+    lost: Callable[[Platform, Stage, Any, Any], list[str]]
+    faults: Faults
+    prepare: Callable[[Platform, Stage], Any] = lambda platform, stage: None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Outcome:
+    """What came of one operation under one fault. ``calls`` is 1 where it survived by itself."""
+
+    operation: str
+    fault: str
+    calls: int
+    met: bool  # the fault did happen
+    duplicates: dict[str, int]
+    losses: list[str]
+    seconds: float
+    error: str | None = None  # of the last call, where none ended well
+    again: int = 0  # real-time requests that were answered and sent again, as their answers were lost
+    records: list[Record] = field(default_factory=list, repr=False)
+
+    @property
+    def survived(self) -> bool:
+        """True where it ended well, once, with nothing missing."""
+        return self.error is None and not self.duplicates and not self.losses
+
+    def __str__(self) -> str:
+        story = "\n".join(
+            f"  {r.number:3} {r.method} {r.target} [{r.fault or '-'}] "
+            f"platform {r.answer.status if r.answer else '-'}, client {r.told or '-'}"
+            for r in self.records
+        )
+        return (
+            f"{self.operation} under {self.fault}: {self.calls} calls, {self.error or 'no error'}, "
+            f"duplicates {self.duplicates}, losses {self.losses}\n{story}"
+        )
+
+
+def attempt(
+    platform: str, folder: Path, operation: Operation, fault: str, *, lasting: bool = False
+) -> Outcome:
+    """Do an operation while ``fault`` happens, once, or (``lasting``) all through the first call."""
+    started, result, error, calls = time.monotonic(), None, None, 0
+    with Proxy(platform) as proxy:
+        stage = Stage(proxy, folder, options=operation.options)
+        with stage.connect() as client:
+            prepared = operation.prepare(client, stage)
+        method, path, nth = operation.hits
+        rule = Rule(method, path, operation.faults[fault](), nth, times=0 if lasting else 1)
+        begun = len(proxy.records)
+        proxy.plan = [rule]
+        for calls in range(1, CALLS + 1):  # noqa: B007
+            try:
+                with stage.connect() as client:
+                    result, error = operation.work(client, stage, prepared), None
+                break
+            except FtkitError as raised:
+                error = f"{type(raised).__name__}: {raised}"
+                proxy.plan = []
+        proxy.plan = []
+        records, losses = list(proxy.records), []
+        if error is None:
+            with stage.connect() as client:
+                losses = operation.lost(client, stage, prepared, result)
+    count = tally(records)
+    duplicates = dict(count.duplicates)
+    again = duplicates.pop("chats", 0)
+    return Outcome(
+        operation.name,
+        fault + (", lasting" if lasting else ""),
+        calls,
+        any(r.fault for r in records[begun:]),
+        duplicates,
+        losses,
+        time.monotonic() - started,
+        error,
+        again,
+        records,
+    )
+
+
+def _sent(stage: Stage) -> Tally:
+    return tally(stage.proxy.records)
+
+
+def _upload(client: Platform, stage: Stage, prepared: Any = None) -> str:
+    return client.files.upload(stage.training_file()).id
+
+
+def _upload_lost(client: Platform, stage: Stage, prepared: Any, result: str) -> list[str]:
+    there = b"".join(client.files.content(result))
+    return [] if there == stage.training_file().read_bytes() else ["the platform's copy is another"]
+
+
+def _create(client: Platform, stage: Stage, training_file: str) -> Job:
+    options = {"n_epochs": 6, "batch_size": 1}  # more than one page of events
+    return client.jobs.create(training_file, "linear", seed=7, suffix="faults", hyperparameters=options)
+
+
+def _create_lost(client: Platform, stage: Stage, prepared: Any, result: Job) -> list[str]:
+    job = client.jobs.wait(result.id, lambda event: None, timeout=60)
+    return [] if job.status == "succeeded" else [f"the job has {job.status}"]
+
+
+def _started(client: Platform, stage: Stage) -> str:
+    return _create(client, stage, _upload(client, stage)).id
+
+
+def _watch(client: Platform, stage: Stage, job: str) -> list[str]:
+    return [event.id for event in client.jobs.watch(job, timeout=60)]
+
+
+def _watch_lost(client: Platform, stage: Stage, job: str, result: list[str]) -> list[str]:
+    whole = [event.id for event in client.jobs.events(job)]
+    lost = [f"event {one}" for one in whole if one not in result]
+    lost += [f"event {one} came twice" for one in set(result) if result.count(one) > 1]
+    return lost or ([] if result == whole else ["the events came in another order"])
+
+
+def _whole_content(client: Platform, stage: Stage) -> tuple[str, str]:
+    return _upload(client, stage), hashlib.sha256(stage.training_file().read_bytes()).hexdigest()
+
+
+def _download(client: Platform, stage: Stage, prepared: tuple[str, str]) -> Path:
+    return client.files.download(prepared[0], stage.folder / "copy.jsonl")
+
+
+def _download_lost(client: Platform, stage: Stage, prepared: tuple[str, str], result: Path) -> list[str]:
+    right = hashlib.sha256(result.read_bytes()).hexdigest() == prepared[1]
+    return [] if right else ["the copy has other bytes"]
+
+
+JOB = r"/fine_tuning/jobs/[^/]+"
+POSTED = BEFORE | AFTER
+OPERATIONS = [
+    Operation("upload", ("POST", "/files", 1), _upload, _upload_lost, POSTED),
+    Operation("create a job", ("POST", "/fine_tuning/jobs", 1), _create, _create_lost, POSTED, _upload),
+    Operation("watch: state", ("GET", JOB, 1), _watch, _watch_lost, POSTED | STATES, _started),
+    Operation("watch: events", ("GET", JOB + "/events", 1), _watch, _watch_lost, POSTED | LISTS, _started),
+    Operation(
+        "download",
+        ("GET", "/files/[^/]+/content", 1),
+        _download,
+        _download_lost,
+        POSTED | CONTENT,
+        _whole_content,
+    ),
+]
