@@ -12,6 +12,26 @@ from typing import Any
 from ftkit.catalog import Provider
 from ftkit.display import Display
 from ftkit.errors import NotOnPlatform, Where
+from ftkit.gateway.dialects import mapper_for
+from ftkit.gateway.method import placed, split_method
+from ftkit.ledger.claims import OPERATION
+
+# What OpenAI's API does where the field is not given (API reference, "Create chat completion"): a field
+# with such a value asks for nothing, so a platform without the field gives the same answer.
+_SAYS_NOTHING: dict[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "response_format": ({"type": "text"},),
+    "tools": ([],),
+    "functions": ([],),
+    "tool_choice": ("none", "auto"),
+    "function_call": ("none", "auto"),
+    "modalities": (["text"],),
+    "logprobs": (False,),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "logit_bias": ({},),
+}
+_DECIDES_THE_MODEL = ("hyperparameters", "method")
 
 
 class Translator:
@@ -22,48 +42,104 @@ class Translator:
         self.dialect = provider.dialect
         self._display = display
         self._told: set[str] = set()
+        self._mapper = mapper_for(provider, self._tell)
 
     @property
     def changes_nothing(self) -> bool:
-        """True where requests go out as they are."""
+        """True where inference requests go out as they are."""
         d = self.dialect
-        return not (d.rename_request or d.drop_request or d.refuse_request)
+        of_fields = d.rename_request or d.drop_request or d.refuse_request
+        return not (of_fields or d.drop_message or d.refuse_message or self._mapper.looks_at_requests)
 
     def request(self, body: Mapping[str, Any], where: Where | None = None) -> dict[str, Any]:
         """``body`` in the platform's words; NotOnPlatform for a field that it refuses.
 
-        A field that is None is not sent at all, so it is never refused.
+        A field that is None is not sent at all, so it is never refused; neither is one whose value asks
+        for what happens anyway (``n = 1``). A field given under its old and its new name keeps the new.
         """
         said: dict[str, Any] = {}
+        renamed: dict[str, Any] = {}
         for name, value in body.items():
             if value is None:
                 continue
             if name in self.dialect.refuse_request:
-                raise NotOnPlatform(
-                    f"{self.provider.title} does not take {name!r}, and without it the answer would differ",
-                    where=where,
-                    hint=f"Leave {name!r} out, or use another platform.",
-                )
-            if name in self.dialect.drop_request:
-                self._tell(name)
-                continue
-            said.setdefault(self.dialect.rename_request.get(name, name), value)
-        return said
+                self._refuse(name, value, where)
+            elif name in self.dialect.drop_request:
+                self._leave_out(name)
+            elif name in self.dialect.rename_request:
+                renamed[self.dialect.rename_request[name]] = value
+            else:
+                said[name] = value
+        said = renamed | said if renamed else said
+        if (self.dialect.drop_message or self.dialect.refuse_message) and isinstance(
+            said.get("messages"), list | tuple
+        ):
+            said["messages"] = [self._message(m, where) for m in said["messages"]]
+        return self._mapper.request(said, where)
 
     def job(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields of a new fine-tuning job without those that the platform does not take.
+        """The fields of a new fine-tuning job in the platform's words and places.
 
-        None of them says what is trained on which data, so a job without them is the job that was
-        asked for. A field that is None is not sent at all.
+        ``body`` is in OpenAI's words, with the method and its hyperparameters in any place that they have
+        had there. NotOnPlatform where the platform does not train by that method, or has no such
+        hyperparameter: it would train something else. A field that is None is not sent at all.
         """
+        d = self.dialect
+        method, rest = split_method(body)
+        method.check(self.provider)
+        said = {d.suffix_field if name == "suffix" else name: value for name, value in rest.items()}
+        said |= placed(method, d)
+        for name in [name for name in said if name in d.refuse_job_request]:
+            self._refuse(name, said[name], None, " for a job")
+        for name in [name for name in said if name in d.drop_job_request]:
+            if name in _DECIDES_THE_MODEL:
+                raise self._refusal(name, None, " for a job")
+            self._drop(said, name, " for a job")
+        return self._mapper.job(said)
+
+    def batch(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a new batch without those that the platform does not take, and without None."""
         said = {name: value for name, value in body.items() if value is not None}
-        for name in [name for name in said if name in self.dialect.drop_job_request]:
-            self._tell(name, " for a job")
-            del said[name]
+        for name in [name for name in said if name in self.dialect.drop_batch_request]:
+            self._drop(said, name, " for a batch")
         return said
 
-    def _tell(self, name: str, what: str = "") -> None:
-        text = f"{self.provider.title} does not take {name!r}{what}: left out"
+    def _message(self, message: Any, where: Where | None) -> Any:
+        d = self.dialect
+        if not isinstance(message, Mapping):
+            return message  # the platform says what is wrong with it
+        wrong = next((n for n in d.refuse_message if message.get(n) not in (None, "", [], {})), None)
+        if wrong is not None:
+            raise self._refusal(wrong, where, " in a message")
+        unwanted = {*d.drop_message, *d.refuse_message} & message.keys()
+        for name in unwanted:
+            if message[name] is not None:
+                self._leave_out(name, " in a message")
+        return {n: v for n, v in message.items() if n not in unwanted} if unwanted else message
+
+    def _refuse(self, name: str, value: Any, where: Where | None, what: str = "") -> None:
+        """Raise, unless the field asks for what happens anyway."""
+        if value not in _SAYS_NOTHING.get(name, ()):
+            raise self._refusal(name, where, what)
+
+    def _refusal(self, name: str, where: Where | None, what: str) -> NotOnPlatform:
+        result = "answer" if what != " for a job" else "model"
+        return NotOnPlatform(
+            f"{self.provider.title} does not take {name!r}{what}, and without it the {result} would differ",
+            where=where,
+            hint=f"Leave {name!r} out, or use another platform.",
+        )
+
+    def _drop(self, said: dict[str, Any], name: str, what: str) -> None:
+        """Leave a field out; nothing is told where it holds no more than ftkit's own mark."""
+        value = said.pop(name)
+        if not (name == "metadata" and isinstance(value, Mapping) and set(value) <= {OPERATION}):
+            self._leave_out(name, what)
+
+    def _leave_out(self, name: str, what: str = "") -> None:
+        self._tell(f"{self.provider.title} does not take {name!r}{what}: left out")
+
+    def _tell(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
             self._display.note(text)

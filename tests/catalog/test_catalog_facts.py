@@ -282,8 +282,8 @@ def test_kluster_models(name: str, context: int) -> None:
 def test_nebius() -> None:
     nebius = builtin_catalog().provider("nebius")
     assert nebius.base_url == "https://api.tokenfactory.nebius.com/v1"
-    # "The size limit for dataset files is 5 gigabytes."; "Up to 5,000,000 requests. Up to 10 GB in size."
-    assert nebius.limits.training_file_bytes == 5_000_000_000
+    # "The size limit for dataset files is **50GB**"; "Up to 5,000,000 requests. Up to 10 GB in size."
+    assert nebius.limits.training_file_bytes == 50_000_000_000
     assert (nebius.limits.batch_requests, nebius.limits.batch_bytes) == (5_000_000, 10_000_000_000)
     found = builtin_catalog().require_model("meta-llama/Llama-3.1-8B-Instruct", "nebius")
     assert found.id == "meta-llama/Meta-Llama-3.1-8B-Instruct"
