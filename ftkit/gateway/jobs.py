@@ -1,15 +1,21 @@
-"""Fine-tuning jobs: create, list, watch, cancel."""
+"""Fine-tuning jobs: create, list, watch, cancel, pause and resume."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
+from ftkit.errors import NotOnPlatform, PlatformRefused
+from ftkit.gateway.endings import remember_end
 from ftkit.gateway.events import all_events
 from ftkit.gateway.reading import read_checkpoint, read_job
 from ftkit.gateway.results import Checkpoint, Job, JobEvent
+from ftkit.gateway.waiting import wait_all
 from ftkit.gateway.watching import wait, watch
 from ftkit.gateway.wire import PAGE, Wire, checked_id
+
+if TYPE_CHECKING:
+    from ftkit.gateway.orders import JobOrder
 
 
 class Jobs:
@@ -18,59 +24,118 @@ class Jobs:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
+    @overload
+    def create(
+        self, training_file: JobOrder, *, again: bool = ..., facts: Mapping[str, Any] | None = ...
+    ) -> Job: ...
+
+    @overload
     def create(
         self,
         training_file: str,
         model: str,
+        validation_file: str | None = ...,
+        suffix: str | None = ...,
+        seed: int | None = ...,
+        hyperparameters: Mapping[str, Any] | None = ...,
+        metadata: Mapping[str, str] | None = ...,
+        *,
+        again: bool = ...,
+        facts: Mapping[str, Any] | None = ...,
+    ) -> Job: ...
+
+    def create(
+        self,
+        training_file: str | JobOrder,
+        model: str = "",
         validation_file: str | None = None,
         suffix: str | None = None,
         seed: int | None = None,
         hyperparameters: Mapping[str, Any] | None = None,
         metadata: Mapping[str, str] | None = None,
+        *,
+        again: bool = False,
+        facts: Mapping[str, Any] | None = None,
     ) -> Job:
-        """Start a job on uploaded files (their ids).
+        """Start a job: an order, or its main parameters, on uploaded files (their ids).
 
-        Sent once: it is repeated only where the platform surely did not carry it out, so a job
-        that costs money never starts twice. What the platform does not take of ``seed`` and
-        ``metadata`` is left out with a notice. Raises PlatformRefused with the platform's reason.
+        Exactly once: the same order (metadata left aside) on the same platform gives the job that
+        exists, with a note; one that failed, was cancelled or has vanished is launched anew, and
+        ``again`` launches another in any case. Where it is not known whether the platform carried a
+        request out, it is asked before anything is sent again, also after a crash. What the platform
+        does not take is left out with a notice, or refused where the job would be another one.
+        ``facts`` are kept in the ledger with the job. Raises UsageError for a wrong order,
+        PlatformRefused with the platform's reason, NotOnPlatform where a file is not there.
         """
-        wire = self._wire
-        wire.require("jobs")
-        if wire.provider.notice and not wire.provider.local:
-            wire.display.note(wire.provider.notice)
-        body = wire.translator.job(
-            {
-                "validation_file": validation_file,
-                wire.provider.dialect.suffix_field: suffix,
-                "seed": seed,
-                "hyperparameters": dict(hyperparameters) if hyperparameters else None,
-                "metadata": dict(metadata) if metadata else None,
-            }
-        )
-        reply = wire.call_once(
-            f"create a job for the model {model}",
-            wire.once_client.fine_tuning.jobs.with_raw_response.create,
-            training_file=checked_id("file", training_file),
-            model=model,
-            extra_body=body,
-        )
-        return self._job(reply.object)
+        from ftkit.gateway.creating import create_once
+        from ftkit.gateway.orders import JobOrder, method_of
 
-    def list(self) -> Iterator[Job]:
-        """All jobs, the newest first, page by page."""
+        if isinstance(training_file, JobOrder):
+            order = training_file
+        else:
+            order = JobOrder(
+                training_file=training_file,
+                model=model,
+                validation_file=validation_file,
+                suffix=suffix,
+                seed=seed,
+                method=method_of("supervised", hyperparameters or {}),  # type: ignore[arg-type]
+                metadata=dict(metadata or {}),
+            )
+        provider = self._wire.provider
+        if provider.notice and not provider.local and not provider.closed:  # what has closed is said already
+            self._wire.display.note(provider.notice)
+        return create_once(self._wire, self, order, again=again, facts=facts)
+
+    def list(self, metadata: Mapping[str, str] | None = None, status: str | None = None) -> Iterator[Job]:
+        """All jobs, the newest first, page by page; only those with this metadata, in this state."""
+        given: dict[str, Any] = {"extra_query": {f"metadata[{k}]": v for k, v in (metadata or {}).items()}}
         method = self._wire.client.fine_tuning.jobs.with_raw_response.list
-        for page in self._wire.pages("list the jobs", method, limit=PAGE):
-            yield from (self._job(item) for item in page)
+        for page in self._wire.pages("list the jobs", method, limit=PAGE, **(given if metadata else {})):
+            for job in map(self.read, page):
+                # a platform may know no such filter, and then gives all
+                if (metadata or {}).items() <= job.metadata.items() and status in (None, job.status):
+                    yield job
 
     def get(self, job_id: str) -> Job:
         """One job; NotOnPlatform where there is none of this id."""
+        job = self.look(job_id)
+        if job.ended:
+            remember_end(self._wire.ledger, self._wire.identity, job)
+        return job
+
+    def look(self, job_id: str) -> Job:
+        """One job, of which nothing is written down; NotOnPlatform where there is none of this id."""
         method = self._wire.client.fine_tuning.jobs.with_raw_response.retrieve
-        return self._job(self._wire.call("find the job", method, checked_id("job", job_id)).object)
+        return self.read(self._wire.call("find the job", method, checked_id("job", job_id)).object)
 
     def cancel(self, job_id: str) -> Job:
         """Ask the platform to stop a job."""
         method = self._wire.client.fine_tuning.jobs.with_raw_response.cancel
-        return self._job(self._wire.call("cancel the job", method, checked_id("job", job_id)).object)
+        return self.read(self._wire.call("cancel the job", method, checked_id("job", job_id)).object)
+
+    def pause(self, job_id: str) -> Job:
+        """Stop a job so that it can go on later; NotOnPlatform where the platform cannot."""
+        return self._steer("pause", self._wire.client.fine_tuning.jobs.with_raw_response.pause, job_id)
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on; NotOnPlatform where the platform cannot."""
+        return self._steer("resume", self._wire.client.fine_tuning.jobs.with_raw_response.resume, job_id)
+
+    def _steer(self, verb: str, method: Callable[..., Any], job_id: str) -> Job:
+        wire = self._wire
+        wire.require(f"job {verb}")
+        try:
+            return self.read(wire.call(f"{verb} the job", method, checked_id("job", job_id)).object)
+        except (NotOnPlatform, PlatformRefused) as error:
+            if isinstance(error, PlatformRefused) and error.status not in (405, 501):
+                raise
+            job = self.look(job_id)  # where it is the job that is missing, this says so
+            raise NotOnPlatform(
+                f"{wire.target.title} cannot {verb} a job ({job_id} is {job.status})",
+                hint=f"To end it for good: ftkit jobs cancel {job_id}{wire.target.option}",
+                request_id=error.request_id,
+            ) from error
 
     def events(self, job_id: str) -> Iterator[JobEvent]:
         """Every event so far, each once, the oldest first."""
@@ -104,5 +169,13 @@ class Jobs:
         """
         return wait(self._wire, self.get, checked_id("job", job_id), on_event, timeout)
 
-    def _job(self, data: dict[str, Any]) -> Job:
+    def wait_all(self, job_ids: Sequence[str], *, timeout: float | None = None) -> tuple[Job, ...]:
+        """The jobs in the order given, when all of them have ended, whatever the ends; nothing is shown.
+
+        PlatformError says which still run when ``timeout`` seconds have passed; they go on.
+        """
+        return wait_all(self._wire, self.get, [checked_id("job", job) for job in job_ids], timeout)
+
+    def read(self, data: dict[str, Any]) -> Job:
+        """A job as the platform told of it."""
         return read_job(data, self._wire.provider.dialect)

@@ -9,6 +9,7 @@ import pytest
 
 from ftkit.errors import PlatformError, PlatformRefused, PlatformUnreachable, UsageError
 from ftkit.gateway import connect
+from ftkit.ledger import OPERATION
 from ftkit.settings import Settings
 
 JOBS = "/fine_tuning/jobs"
@@ -26,13 +27,20 @@ def dialect(**fields: Any) -> dict[str, Any]:
     return {"providers": {"custom": {"dialect": fields}}}
 
 
+def sent(canned: Any, index: int = 0) -> dict[str, Any]:
+    """The body of a request, without ftkit's own word in its metadata."""
+    body: dict[str, Any] = canned.asked[index].json
+    metadata = {k: v for k, v in body.pop("metadata", {}).items() if k != OPERATION}
+    return body | ({"metadata": metadata} if metadata else {})
+
+
 def test_kluster_takes_no_seed_and_no_metadata_and_that_is_said_once(
     canned: Any, to_canned: Any, seen: Any
 ) -> None:
     canned.answer("POST", JOBS, QUEUED)
     jobs = to_canned("kluster", display=seen).jobs
     for _ in range(2):
-        jobs.create("file-1", "m", **WHOLE)
+        jobs.create("file-1", "m", again=True, **WHOLE)
     assert [asked.json for asked in canned.asked] == [
         {
             "training_file": "file-1",
@@ -59,17 +67,21 @@ def test_what_is_not_given_is_not_said_to_be_left_out(canned: Any, to_canned: An
 def test_other_platforms_get_all_of_it(canned: Any, to_canned: Any, seen: Any, name: str) -> None:
     canned.answer("POST", JOBS, QUEUED)
     to_canned(name, display=seen).jobs.create("file-1", "m", **WHOLE)
-    assert canned.asked[0].json == {"training_file": "file-1", "model": "m", **WHOLE}
+    expected = {"training_file": "file-1", "model": "m", **WHOLE}
+    if name == "openai":
+        inner = {"hyperparameters": expected.pop("hyperparameters")}
+        expected["method"] = {"type": "supervised", "supervised": inner}
+    assert sent(canned) == expected
     assert not [note for note in seen.notes if "left out" in note]
 
 
 def test_a_person_s_own_platform_may_drop_fields_of_a_job(canned: Any, to_canned: Any, seen: Any) -> None:
     canned.answer("POST", JOBS, QUEUED)
-    settings = dialect(drop_job_request=["tag", "hyperparameters"], suffix_field="tag")
+    settings = dialect(drop_job_request=["tag", "validation_file"], suffix_field="tag")
     to_canned(settings=settings, display=seen).jobs.create(
-        "file-1", "m", suffix="mine", hyperparameters={"n_epochs": 2}, seed=0
+        "file-1", "m", suffix="mine", validation_file="file-2", seed=0
     )
-    assert canned.asked[0].json == {"training_file": "file-1", "model": "m", "seed": 0}
+    assert sent(canned) == {"training_file": "file-1", "model": "m", "seed": 0}
     assert len([note for note in seen.notes if "left out" in note]) == 2
 
 
@@ -85,13 +97,13 @@ def test_rules_of_inference_requests_are_no_rules_of_jobs(canned: Any, to_canned
     platform = to_canned(settings=rules)
     platform.jobs.create("file-1", "m", **WHOLE)
     platform.chat.complete("m", [], temperature=0, seed=1)
-    assert canned.asked[0].json == {"training_file": "file-1", "model": "m", **WHOLE}
+    assert sent(canned) == {"training_file": "file-1", "model": "m", **WHOLE}
     assert canned.asked[1].json == {"model": "m", "messages": [], "temperature": 0, "random_seed": 1}
 
 
 @pytest.mark.parametrize("wrong", ["", "file 1", "..", "a\n"])
 def test_a_training_file_that_cannot_be_one_is_not_sent(canned: Any, to_canned: Any, wrong: str) -> None:
-    with pytest.raises(UsageError, match="not the id of a file"):
+    with pytest.raises(UsageError, match="not the id of a file" if wrong else "training_file is empty"):
         to_canned().jobs.create(wrong, "m")
     assert canned.asked == []
 
