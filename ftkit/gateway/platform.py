@@ -88,7 +88,7 @@ class Platform:
 
     def close(self) -> None:
         """Close the connections. A local platform stays, and stops by itself when it is idle."""
-        self._wire.client.close()
+        self._wire.close()
 
     def __enter__(self) -> Platform:
         return self

@@ -77,6 +77,12 @@ class Wire:
 
         return open_ledger(self.settings, display=self.display, stop=self.stop)
 
+    def close(self) -> None:
+        """Close the connections, and the ledger where it was opened."""
+        self.client.close()
+        if "ledger" in vars(self):
+            self.ledger.close()
+
     def require(self, feature: str) -> None:
         """NotOnPlatform where the catalog says that the platform lacks ``feature`` (``batches``, ...)."""
         if feature in self.provider.lacks:

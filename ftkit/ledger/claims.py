@@ -38,6 +38,7 @@ class Claim:
         self.key, self.kind, self.platform, self.request = key, kind, platform, request
         self._save = save
         self._open = True
+        self._intended = known is not None and known.state == "begun"
         self.result_id: str | None = None
         self.result: dict[str, Any] = {}
         self.begun: datetime | None = None
@@ -54,11 +55,14 @@ class Claim:
     def intend(self, **facts: Any) -> None:
         """Write down, before the request goes out, that it will; on the disk when this returns.
 
-        What was begun before keeps its time and its name: its effect may be as old as that.
+        What was begun before keeps its time and its name: its effect may be as old as that. What is
+        done must be renewed first: RuntimeError.
         """
+        if self.done:
+            raise RuntimeError(f"this {self.kind} is done as {self.result_id}; renew it first")
         self.result |= facts
-        self.result_id = None
-        self._write("begun", "intended again" if self.begun else "intended", "")
+        what, self._intended = "intended again" if self._intended else "intended", True
+        self._write("begun", what, "")
 
     def finish(self, result_id: str, **facts: Any) -> None:
         """Write the answer down: the id on the platform, and facts worth keeping."""
@@ -84,7 +88,7 @@ class Claim:
         self._open = False
 
     def _reset(self) -> None:
-        self.result_id, self.result, self.begun = None, {}, None
+        self.result_id, self.result, self.begun, self._intended = None, {}, None, False
 
     def _write(self, state: State, what: str, note: str) -> None:
         if not self._open:

@@ -21,6 +21,7 @@ from ftkit.ledger.claims import Claim
 from ftkit.ledger.locks import holding
 from ftkit.ledger.operations import Kind, LogLine, Operation, State, key_of_operation
 from ftkit.ledger.store import Store
+from ftkit.settings import redact
 
 if TYPE_CHECKING:
     from ftkit.settings import Settings
@@ -189,7 +190,7 @@ class Ledger:
 
     def _save(self, claim: Claim, state: State, what: str, note: str) -> None:
         now = time.time()
-        first = state == "begun" and claim.begun is None
+        first = what == "intended"
         pid, host, version = _who()
         values = {
             "key": claim.key,
@@ -212,7 +213,7 @@ class Ledger:
             connection.execute(_LOG, self._log_line(claim.key, what, claim.name, note))
 
     def _log_line(self, key: str, what: str, name: str, note: str) -> tuple[Any, ...]:
-        return (key, time.time(), what, name, note, *_who())
+        return (key, time.time(), what, name, redact(note), *_who())
 
 
 def _impatiently(seconds: float) -> None:

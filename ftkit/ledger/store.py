@@ -17,6 +17,21 @@ from ftkit.ledger.locks import holding
 from ftkit.ledger.schema import APPLICATION_ID, MIGRATIONS
 
 BUSY_SECONDS = 30.0
+_ELSEWHERE = "Network file systems often cannot hold it: put state_dir (FTKIT_STATE_DIR) on a local disk."
+_DAMAGED = (
+    "Nothing was changed in it. Put a copy of it back, or move it away: then an empty ledger begins, "
+    "which does not know what was uploaded and launched before."
+)
+_HINTS = {  # by the beginning of SQLite's name of the error
+    "SQLITE_NOTADB": _DAMAGED,
+    "SQLITE_CORRUPT": _DAMAGED,
+    "SQLITE_BUSY": "Another process keeps it busy. Try again when that has ended.",
+    "SQLITE_PROTOCOL": _ELSEWHERE,
+    "SQLITE_IOERR_SHM": _ELSEWHERE,
+    "SQLITE_IOERR_LOCK": _ELSEWHERE,
+    "": "Check that it is on a writable disk with free space, or choose another state_dir (FTKIT_STATE_DIR).",
+}
+_inherited: list[sqlite3.Connection] = []  # of a parent process: to close them here would harm its file
 _OPENING = 1 << 60  # the lock of those who open the file; keys lie below
 
 
@@ -68,6 +83,8 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None or self._pid != os.getpid():
+            if self._connection is not None:
+                _inherited.append(self._connection)
             self.make_folder()
             # a journal's mode cannot be changed by two at once: SQLite does not wait there
             with holding(self.lock_path, _OPENING, self._not_for_ever):
@@ -77,7 +94,9 @@ class Store:
 
     def _not_for_ever(self, seconds: float) -> None:
         if seconds > 2 * BUSY_SECONDS:
-            raise sqlite3.OperationalError("database is locked")
+            raise StorageError(
+                "another process keeps the ledger busy", where=str(self.path), hint=_HINTS["SQLITE_BUSY"]
+            )
 
     def _prepared(self) -> sqlite3.Connection:
         new = not self.path.exists()
@@ -156,17 +175,8 @@ class Store:
 
 
 def _hint(error: sqlite3.DatabaseError) -> str:
-    text = str(error)
-    if "not a database" in text or "malformed" in text:
-        return (
-            "Nothing was changed in it. Put a copy back, or move it away: an empty ledger then "
-            "begins, which does not know what was uploaded and launched before."
-        )
-    if "locked" in text or "busy" in text:
-        return "Another process keeps it busy: see which one, and try again."
-    if "locking protocol" in text or "I/O" in text:
-        return "Network file systems often cannot hold it: put state_dir (FTKIT_STATE_DIR) on a local disk."
-    return "Check that it is on a writable disk with free space, or choose another state_dir."
+    name = getattr(error, "sqlite_errorname", "")
+    return next((hint for start, hint in _HINTS.items() if name.startswith(start)), _HINTS[""])
 
 
 def _sync_folder(folder: Path) -> None:
