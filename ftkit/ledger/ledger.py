@@ -122,13 +122,11 @@ class Ledger:
 
         Raises UsageError where there is no such key, or where somebody holds it now.
         """
-        with self._holding(key, _impatiently):
-            known = self._known(key)
-            if known is None:
-                raise UsageError(f"the ledger has no operation {key!r}", where=str(self.path))
-            with self._store.write() as connection:
-                connection.execute("DELETE FROM operations WHERE key = ?", (key,))
-                connection.execute(_LOG, self._log_line(key, "forgotten", known.name, known.result_id or ""))
+        if (known := self._known(key)) is None:
+            raise UsageError(f"the ledger has no operation {key!r}", where=str(self.path))
+        with self._holding(key, _impatiently), self._store.write() as connection:
+            connection.execute("DELETE FROM operations WHERE key = ?", (key,))
+            connection.execute(_LOG, self._log_line(key, "forgotten", known.name, known.result_id or ""))
 
     def passed(self, sha256: str, platform: str, rules: str) -> dict[str, Any] | None:
         """The facts of a validation that this content passed for ``platform`` under ``rules``; else None."""

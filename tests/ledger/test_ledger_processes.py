@@ -1,0 +1,233 @@
+"""Many processes and threads at one operation: one sends, the others learn of it; the dead hold nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import pytest
+
+from ftkit.display import SilentDisplay
+from ftkit.errors import Interrupted
+from ftkit.ledger import Ledger
+
+Start = Callable[..., "Popen[str]"]
+SEND_ONCE = """
+sent = 0
+for n in range(int(sys.argv[1])):
+    with ledger.claim("job", "p", {"n": n}) as claim:
+        if not claim.done:
+            assert claim.begun is None
+            claim.intend()
+            with open(sys.argv[2], "a") as sends:
+                sends.write(f"{n}\\n")
+            time.sleep(0.002)
+            claim.finish(f"job-{n}")
+"""
+HOLD = """
+with ledger.claim("job", "p", {"n": 0}) as claim:
+    claim.intend(bytes=5)
+    print(claim.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def line_of(process: Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_of_many_processes_exactly_one_sends_each(start: Start, tmp_path: Path, path: Path) -> None:
+    sends = tmp_path / "sends"
+    processes = [start(SEND_ONCE, "12", str(sends)) for _ in range(5)]
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    assert sorted(map(int, sends.read_text().split())) == list(range(12))
+    ledger = Ledger(path)
+    assert [(o.state, o.attempts) for o in ledger.operations()] == [("done", 1)] * 12
+    ledger.close()
+
+
+def test_of_many_threads_with_ledgers_of_their_own_one_sends_each(path: Path) -> None:
+    sends: list[int] = []
+    shared = Ledger(path)
+
+    def work(number: int) -> None:
+        ledger = shared if number % 2 else Ledger(path)
+        for n in range(6):
+            with ledger.claim("job", "p", {"n": n}) as claim:
+                if not claim.done:
+                    claim.intend()
+                    sends.append(n)
+                    time.sleep(0.001)
+                    claim.finish(f"job-{n}")
+        if ledger is not shared:
+            ledger.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert sorted(sends) == list(range(6))
+    shared.close()
+
+
+def test_different_operations_do_not_wait_for_each_other(start: Start, ledger: Ledger) -> None:
+    line_of(start(HOLD))
+    with ledger.claim("job", "p", {"n": 1}) as mine, ledger.claim("job", "p", {"n": 2}) as another:
+        mine.intend()
+        another.finish("job-2")
+
+
+def test_who_comes_after_a_kill_finds_it_begun_at_once(start: Start, ledger: Ledger) -> None:
+    holder = start(HOLD)
+    name = line_of(holder)
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    began = time.monotonic()
+    with ledger.claim("job", "p", {"n": 0}) as claim:
+        assert claim.begun is not None and claim.name == name and claim.result == {"bytes": 5}
+        assert not claim.done
+    assert time.monotonic() - began < 1.0
+    assert ledger.get(name).pid == holder.pid
+
+
+def test_a_waiter_goes_on_when_the_holder_is_killed(start: Start, ledger: Ledger) -> None:
+    holder = start(HOLD)
+    name = line_of(holder)
+    killer = threading.Timer(0.2, holder.kill)
+    killer.start()
+    with ledger.claim("job", "p", {"n": 0}) as claim:
+        assert holder.poll() is not None or holder.wait(1) is not None
+        assert claim.begun is not None and claim.name == name
+    killer.join()
+
+
+def test_kills_at_any_moment_leave_a_ledger_that_can_be_used(start: Start, ledger: Ledger) -> None:
+    code = """
+print("up", flush=True)
+n = 0
+while True:
+    with ledger.claim("job", "p", {"n": n}) as claim:
+        claim.intend()
+        claim.finish(f"job-{n}") if not claim.done else None
+    n += 1
+"""
+    code = code.replace("claim.intend()", "claim.done or claim.intend()")
+    for round_ in range(4):
+        process = start(code)
+        line_of(process)
+        time.sleep(0.03 + 0.023 * round_)
+        process.kill()
+        process.wait()
+        states = [o.state for o in ledger.operations()]
+        assert states.count("begun") <= round_ + 1
+    ids = [o.result_id for o in ledger.operations(state="done")]
+    assert ids and len(ids) == len(set(ids))
+
+
+class Told(SilentDisplay):
+    """Keeps what a person would be told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_a_long_wait_is_said_once(path: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ftkit.ledger.ledger.NOTE_AFTER", 0.1)
+    holder = start(HOLD)
+    line_of(holder)
+    told = Told()
+    ledger = Ledger(path, display=told)
+    threading.Timer(0.5, holder.kill).start()
+    with ledger.claim("job", "p", {"n": 0}):
+        assert told.notes == ["another process or thread is at the same job; waiting for it"]
+    ledger.close()
+
+
+def test_a_wait_ends_when_it_is_told_to_stop(path: Path, start: Start) -> None:
+    line_of(start(HOLD))
+    stop = threading.Event()
+    ledger = Ledger(path, stop=stop)
+    threading.Timer(0.2, stop.set).start()
+    with pytest.raises(Interrupted, match="at the same job"), ledger.claim("job", "p", {"n": 0}):
+        raise AssertionError("not reached")
+    ledger.close()
+
+
+def test_a_wait_ends_with_ctrl_c_and_the_lock_can_be_had_later(
+    start: Start, ledger: Ledger, press_ctrl_c: Callable[[], None]
+) -> None:
+    holder = start(HOLD)
+    line_of(holder)
+    threading.Timer(0.2, press_ctrl_c).start()
+    with pytest.raises(KeyboardInterrupt), ledger.claim("job", "p", {"n": 0}):
+        raise AssertionError("not reached")
+    holder.kill()
+    with ledger.claim("job", "p", {"n": 0}) as claim:
+        assert claim.begun is not None
+
+
+def test_a_thread_that_would_wait_for_itself_is_told(ledger: Ledger) -> None:
+    with (
+        ledger.claim("job", "p", {"n": 0}),
+        pytest.raises(RuntimeError, match="holds the same"),
+        ledger.claim("job", "p", {"n": 0}),
+    ):
+        raise AssertionError("not reached")
+    with ledger.claim("job", "p", {"n": 0}):
+        pass
+
+
+def test_a_second_ledger_object_that_is_closed_does_not_free_the_first_one_s_lock(
+    path: Path, ledger: Ledger, start: Start
+) -> None:
+    """Closing any descriptor of a file frees all of a process's locks on it."""
+    with ledger.claim("job", "p", {"n": 0}) as claim:
+        other = Ledger(path)
+        list(other.operations())
+        with other.claim("job", "p", {"n": 1}):
+            pass
+        other.close()
+        waiter = start('with ledger.claim("job", "p", {"n": 0}) as c:\n print(c.result_id, flush=True)')
+        time.sleep(0.6)
+        assert waiter.poll() is None
+        claim.finish("job-1")
+    assert line_of(waiter) == "job-1"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_waits_for_its_parent_like_anybody(ledger: Ledger, tmp_path: Path) -> None:
+    with ledger.claim("job", "p", {"n": 0}) as claim:
+        claim.intend()
+        child = os.fork()
+        if child == 0:
+            with _exit_after(), ledger.claim("job", "p", {"n": 0}) as later:
+                (tmp_path / "child").write_text(str(later.result_id))
+        time.sleep(0.3)
+        assert not (tmp_path / "child").exists()
+        claim.finish("job-1")
+    assert os.waitpid(child, 0)[1] == 0
+    assert (tmp_path / "child").read_text() == "job-1"
+    with ledger.claim("job", "p", {"n": 0}) as last:
+        assert last.result_id == "job-1", "the parent's connection is as it was"
+
+
+@contextmanager
+def _exit_after() -> Any:
+    code = 1
+    try:
+        yield
+        code = 0
+    finally:
+        os._exit(code)
