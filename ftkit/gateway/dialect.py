@@ -58,7 +58,6 @@ class Translator:
         for what happens anyway (``n = 1``). A field given under its old and its new name keeps the new.
         """
         said: dict[str, Any] = {}
-        renamed: dict[str, Any] = {}
         for name, value in body.items():
             if value is None:
                 continue
@@ -66,11 +65,10 @@ class Translator:
                 self._refuse(name, value, where)
             elif name in self.dialect.drop_request:
                 self._leave_out(name)
-            elif name in self.dialect.rename_request:
-                renamed[self.dialect.rename_request[name]] = value
             else:
-                said[name] = value
-        said = renamed | said if renamed else said
+                new = self.dialect.rename_request.get(name, name)
+                if new == name or body.get(new) is None:
+                    said[new] = value
         if (self.dialect.drop_message or self.dialect.refuse_message) and isinstance(
             said.get("messages"), list | tuple
         ):

@@ -13,6 +13,8 @@ from typing import Any
 
 from ftkit.catalog import Dialect
 from ftkit.errors import PlatformError
+from ftkit.gateway.method import split_method
+from ftkit.gateway.problems import problem_of, problems_of
 from ftkit.gateway.results import (
     Answer,
     Batch,
@@ -25,26 +27,29 @@ from ftkit.gateway.results import (
     Problem,
     Usage,
 )
-from ftkit.gateway.values import as_map, as_text, as_time, as_whole, numbers_of, whole_text
+from ftkit.gateway.values import (
+    as_count,
+    as_id,
+    as_map,
+    as_plain,
+    as_text,
+    as_time,
+    as_whole,
+    numbers_of,
+    plain_map,
+    whole_text,
+)
 
-_METHOD_PARTS = ("hyperparameters", "grader")
-_SPELLINGS = {"canceled": "cancelled", "canceling": "cancelling"}
+# Ends in other words: a state that is not known counts as running, so these must be.
+_SPELLINGS = {"canceled": "cancelled", "canceling": "cancelling", "error": "failed", "errored": "failed"}
+_JOB_SPELLINGS = {"completed": "succeeded", "complete": "succeeded", "success": "succeeded"}
+_BATCH_SPELLINGS = {"succeeded": "completed", "complete": "completed", "success": "completed"}
+_LONGEST_MESSAGE = 20_000
 
 
 def read_problem(value: Any) -> Problem | None:
-    """An error object, or the text that some platforms send in its place; None where it says nothing."""
-    if text := as_text(value):
-        return Problem(message=text)
-    data = as_map(value)
-    message, code = as_text(data.get("message")), as_text(data.get("code"))
-    if message is None and code is None:
-        return None
-    return Problem(
-        message=message or str(code),
-        code=code,
-        param=as_text(data.get("param")),
-        line=as_whole(data.get("line")),
-    )
+    """An error in any envelope; None where it says nothing."""
+    return problem_of(value)
 
 
 def read_file(data: dict[str, Any]) -> FileInfo:
@@ -54,7 +59,7 @@ def read_file(data: dict[str, Any]) -> FileInfo:
         filename=as_text(data.get("filename")),
         bytes=as_whole(data.get("bytes")),
         purpose=as_text(data.get("purpose")),
-        status=as_text(data.get("status")),
+        status=_word(data.get("status")),
         status_details=as_text(data.get("status_details")),
         created_at=as_time(data.get("created_at")),
         raw=data,
@@ -63,26 +68,24 @@ def read_file(data: dict[str, Any]) -> FileInfo:
 
 def read_job(data: dict[str, Any], dialect: Dialect) -> Job:
     """A job object. Hyperparameters stand at the top, in ``method.TYPE`` or flattened into it."""
-    method = as_map(data.get("method"))
-    kind = as_text(method.get("type")) or next((k for k in method if k != "type"), None)
-    inner = as_map(method.get(kind)) if kind else {}
-    flat = {name: value for name, value in inner.items() if name not in _METHOD_PARTS}
-    hyper = as_map(data.get("hyperparameters")) or as_map(inner.get("hyperparameters")) or flat
-    files = data.get("result_files")
+    method, _ = split_method(data)
+    suffixes = (data.get(n) for n in (dialect.suffix_field, "suffix", "user_provided_suffix"))
     return Job(
         id=_id(data, "job"),
-        status=_status(data, dialect.job_status),
+        status=_status(data, _JOB_SPELLINGS, dialect.job_status),
         model=as_text(data.get("model")),
         fine_tuned_model=as_text(data.get("fine_tuned_model")),
-        training_file=as_text(data.get("training_file")),
-        validation_file=as_text(data.get("validation_file")),
-        suffix=as_text(data.get(dialect.suffix_field)) or as_text(data.get("suffix")),
+        training_file=as_id(data.get("training_file")),
+        validation_file=as_id(data.get("validation_file")),
+        suffix=next((t for s in suffixes if (t := as_text(s))), None),
         seed=as_whole(data.get("seed")),
-        method=kind,
-        hyperparameters=hyper,
-        metadata=as_map(data.get("metadata")),
+        method=method.kind if as_map(data.get("method")) else None,
+        hyperparameters=plain_map(method.hyperparameters),
+        metadata=plain_map(data.get("metadata")),
         trained_tokens=as_whole(data.get("trained_tokens")),
-        result_files=tuple(f for f in files if isinstance(f, str)) if isinstance(files, list) else (),
+        trained_steps=as_whole(data.get("trained_steps")),
+        total_steps=as_whole(data.get("total_steps")),
+        result_files=_ids(data.get("result_files")),
         error=read_problem(data.get("error")),
         created_at=as_time(data.get("created_at")),
         finished_at=as_time(data.get("finished_at")),
@@ -94,19 +97,14 @@ def read_job(data: dict[str, Any], dialect: Dialect) -> Job:
 def read_event(data: dict[str, Any]) -> JobEvent:
     """An event object; one without an id gets its content's hash, so that it is shown once."""
     return JobEvent(
-        id=as_text(data.get("id")) or _content_hash(data),
+        id=as_id(data.get("id")) or _fingerprint(data),
         created_at=as_time(data.get("created_at")),
         level=as_text(data.get("level")) or "info",
         type=as_text(data.get("type")),
-        message=as_text(data.get("message")) or "",
-        data=as_map(data.get("data")),
+        message=_message(data.get("message")),
+        data=plain_map(data.get("data")),
         raw=data,
     )
-
-
-def _content_hash(data: Mapping[str, Any]) -> str:
-    content = json.dumps(data, sort_keys=True, default=str).encode()
-    return hashlib.sha256(content).hexdigest()[:24]
 
 
 def read_checkpoint(data: dict[str, Any]) -> Checkpoint:
@@ -115,32 +113,30 @@ def read_checkpoint(data: dict[str, Any]) -> Checkpoint:
         id=_id(data, "checkpoint"),
         model=as_text(data.get("fine_tuned_model_checkpoint")),
         step=as_whole(data.get("step_number")),
-        metrics=numbers_of(as_map(data.get("metrics"))),
+        metrics=numbers_of(plain_map(data.get("metrics"))),
+        result_files=_ids(data.get("result_files")),
         created_at=as_time(data.get("created_at")),
         raw=data,
     )
 
 
 def read_batch(data: dict[str, Any], dialect: Dialect) -> Batch:
-    """A batch object; ``errors`` may be a list, a list object, empty or null."""
+    """A batch object; ``errors`` may be a list, a list object, one error, empty or null."""
     counts = as_map(data.get("request_counts"))
-    errors = data.get("errors")
-    listed = errors if isinstance(errors, list) else as_map(errors).get("data")
-    problems = [read_problem(e) for e in listed] if isinstance(listed, list) else []
     ends = (data.get(f"{word}_at") for word in ("completed", "failed", "expired", "cancelled"))
     return Batch(
         id=_id(data, "batch"),
-        status=_status(data, dialect.batch_status),
+        status=_status(data, _BATCH_SPELLINGS, dialect.batch_status),
         endpoint=as_text(data.get("endpoint")),
         window=as_text(data.get("completion_window")),
-        input_file_id=as_text(data.get("input_file_id")),
-        output_file_id=as_text(data.get("output_file_id")),
-        error_file_id=as_text(data.get("error_file_id")),
-        total=as_whole(counts.get("total")) or 0,
-        completed=as_whole(counts.get("completed")) or 0,
-        failed=as_whole(counts.get("failed")) or 0,
-        errors=tuple(p for p in problems if p is not None),
-        metadata=as_map(data.get("metadata")),
+        input_file_id=as_id(data.get("input_file_id")),
+        output_file_id=as_id(data.get("output_file_id")),
+        error_file_id=as_id(data.get("error_file_id")),
+        total=as_count(counts.get("total")),
+        completed=as_count(counts.get("completed")),
+        failed=as_count(counts.get("failed")),
+        errors=problems_of(data.get("errors")) or problems_of(data.get("error")),
+        metadata=plain_map(data.get("metadata")),
         created_at=as_time(data.get("created_at")),
         finished_at=next((t for e in ends if (t := as_time(e))), None),
         expires_at=as_time(data.get("expires_at")),
@@ -153,16 +149,18 @@ def read_answer(data: dict[str, Any]) -> Answer:
     response = as_map(data.get("response"))
     body = as_map(response.get("body"))
     status = as_whole(response.get("status_code"))
-    problem = read_problem(data.get("error")) or read_problem(body.get("error"))
     refused = status is not None and status >= 400
-    if problem is None and (refused or not body):
-        problem = Problem(message=f"answered {status}" if refused else "no answer")
+    problem = problem_of(data.get("error")) or problem_of(body.get("error"))
+    if problem is None and refused:
+        problem = problem_of(response.get("body")) or Problem(message=f"answered {status}")
+    if problem is None and not body:
+        problem = Problem(message="no answer")
     choice = _first_choice(body)
     usage = as_map(body.get("usage"))
     return Answer(
         custom_id="" if data.get("custom_id") is None else str(data["custom_id"]),
         ok=problem is None,
-        text=_content(as_map(choice.get("message"))) if problem is None else None,
+        text=_content(choice) if problem is None else None,
         finish_reason=as_text(choice.get("finish_reason")),
         prompt_tokens=as_whole(usage.get("prompt_tokens")),
         completion_tokens=as_whole(usage.get("completion_tokens")),
@@ -180,7 +178,7 @@ def read_reply(data: dict[str, Any], request_id: str | None) -> ChatReply:
         raise PlatformError("the platform answered without a reply", request_id=request_id)
     usage = as_map(data.get("usage"))
     return ChatReply(
-        text=_content(as_map(choice.get("message"))) or "",
+        text=_content(choice) or "",
         model=as_text(data.get("model")),
         finish_reason=as_text(choice.get("finish_reason")),
         usage=Usage(
@@ -206,29 +204,55 @@ def read_model(data: dict[str, Any]) -> ModelInfo:
 
 
 def _id(data: Mapping[str, Any], kind: str) -> str:
-    found = data.get("id")
-    if isinstance(found, str | int) and not isinstance(found, bool) and found != "":
-        return str(found)
+    if found := as_id(data.get("id")):
+        return found
     raise PlatformError(
-        f"the platform answered with a {kind} that has no id: {json.dumps(data, default=str)[:200]}",
+        f"the platform answered with a {kind} that has no id: {_shown(data)}",
         hint="Is this address an OpenAI-compatible API? It usually ends in /v1.",
     )
 
 
-def _status(data: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    word = (as_text(data.get("status")) or "unknown").lower()
-    word = names.get(word, word)
-    return _SPELLINGS.get(word, word)
+def _word(value: Any) -> str | None:
+    text = as_text(value)
+    return text.strip().lower() or None if text else None
+
+
+def _status(data: Mapping[str, Any], usual: Mapping[str, str], names: Mapping[str, str]) -> str:
+    """The state in OpenAI's words; what the dialect says goes before what is usual elsewhere."""
+    word = _word(data.get("status")) or "unknown"
+    return names.get(word) or usual.get(word) or _SPELLINGS.get(word, word)
+
+
+def _ids(value: Any) -> tuple[str, ...]:
+    return tuple(i for item in value if (i := as_id(item))) if isinstance(value, list) else ()
+
+
+def _message(value: Any) -> str:
+    """A line of a log; an object in its place is shown as JSON."""
+    text = as_text(value) or (json.dumps(as_plain(value)) if isinstance(value, Mapping | list) else "")
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " ..."
+
+
+def _fingerprint(data: Mapping[str, Any]) -> str:
+    content = json.dumps(as_plain(data), sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()[:24]
+
+
+def _shown(data: Mapping[str, Any]) -> str:
+    return json.dumps(as_plain(data))[:200]
 
 
 def _first_choice(body: Mapping[str, Any]) -> dict[str, Any]:
     choices = body.get("choices")
-    return as_map(choices[0]) if isinstance(choices, list) and choices else {}
+    return next((as_map(c) for c in choices if c), {}) if isinstance(choices, list) else {}
 
 
-def _content(message: Mapping[str, Any]) -> str | None:
-    """The text of a message; content in parts is joined, a refusal is a text too."""
+def _content(choice: Mapping[str, Any]) -> str | None:
+    """The text of a choice; content in parts is joined, a refusal is a text too."""
+    message = as_map(choice.get("message"))
     content = message.get("content")
     if isinstance(content, list):
         content = "".join(t for part in content if isinstance(t := as_map(part).get("text"), str))
-    return whole_text(content) if isinstance(content, str) else as_text(message.get("refusal"))
+    if isinstance(content, str):
+        return whole_text(content)
+    return as_text(message.get("refusal")) or as_text(choice.get("text"))

@@ -57,7 +57,10 @@ class Problem(BaseModel):
 
 
 class Job(Result):
-    """A fine-tuning job; ``status`` in OpenAI's words, ``trained_tokens`` what is billed."""
+    """A fine-tuning job; ``status`` in OpenAI's words, ``trained_tokens`` what is billed.
+
+    ``trained_steps`` of ``total_steps`` are done, where the platform counts them.
+    """
 
     id: str
     status: str
@@ -71,6 +74,8 @@ class Job(Result):
     hyperparameters: dict[str, Any] = {}
     metadata: dict[str, Any] = {}
     trained_tokens: int | None = None
+    trained_steps: int | None = None
+    total_steps: int | None = None
     result_files: tuple[str, ...] = ()
     error: Problem | None = None
     created_at: datetime | None = None
@@ -119,6 +124,7 @@ class Checkpoint(Result):
     model: str | None = None
     step: int | None = None
     metrics: dict[str, float] = {}
+    result_files: tuple[str, ...] = ()
     created_at: datetime | None = None
 
 
@@ -145,6 +151,17 @@ class Batch(Result):
     def ended(self) -> bool:
         """True where nothing will change any more."""
         return self.status in BATCH_ENDS
+
+    @property
+    def queue_was_full(self) -> bool:
+        """True where it failed only because other batches hold the tokens that may wait at a time.
+
+        Nothing of it was done; the same batch is taken when others have ended. Azure's code is
+        ``token_limit_exceeded``, OpenAI says "Enqueued token limit reached".
+        """
+        return self.status == "failed" and any(
+            p.code == "token_limit_exceeded" or "enqueued token" in p.message.lower() for p in self.errors
+        )
 
     @property
     def has_output(self) -> bool:
