@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused
+from ftkit.gateway.again import pause
 from ftkit.gateway.failures import surely_not_done
 from ftkit.gateway.results import Job
 from ftkit.gateway.wire import Wire, checked_id
@@ -28,7 +29,6 @@ CLOCK_SKEW = 300.0
 
 GONE_WRONG = ("failed", "cancelled")
 _MAY_REPEAT = (408, 409, 500, 502, 503)  # not 504: behind a gateway the work may still go on
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
 
 def create_once(
@@ -116,7 +116,7 @@ class _Creation:
         last = attempt == self.wire.settings.max_retries
         try:
             if not last:
-                self.wire.rest(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE))
+                self.wire.rest(pause(attempt, error))
             found = self._find(datetime.fromtimestamp(since).astimezone())
         except PlatformError:
             raise self._unknown(error) from error

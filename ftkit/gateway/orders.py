@@ -21,6 +21,7 @@ LONGEST_SUFFIX = 64
 MOST_METADATA = 15
 """OpenAI takes 16 pairs (API reference, "Metadata"); ftkit keeps one, by which a lost job is found."""
 
+_KINDS = ("supervised", "dpo", "reinforcement")
 _CONFIG = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 Order = TypeVar("Order", bound="JobOrder")
 
@@ -221,8 +222,11 @@ def method_of(name: str, hyperparameters: Mapping[str, Any], **parts: Any) -> di
 
 def _said(item: Any) -> str:
     """One fault of an order in a person's words."""
-    place = ".".join(str(part) for part in item["loc"] if part not in ("supervised", "dpo", "reinforcement"))
+    place = ".".join(str(part) for part in item["loc"] if part not in _KINDS)
     if item["type"] == "extra_forbidden":
+        kind = next((part for part in item["loc"] if part in _KINDS), None)
+        if kind is not None:
+            return f"{item['loc'][-1]} is no parameter of {kind} training"
         return f"{place} is no parameter of a job"
     if item["type"] == "missing":
         return f"{place} is missing"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ftkit.display import Display
     from ftkit.gateway.autostart import LocalServer
     from ftkit.gateway.wire import Wire
+    from ftkit.ledger import Ledger
     from ftkit.settings import Settings
 
 
@@ -50,6 +51,11 @@ class Platform:
     def settings(self) -> Settings:
         """The settings in force."""
         return self._wire.settings
+
+    @property
+    def ledger(self) -> Ledger:
+        """The memory of what was done on platforms, this one and others."""
+        return self._wire.ledger
 
     @property
     def display(self) -> Display:

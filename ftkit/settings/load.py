@@ -23,6 +23,7 @@ _FROM_ENVIRONMENT = (
     "timeout",
     "max_retries",
     "poll_seconds",
+    "budget",
 )
 _KEY_NAMES = {"api_key", "key", "token", "secret"}
 

@@ -39,7 +39,8 @@ class ValidationSettings(BaseModel):
 class Settings(BaseModel):
     """Every setting. In files they stand at the top level, in the environment as ``FTKIT_NAME``.
 
-    ``timeout`` and ``poll_seconds`` are seconds. ``platform`` None means that nobody chose one:
+    ``timeout`` and ``poll_seconds`` are seconds. ``budget`` is what all fine-tuning jobs on one platform may
+    cost within 30 days, in US dollars. ``platform`` None means that nobody chose one:
     ftkit then uses the local platform and starts it by itself. ``files`` are the configuration
     files that were read, weakest first.
     """
@@ -53,6 +54,7 @@ class Settings(BaseModel):
     timeout: float = Field(default=60.0, gt=0)
     max_retries: int = Field(default=4, ge=0, le=20)
     poll_seconds: float | None = Field(default=None, gt=0)
+    budget: float | None = Field(default=None, ge=0)
     providers: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
     validation: ValidationSettings = ValidationSettings()
