@@ -147,7 +147,7 @@ class JsonlWriter:
 
 
 def escape_breaks(data: bytes) -> bytes:
-    """JSON with escapes for the three characters at which some readers break a line, as it is written here."""
+    """JSON with escapes for the three characters at which some readers break a line."""
     for mark, escape in _BREAKS:
         data = data.replace(mark, escape)
     return data

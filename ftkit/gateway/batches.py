@@ -6,16 +6,21 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from ftkit.data.files import sha256_file
 from ftkit.data.jsonl import open_jsonl_writer
-from ftkit.errors import OutcomeError, PlatformError, UsageError
+from ftkit.errors import NotOnPlatform, OutcomeError, PlatformError, PlatformRefused, UsageError
 from ftkit.gateway.files import Files
 from ftkit.gateway.polling import HOSTED_PATIENCE, LOCAL_PATIENCE, Pacer, Patience
 from ftkit.gateway.reading import read_answer, read_batch
 from ftkit.gateway.requests import request_file
 from ftkit.gateway.results import Answer, Batch, SavedAnswers
 from ftkit.gateway.wire import PAGE, Wire, checked_id
+
+if TYPE_CHECKING:
+    from ftkit.gateway.bulk.result import BulkResult
+    from ftkit.gateway.realtime import Pace
 
 
 class Batches:
@@ -25,53 +30,129 @@ class Batches:
         self._wire = wire
         self._files = files
 
+    @property
+    def wire(self) -> Wire:
+        """The way to the platform."""
+        return self._wire
+
+    @property
+    def files(self) -> Files:
+        """The platform's files."""
+        return self._files
+
     def submit(
         self,
         requests: str | Path | Iterable[Mapping[str, Any]],
         window: str = "24h",
         metadata: Mapping[str, str] | None = None,
+        *,
+        again: bool = False,
     ) -> Batch:
-        """Check, upload and start a batch: a JSON lines file of requests, or the requests themselves.
+        """Check, upload and start one batch: a JSON lines file of requests, or the requests themselves.
 
         They are checked against the platform's limits and put in its words before anything is
         sent (DataError, UsageError, NotOnPlatform with the line). See
-        :func:`ftkit.gateway.chat_request`.
+        :func:`ftkit.gateway.chat_request`. The same requests give the batch that there is, unless it
+        gave no answers; ``again`` starts another one.
         """
-        wire = self._wire
-        wire.require("batches")
-        windows = wire.provider.limits.batch_windows
+        from ftkit.gateway.bulk.submitting import Order, submit_once
+
+        self.check_window(window)
+        with request_file(requests, self._wire.translator) as ready:
+            order = Order(
+                path=ready.path,
+                sha256=sha256_file(ready.path),
+                requests=ready.requests,
+                endpoint=ready.endpoint,
+                window=window,
+                metadata=dict(metadata or {}),
+            )
+            return submit_once(self, order, again=again)
+
+    def run(
+        self,
+        requests: str | Path | Iterable[Mapping[str, Any]],
+        out: str | Path,
+        *,
+        workdir: str | Path | None = None,
+        window: str = "24h",
+        via: Literal["auto", "batch", "realtime"] = "auto",
+        pace: Pace | None = None,
+        attempts: int = 3,
+        again: bool = False,
+        wait: bool = True,
+    ) -> BulkResult:
+        """Answer requests of any number, and write ``out``: a line for each, in their order.
+
+        They are cut into batches of the size that the platform takes, submitted as its limits allow and
+        watched together; what failed for a reason that may pass, expired or got no answer is asked
+        again, in at most ``attempts`` rounds. ``via`` chooses between batches and requests in real
+        time (at the pace ``pace``); ``auto`` takes the cheaper or quicker way and says why.
+
+        ``workdir`` (beside ``out`` where none is named, and deleted when all is done) keeps what is
+        needed to go on: the same call after a crash submits nothing twice. ``again`` asks everything
+        once more; without ``wait`` the call ends when all is submitted for which there is room.
+
+        Raises BatchFailed where the platform refuses the requests, with the line of the first one.
+        """
+        from ftkit.gateway.bulk.beginning import BulkOptions
+        from ftkit.gateway.bulk.run import run
+
+        if via == "batch":
+            self.check_window(window)
+        options = BulkOptions(window, via, pace, attempts, again, wait)
+        return run(self, requests, Path(out), Path(workdir) if workdir is not None else None, options)
+
+    def resume(self, workdir: str | Path, *, pace: Pace | None = None, wait: bool = True) -> BulkResult:
+        """Go on with a run, in this process or another one; what failed gets new attempts."""
+        from ftkit.gateway.bulk.run import resume
+
+        return resume(self, Path(workdir), pace=pace, wait=wait)
+
+    def cancel_run(self, workdir: str | Path) -> BulkResult:
+        """Cancel what a run has under way, and write down what was answered by then.
+
+        Works from any process, also while another one runs it. :meth:`resume` goes on.
+        """
+        from ftkit.gateway.bulk.run import cancel
+
+        return cancel(self, Path(workdir))
+
+    def check_window(self, window: str) -> None:
+        """NotOnPlatform where there are no batches, UsageError where there are none of this window."""
+        self._wire.require("batches")
+        windows = self._wire.provider.limits.batch_windows
         if windows and window not in windows:
             raise UsageError(
-                f"{wire.provider.title} has no completion window {window!r}",
+                f"{self._wire.provider.title} has no completion window {window!r}",
                 hint=f"It has: {', '.join(windows)}.",
             )
-        with request_file(requests, wire.translator) as ready:
-            uploaded = self._files.upload(ready.path, "batch")
-        reply = wire.call_once(
-            f"create a batch of {ready.requests:,} requests",
-            wire.once_client.batches.with_raw_response.create,
-            input_file_id=uploaded.id,
-            endpoint=ready.endpoint,
-            completion_window=window,
-            extra_body={"metadata": dict(metadata)} if metadata else None,
-        )
-        return self._batch(reply.object)
 
     def list(self) -> Iterator[Batch]:
         """All batches, the newest first, page by page."""
         method = self._wire.client.batches.with_raw_response.list
         for page in self._wire.pages("list the batches", method, limit=PAGE):
-            yield from (self._batch(item) for item in page)
+            yield from (self.read(item) for item in page)
 
     def get(self, batch_id: str) -> Batch:
         """One batch; NotOnPlatform where there is none of this id."""
         method = self._wire.client.batches.with_raw_response.retrieve
-        return self._batch(self._wire.call("find the batch", method, checked_id("batch", batch_id)).object)
+        return self.read(self._wire.call("find the batch", method, checked_id("batch", batch_id)).object)
 
     def cancel(self, batch_id: str) -> Batch:
         """Ask the platform to stop a batch; what is answered by then can be read."""
         method = self._wire.client.batches.with_raw_response.cancel
-        return self._batch(self._wire.call("cancel the batch", method, checked_id("batch", batch_id)).object)
+        return self.read(self._wire.call("cancel the batch", method, checked_id("batch", batch_id)).object)
+
+    def end(self, batch_id: str) -> None:
+        """Cancel a batch, unless it has ended or vanished by itself."""
+        try:
+            self.cancel(batch_id)
+        except NotOnPlatform:
+            return
+        except PlatformRefused:
+            if not self.get(batch_id).ended:
+                raise
 
     def watch(self, batch_id: str, timeout: float | None = None) -> Iterator[Batch]:
         """Yield the batch now and whenever its state or counts change, until it has ended.
@@ -81,7 +162,7 @@ class Batches:
         """
         wire = self._wire
         checked_id("batch", batch_id)
-        pacer = Pacer(wire.provider.local, wire.settings.poll_seconds)
+        pacer = Pacer(wire.provider.local, wire.settings.poll_seconds, wire.stop)
         patience = Patience(wire.display, LOCAL_PATIENCE if wire.provider.local else HOSTED_PATIENCE)
         deadline = None if timeout is None else time.monotonic() + timeout
         last: Batch | None = None
@@ -151,7 +232,8 @@ class Batches:
                 )
             yield read_answer(data)
 
-    def _batch(self, data: dict[str, Any]) -> Batch:
+    def read(self, data: dict[str, Any]) -> Batch:
+        """A platform's batch object in ftkit's words."""
         return read_batch(data, self._wire.provider.dialect)
 
 

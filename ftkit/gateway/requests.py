@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ftkit.catalog import Provider
-from ftkit.data.jsonl import open_jsonl_writer, read_jsonl
-from ftkit.errors import DataError, UsageError, Where, storage_error
-from ftkit.gateway.dialect import Translator
+import msgspec
 
-CHAT_ENDPOINT = "/v1/chat/completions"
+from ftkit.data.jsonl import open_jsonl_writer
+from ftkit.data.stream import PACKED_SUFFIXES
+from ftkit.errors import DataError, storage_error
+from ftkit.gateway.bulk.ids import first_repeated, line_blocks
+from ftkit.gateway.bulk.lines import CHAT_ENDPOINT, Request, Source, place, read_requests, repeated
+from ftkit.gateway.dialect import Translator
 
 
 class RequestFile(NamedTuple):
@@ -22,6 +25,13 @@ class RequestFile(NamedTuple):
     path: Path
     requests: int
     endpoint: str
+
+
+class _Named(msgspec.Struct):
+    custom_id: str
+
+
+_named = msgspec.json.Decoder(_Named).decode_lines
 
 
 def chat_request(
@@ -33,42 +43,19 @@ def chat_request(
 
 
 @contextmanager
-def request_file(
-    source: str | Path | Iterable[Mapping[str, Any]], translator: Translator
-) -> Iterator[RequestFile]:
-    """A file of requests as the platform takes them, written anew only where that is needed.
+def request_file(source: Source, translator: Translator) -> Iterator[RequestFile]:
+    """A file of requests as the platform takes them, for one batch; written anew only where that is needed.
 
     Raises DataError with the place of the first fault: no ``custom_id``, one used twice, no body,
-    several endpoints, more requests than the platform takes; UsageError where the file is missing.
+    several endpoints, more requests than a batch may hold; UsageError where the file is missing.
     """
-    if not isinstance(source, str | Path):
-        with _written(_numbered(source), translator, None) as written:
-            yield written
-        return
-    path = Path(source)
-    if not path.is_file():
-        raise UsageError("the file of requests is not there", where=str(path))
-    rows = ((row.data, row.line) for row in read_jsonl(path))
-    if translator.changes_nothing and path.suffix not in (".gz", ".zst"):
-        check = _Check(translator.provider, path)
-        for request, line in rows:
-            check.see(request, line)
-        yield check.finished(path)
-    else:
-        with _written(rows, translator, path) as written:
-            yield written
-
-
-def _numbered(requests: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Any, int]]:
-    return ((request, number) for number, request in enumerate(requests, 1))
-
-
-@contextmanager
-def _written(
-    rows: Iterable[tuple[Any, int]], translator: Translator, origin: Path | None
-) -> Iterator[RequestFile]:
-    check = _Check(translator.provider, origin)
-    name = f"{origin.name.split('.')[0]}.jsonl" if origin is not None else "requests.jsonl"
+    check = _Check(source, translator)
+    if isinstance(source, str | Path) and Path(source).suffix.lower() not in PACKED_SUFFIXES:
+        if all(request.same for request in check.seen()):
+            yield check.finished(Path(source))
+            return
+        check = _Check(source, translator)
+    name = f"{Path(source).name.split('.')[0]}.jsonl" if isinstance(source, str | Path) else "requests.jsonl"
     try:
         folder = tempfile.TemporaryDirectory(prefix="ftkit-")
     except OSError as error:
@@ -76,68 +63,48 @@ def _written(
     with folder:
         path = Path(folder.name) / name
         with open_jsonl_writer(path) as writer:
-            for request, line in rows:
-                body = check.see(request, line)
-                writer.write({**request, "body": translator.request(body, check.where(line))})
+            for request in check.seen():
+                writer.write_line(request.line)
         yield check.finished(path)
 
 
 class _Check:
-    """Looks at requests one after the other; keeps only their ids."""
+    """Looks at requests one after the other; keeps 16 bytes of each."""
 
-    def __init__(self, provider: Provider, origin: Path | None) -> None:
-        self._provider = provider
-        self._origin = origin
-        self._ids: dict[str, int] = {}
+    def __init__(self, source: Source, translator: Translator) -> None:
+        self._source, self._translator = source, translator
+        self._hashes, self._lines = array("q"), array("q")
         self._endpoint: str | None = None
 
-    def where(self, line: int) -> Where:
-        """The place of a request."""
-        return Where(self._origin if self._origin is not None else "requests", line)
-
-    def see(self, request: Any, line: int) -> Mapping[str, Any]:
-        """Check one request and return its body."""
-        custom_id, body = self._parts(request, line)
-        if custom_id in self._ids:
-            raise DataError(
-                f"custom_id {custom_id!r} was used before, on line {self._ids[custom_id]}",
-                where=self.where(line),
-                hint="Answers are joined by custom_id: give each request its own.",
-            )
-        self._ids[custom_id] = line
-        url = str(request.get("url") or CHAT_ENDPOINT)
-        if self._endpoint is None:
-            self._endpoint = url
-        elif url != self._endpoint:
-            raise DataError(
-                f"this request is for {url}, the ones before are for {self._endpoint}",
-                where=self.where(line),
-                hint="A batch has one endpoint: make a batch of each.",
-            )
-        most = self._provider.limits.batch_requests
-        if most is not None and len(self._ids) > most:
-            raise DataError(
-                f"a batch on {self._provider.title} takes at most {most:,} requests, and this is one more",
-                where=self.where(line),
-                hint="Split them into several batches.",
-            )
-        return body
+    def seen(self) -> Iterator[Request]:
+        """The requests, each checked but for its custom_id being its own."""
+        provider = self._translator.provider
+        most = provider.limits.batch_requests
+        for request in read_requests(self._source, self._translator):
+            if most is not None and len(self._lines) == most:
+                raise DataError(
+                    f"a batch on {provider.title} takes at most {most:,} requests, and this is one more",
+                    where=place(self._source, request.number),
+                    hint="`ftkit batches run` makes as many batches of them as it takes.",
+                )
+            self._hashes.append(hash(request.custom_id))
+            self._lines.append(request.number)
+            self._endpoint = request.url
+            yield request
 
     def finished(self, path: Path) -> RequestFile:
-        """The whole file; DataError where it holds no request."""
+        """The whole file; DataError where it holds no request, or one twice."""
         if self._endpoint is None:
-            raise DataError(
-                "there are no requests", where=str(self._origin) if self._origin is not None else None
-            )
-        return RequestFile(path, len(self._ids), self._endpoint)
+            where = str(self._source) if isinstance(self._source, str | Path) else None
+            raise DataError("there are no requests", where=where)
+        found = first_repeated(self._hashes, lambda: _ids(path))
+        if found is not None:
+            raise repeated(self._source, self._lines[found[0]], self._lines[found[1]])
+        return RequestFile(path, len(self._lines), self._endpoint)
 
-    def _parts(self, request: Any, line: int) -> tuple[str, Mapping[str, Any]]:
-        hint = 'A request: {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {...}}'
-        if not isinstance(request, Mapping):
-            raise DataError("this is not an object", where=self.where(line), hint=hint)
-        custom_id, body = request.get("custom_id"), request.get("body")
-        if not isinstance(custom_id, str) or not custom_id:
-            raise DataError("this request has no custom_id", where=self.where(line), hint=hint)
-        if not isinstance(body, Mapping):
-            raise DataError("this request has no body", where=self.where(line), hint=hint)
-        return custom_id, body
+
+def _ids(path: Path) -> Iterable[str]:
+    """The custom_ids of a file that was found good."""
+    for block, start in line_blocks(path):
+        text = block.removeprefix(b"\xef\xbb\xbf") if not start else block
+        yield from (one.custom_id for one in _named(text))

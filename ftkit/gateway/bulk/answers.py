@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.gateway.bulk.answer_lines import OK, AnswerLines, read_lines
+from ftkit.gateway.bulk.answer_lines import NONE, OK, AnswerLines, read_lines
 from ftkit.gateway.bulk.ids import IdIndex, line_blocks
 
 if TYPE_CHECKING:
@@ -32,6 +32,21 @@ class Came:
     completion_tokens: int = 0
     stranger: str | None = None
 
+    def see_strangers(self, count: int, first: str) -> None:
+        """Count strangers, and keep the first one's id."""
+        self.strangers += count
+        self.stranger = self.stranger or first
+
+    def __add__(self, other: Came) -> Came:
+        return Came(
+            self.strangers + other.strangers,
+            self.duplicates + other.duplicates,
+            self.corrupt + other.corrupt,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.stranger or other.stranger,
+        )
+
 
 class AnswerTable:
     """The best answer of each of ``count`` requests, by position: its state, file, offset and length."""
@@ -47,7 +62,16 @@ class AnswerTable:
         self._asked = np.full(count, -1, np.int32)
         self._heard = np.full(count, -1, np.int32)
         self.files: list[Path] = []
-        self.came = Came()
+        self._came: dict[int, Came] = {}
+
+    @property
+    def came(self) -> Came:
+        """What came in all files."""
+        return sum(self._came.values(), Came())
+
+    def came_of(self, piece: int) -> Came:
+        """What came in the files of one piece."""
+        return self._came.setdefault(piece, Came())
 
     def asking(self, piece: int, positions: Positions | slice) -> None:
         """From now on these requests are asked in this piece; a piece has a number of its own."""
@@ -62,9 +86,16 @@ class AnswerTable:
         self.files.append(path)
         for block, start in line_blocks(path, _BLOCK):
             lines = read_lines(block)
-            self.came.corrupt += lines.broken
+            self.came_of(piece).corrupt += lines.broken
             if lines.ids:
                 self._take(piece, number, lines, start, again)
+
+    def forget(self, piece: int) -> None:
+        """Take back what was read of a piece, to read it anew."""
+        heard = self._heard == piece
+        self.state[heard] = NONE
+        self._heard[heard] = -1
+        self._came.pop(piece, None)
 
     def unheard(self, piece: int) -> Positions:
         """The requests of a piece for which no line came."""
@@ -84,18 +115,20 @@ class AnswerTable:
         positions = self._index.positions(lines.ids)
         known = (positions >= 0) & (self._asked[positions] == piece)
         if not known.all():
-            self._note_strangers(lines, np.flatnonzero(~known))
+            strangers = np.flatnonzero(~known)
+            self.came_of(piece).see_strangers(len(strangers), lines.ids[int(strangers[0])])
         fresh = np.flatnonzero(known & (self._heard[positions] != piece))
         first = fresh[np.unique(positions[fresh], return_index=True)[1]]
         self._heard[positions[first]] = piece
         self._put(first, positions, lines, number, start)
-        self.came.prompt_tokens += int(lines.prompt_tokens[first].sum())
-        self.came.completion_tokens += int(lines.completion_tokens[first].sum())
+        came = self.came_of(piece)
+        came.prompt_tokens += int(lines.prompt_tokens[first].sum())
+        came.completion_tokens += int(lines.completion_tokens[first].sum())
         if len(first) < int(known.sum()):
             known[first] = False
-            for at in np.flatnonzero(known):
-                self.came.duplicates += not again
-                self._put(at[np.newaxis], positions, lines, number, start)
+            for at in np.flatnonzero(known).tolist():
+                came.duplicates += not again
+                self._put(np.array([at]), positions, lines, number, start)
 
     def _put(self, at: Any, positions: Any, lines: AnswerLines, number: int, start: int) -> None:
         """Note the places of the lines that are better than what is known, or newer and as bad."""
@@ -106,8 +139,3 @@ class AnswerTable:
         self.file[where] = number
         self.offset[where] = lines.begins[at] + start
         self.length[where] = lines.ends[at] - lines.begins[at]
-
-    def _note_strangers(self, lines: AnswerLines, at: Any) -> None:
-        self.came.strangers += len(at)
-        if self.came.stranger is None:
-            self.came.stranger = lines.ids[int(at[0])]

@@ -59,6 +59,15 @@ def place(source: Source, number: int) -> Where:
     return Where(Path(source) if isinstance(source, str | Path) else "requests", number)
 
 
+def repeated(source: Source, earlier: int, later: int) -> DataError:
+    """The error for a custom_id that comes twice; both are lines of the source."""
+    return DataError(
+        f"this custom_id was used before, on line {earlier}",
+        where=place(source, later),
+        hint="Answers are joined by custom_id: give each request its own.",
+    )
+
+
 def read_requests(source: Source, translator: Translator) -> Iterator[Request]:
     """Yield the requests of a JSON lines file (plain, .gz, .zst) or of an iterable, in order.
 

@@ -175,7 +175,7 @@ def write_numbers(path: Path, numbers: array[int] | Positions) -> None:
     """Write 64-bit numbers, in this machine's own order of bytes."""
     try:
         with path.open("wb") as file:
-            file.write(memoryview(numbers).cast("B"))
+            file.write(numbers.tobytes())
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

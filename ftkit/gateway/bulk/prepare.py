@@ -21,7 +21,7 @@ from ftkit.data.jsonl import JsonlWriter, open_jsonl_writer
 from ftkit.display import Display
 from ftkit.errors import DataError, storage_error
 from ftkit.gateway.bulk.ids import first_repeated, read_ids
-from ftkit.gateway.bulk.lines import Request, Source, place, read_requests
+from ftkit.gateway.bulk.lines import Request, Source, place, read_requests, repeated
 from ftkit.gateway.bulk.plan import (
     IDS,
     LINES,
@@ -74,7 +74,7 @@ def fingerprint(source: Source, translator: Translator, limits: ShardLimits) -> 
         return None
     path = Path(source).resolve()
     seen = path.stat()
-    words = translator.dialect.model_dump_json()
+    words = f"{translator.provider.name} {translator.dialect.model_dump_json()}"
     text = f"{path}\n{seen.st_size}\n{seen.st_mtime_ns}\n{tuple(limits)}\n{words}"
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -213,15 +213,6 @@ class _OpenShard:
             tokens=self._tokens,
             sha256=writer.sha256,
         )
-
-
-def repeated(source: Source, earlier: int, later: int) -> DataError:
-    """The error for a custom_id that comes twice; both are lines of the source."""
-    return DataError(
-        f"this custom_id was used before, on line {earlier}",
-        where=place(source, later),
-        hint="Answers are joined by custom_id: give each request its own.",
-    )
 
 
 def _name(source: Source) -> str | None:
