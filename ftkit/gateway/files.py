@@ -1,27 +1,21 @@
-"""Files on a platform: upload, list, read and delete."""
+"""Files on a platform: upload once, list, read and delete."""
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ftkit.data.files import put_in_place, temporary_beside
-from ftkit.display import Progress
-from ftkit.errors import DataError, PlatformError, PlatformRefused, UsageError, Where, storage_error
-from ftkit.gateway.failures import not_json, transient, translated
-from ftkit.gateway.polling import Pacer
+from ftkit.errors import storage_error
 from ftkit.gateway.reading import read_file
 from ftkit.gateway.results import FileInfo
+from ftkit.gateway.sending import checked_size, read_source
+from ftkit.gateway.transfer import Download
+from ftkit.gateway.uploading import Uploading
+from ftkit.gateway.uploads import PART_BYTES
 from ftkit.gateway.wire import PAGE, Wire, checked_id
-
-_CHUNK = 1 << 18
-_UPLOAD_SECONDS = 600.0  # a platform may check a large file before it answers
-_BEING_PROCESSED = ("uploaded", "pending", "processing", "running", "queued")
-_REFUSED = ("error", "failed")
 
 
 class Files:
@@ -30,30 +24,45 @@ class Files:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def upload(self, path: str | Path, purpose: str = "fine-tune", *, wait: bool = True) -> FileInfo:
-        """Upload a file, streamed from disk, and wait until the platform has processed it.
+    def upload(
+        self,
+        path: str | Path,
+        purpose: str = "fine-tune",
+        *,
+        wait: bool = True,
+        again: bool = False,
+        parts: bool | None = None,
+    ) -> FileInfo:
+        """The file on the platform, streamed there unless it is there already; once processed, if ``wait``.
 
-        Raises UsageError where the file is not there, DataError where it is empty or larger than
-        the platform takes, PlatformRefused with the platform's reason where it finds it faulty.
+        A file is known by its content: one that was uploaded before, from any path, is not sent
+        again unless it has vanished or ``again`` is set. An upload that a crash cut off is gone on
+        with, and one whose answer was lost is found. Large files go in parts where the platform
+        takes them; ``parts`` decides it otherwise.
+
+        Raises UsageError where the file is not there, DataError where it is empty, larger than
+        the platform takes or changes meanwhile, PlatformRefused with the platform's reason where it
+        finds the file faulty.
         """
-        file = Path(path)
-        size = self._checked_size(file, purpose)
-        wire = self._wire
-        seconds = max(wire.settings.timeout, _UPLOAD_SECONDS)
-        with wire.display.work(f"Upload {file.name}", size, "B") as progress:
-            try:
-                with _ReportingFile(file, progress, size) as stream:
-                    reply = wire.call(
-                        f"upload the file {file.name}",
-                        wire.client.files.with_raw_response.create,
-                        file=(file.name, stream),
-                        purpose=purpose,
-                        timeout=seconds,
-                    )
-            except OSError as error:
-                raise storage_error(error, file) from error
-            info = read_file(reply.object)
-            return self._processed(info, progress, size) if wait else info
+        wire, file = self._wire, Path(path)
+        if parts:
+            wire.require("uploads")
+        possible = parts is not False and "uploads" not in wire.provider.lacks
+        size = checked_size(file, self._most(purpose, possible), wire.provider.title)
+        part = wire.provider.limits.upload_part_bytes or PART_BYTES
+        in_parts = parts if parts is not None else possible and size > part
+        source = read_source(file, wire.display, with_md5=in_parts)
+        whole = self._most(purpose, False)
+        whole_too = parts is None and (whole is None or size <= whole)
+        return Uploading(wire, self, source, purpose, in_parts, whole_too).run(again=again, wait=wait)
+
+    def _most(self, purpose: str, in_parts: bool) -> int | None:
+        """The largest file that the platform takes for a purpose, in bytes; None where that is not known."""
+        limits = self._wire.provider.limits
+        if purpose == "batch":
+            return limits.batch_bytes
+        whole = limits.training_file_bytes
+        return max(whole, limits.upload_bytes or 0) if in_parts and whole is not None else whole
 
     def resolve(self, id_or_path: str | Path, purpose: str = "fine-tune") -> str:
         """The id of a file: ``id_or_path`` itself, or that of the file just uploaded from this path."""
@@ -81,29 +90,21 @@ class Files:
         self._wire.call("delete the file", method, checked_id("file", file_id))
 
     def content(self, file_id: str) -> Iterator[bytes]:
-        """The file's bytes in pieces, as they arrive."""
-        checked_id("file", file_id)
-        wire = self._wire
-        with (
-            translated(wire.target, "read the file"),
-            wire.client.files.with_streaming_response.content(file_id) as response,
-        ):
-            if response.headers.get("content-type", "").startswith("text/html"):
-                text = "".join(response.iter_text())
-                raise not_json(wire.target, "read the file", text, response.headers.get("x-request-id"))
-            yield from response.iter_bytes(_CHUNK)
+        """The file's bytes in pieces, as they arrive; a connection that breaks is taken up where it broke."""
+        yield from Download(self._wire, file_id, self.get).pieces()
 
     def download(self, file_id: str, path: str | Path) -> Path:
         """Write the file's bytes to ``path``: all of them or none.
 
-        A connection that breaks is tried again, as often as ``max_retries`` says.
+        A connection that breaks is tried again as often as ``max_retries`` says, and goes on where
+        it broke off if the platform can do that. So is an answer that is shorter than the file.
         """
         target = Path(path)
         temporary: Path | None = None
         try:
             descriptor, temporary = temporary_beside(target)
             with os.fdopen(descriptor, "wb") as file:
-                self._fetch(file_id, file)
+                Download(self._wire, file_id, self.get).into(file)
             put_in_place(temporary, target)
             temporary = None
         except OSError as error:
@@ -116,78 +117,8 @@ class Files:
     def lines(self, file_id: str) -> Iterator[bytes]:
         """The file's lines without their ends, from a copy on disk: no line before all have come."""
         with tempfile.TemporaryFile(prefix="ftkit-") as file:
-            self._fetch(file_id, file)
+            Download(self._wire, file_id, self.get).into(file)
             file.seek(0)
             for line in file:
                 if stripped := line.strip():
                     yield stripped
-
-    def _fetch(self, file_id: str, file: io.BufferedIOBase) -> None:
-        display = self._wire.display
-        for attempt in range(self._wire.settings.max_retries + 1):
-            file.seek(0)
-            file.truncate()
-            done = 0
-            try:
-                with display.work(f"Download {file_id}", unit="B") as progress:
-                    for chunk in self.content(file_id):
-                        file.write(chunk)
-                        done += len(chunk)
-                        progress.update(done)
-                file.flush()
-                return
-            except PlatformError as error:
-                if not transient(error) or attempt == self._wire.settings.max_retries:
-                    raise
-                time.sleep(min(0.5 * 2**attempt, 10.0))
-
-    def _checked_size(self, file: Path, purpose: str) -> int:
-        if not file.exists():
-            raise UsageError("the file to upload is not there", where=str(file))
-        if not file.is_file():
-            raise UsageError("this is not a file", where=str(file))
-        size = file.stat().st_size
-        if size == 0:
-            raise DataError("the file is empty", where=str(file), hint="There is nothing to upload.")
-        limits = self._wire.provider.limits
-        most = limits.batch_bytes if purpose == "batch" else limits.training_file_bytes
-        if most is not None and size > most:
-            raise DataError(
-                f"the file has {size:,} bytes; {self._wire.provider.title} takes at most {most:,}",
-                where=Where(file),
-                hint="Split it into smaller files.",
-            )
-        return size
-
-    def _processed(self, info: FileInfo, progress: Progress, size: int) -> FileInfo:
-        """Wait while the platform works on the file. Some never say more than "uploaded"."""
-        pacer = Pacer(self._wire.provider.local, self._wire.settings.poll_seconds)
-        deadline = time.monotonic() + self._wire.settings.timeout
-        while info.status in _BEING_PROCESSED:
-            progress.update(size, text=info.status)
-            if not pacer.wait(progressed=False, deadline=deadline):
-                self._wire.display.note(f"file {info.id} is still {info.status}; going on")
-                break
-            info = self.get(info.id)
-        if info.status in _REFUSED:
-            raise PlatformRefused(
-                f"{self._wire.provider.title} refused the file {info.id}: "
-                f"{info.status_details or 'it gave no reason'}",
-                hint="Check the file: ftkit validate FILE",
-            )
-        return info
-
-
-class _ReportingFile(io.FileIO):
-    """A file that says how far it has been read; the client may go back and read it again."""
-
-    def __init__(self, path: Path, progress: Progress, size: int) -> None:
-        super().__init__(path, "rb")
-        self._report: Callable[[float, float], None] = progress.update
-        self._size = size
-
-    def read(self, size: int | None = -1, /) -> bytes | None:  # type: ignore[override]
-        """Read, and report the position."""
-        data = super().read(-1 if size is None else size)
-        self._report(self.tell(), self._size)
-        return data

@@ -18,12 +18,14 @@ Connect = Callable[..., Platform]
 
 
 @pytest.fixture
-def to_canned(canned: canned_platform.Canned, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
+def to_canned(canned: canned_platform.Canned, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect]:
     """Connects to the prepared server as some platform; without retries and with short waits."""
     opened: list[Platform] = []
+    state = tmp_path_factory.mktemp("state")
 
     def make(name: str = "custom", **options: Any) -> Platform:
-        given = {"max_retries": 0, "poll_seconds": 0.01, "timeout": 5.0, **options.pop("settings", {})}
+        given = {"max_retries": 0, "poll_seconds": 0.01, "timeout": 5.0, "state_dir": state}
+        given |= options.pop("settings", {})
         platform = connect(
             name, settings=Settings(**given), base_url=canned.address, **{"api_key": "not-a-key", **options}
         )

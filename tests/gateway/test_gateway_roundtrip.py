@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,8 @@ def test_answers_in_a_file(local: Platform, tmp_path: Path) -> None:
 
 def test_files(local: Platform, training_file: Path, tmp_path: Path) -> None:
     info = local.files.upload(training_file)
-    assert (info.filename, info.purpose) == ("train.jsonl", "fine-tune")
+    tag = hashlib.sha256(training_file.read_bytes()).hexdigest()[:12]
+    assert (info.filename, info.purpose) == (f"train-{tag}.jsonl", "fine-tune")
     assert local.files.get(info.id).id == info.id
     assert info.id in [f.id for f in local.files.list()]
     assert info.id in [f.id for f in local.files.list("fine-tune")]

@@ -1,0 +1,157 @@
+"""Downloads that notice what is cut off, and go on where they broke off."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ftkit.errors import PlatformError, PlatformRefused, PlatformUnreachable
+from ftkit.gateway.again import pause, refused
+from ftkit.gateway.failures import not_json, translated
+from ftkit.gateway.results import FileInfo
+from ftkit.gateway.wire import Wire, checked_id
+
+_CHUNK = 1 << 18
+_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
+_DOING = "read the file"
+
+
+class Download:
+    """One file's bytes, asked for as often as it takes. ``record`` is what the platform says of the file."""
+
+    def __init__(self, wire: Wire, file_id: str, record: Callable[[str], FileInfo]) -> None:
+        self._wire, self._id, self._record = wire, checked_id("file", file_id), record
+        self._etag: str | None = None
+        self._goes_on = True  # whether the platform may be asked to go on in the middle
+        self._failed = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        """The bytes as they arrive. What has been given out is never given again.
+
+        A platform that cannot go on in the middle sends all of it anew; PlatformError where its
+        beginning is not the same then.
+        """
+        given, digest = 0, hashlib.sha256()
+        while True:
+            try:
+                with self._opened(given) as (start, body):
+                    if start == 0 and given:
+                        body = self._beyond(body, given, digest.digest())
+                    for piece in body:
+                        given += len(piece)
+                        digest.update(piece)
+                        self._failed = 0 if start else self._failed
+                        yield piece
+                self._check_whole(given)
+                return
+            except PlatformError as error:
+                self._again(error)
+
+    def into(self, file: io.BufferedIOBase) -> None:
+        """Write all bytes to an empty file that can be cut."""
+        done = 0
+        with self._wire.display.work(f"Download {self._id}", unit="B") as progress:
+            while True:
+                try:
+                    with self._opened(done) as (start, body):
+                        if start != done:
+                            done = start
+                            file.seek(start)
+                            file.truncate()
+                        for piece in body:
+                            file.write(piece)
+                            done += len(piece)
+                            self._failed = 0 if start else self._failed
+                            progress.update(done)
+                    self._check_whole(done)
+                    break
+                except PlatformError as error:
+                    self._again(error)
+        file.flush()
+
+    @contextmanager
+    def _opened(self, start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """Ask for the bytes from ``start`` on: where they really begin, ``start`` or 0, and the bytes."""
+        wire = self._wire
+        headers = {"accept-encoding": "identity"}  # a range of packed bytes is none of the file's
+        if start and self._goes_on:
+            headers["range"] = f"bytes={start}-"
+            if self._etag is not None:
+                headers["if-range"] = self._etag
+        with (
+            translated(wire.target, _DOING),
+            wire.once_client.files.with_streaming_response.content(
+                self._id, extra_headers=headers
+            ) as response,
+        ):
+            if response.headers.get("content-type", "").startswith("text/html"):
+                text = "".join(response.iter_text())
+                raise not_json(wire.target, _DOING, text, response.headers.get("x-request-id"))
+            etag = response.headers.get("etag", "")
+            self._etag = etag if etag.startswith('"') else None
+            yield (
+                self._begins(response.status_code, response.headers.get("content-range", ""), start),
+                (response.iter_bytes(_CHUNK)),
+            )
+
+    def _begins(self, status: int, content_range: str, start: int) -> int:
+        """Where an answer's bytes begin. PlatformError where it answers a range that nobody asked for."""
+        if status != 206:
+            return 0
+        match = _RANGE.fullmatch(content_range.strip())
+        if match is None or int(match[1]) != start:
+            self._goes_on = False
+            raise PlatformError(
+                f"cannot {_DOING}: {self._wire.target.title} was asked for its bytes from {start:,} on "
+                f"and sent {content_range or 'others'}"
+            )
+        return start
+
+    def _check_whole(self, done: int) -> None:
+        """PlatformError where the answer was shorter than the platform itself says that the file is."""
+        try:
+            size = self._record(self._id).bytes
+        except PlatformError:  # some have content without a record of it
+            return
+        if size is not None and done < size:
+            raise PlatformUnreachable(
+                f"cannot {_DOING}: {self._wire.target.title} says that {self._id} has {size:,} bytes "
+                f"and sent {done:,}",
+                hint="Try again later.",
+            )
+
+    def _beyond(self, body: Iterator[bytes], known: int, digest: bytes) -> Iterator[bytes]:
+        """What comes after the first ``known`` bytes. PlatformError where these have another SHA-256."""
+        found = hashlib.sha256()
+        for piece in body:
+            if known == 0:
+                yield piece
+                continue
+            head, rest = piece[:known], piece[known:]
+            found.update(head)
+            known -= len(head)
+            if known == 0 and found.digest() != digest:
+                self._failed = self._wire.settings.max_retries  # what was given out cannot be taken back
+                raise PlatformError(
+                    f"cannot {_DOING}: {self._wire.target.title} sent it again, and its beginning has changed"
+                )
+            if rest:
+                yield rest
+        if known:
+            raise PlatformUnreachable(
+                f"cannot {_DOING}: sent again, it broke off before the place it had come to"
+            )
+
+    def _again(self, error: PlatformError) -> None:
+        """Wait before the next try; raise ``error`` where none is left. Progress starts the count anew."""
+        if isinstance(error, PlatformRefused) and error.status == 416:
+            self._goes_on = False
+        elif refused(error):
+            raise error
+        if self._failed >= self._wire.settings.max_retries:
+            raise error
+        self._wire.rest(pause(self._failed, error))
+        self._failed += 1
