@@ -6,27 +6,35 @@ Nothing of the openai client or of its HTTP library leaves the gateway; Ctrl-C p
 from __future__ import annotations
 
 import json
-import re
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused, PlatformUnreachable
 from ftkit.gateway.pauses import retry_after
+from ftkit.gateway.problems import kind_of_text, problem_of
+from ftkit.gateway.results import Problem
 from ftkit.settings import redact
 
 if TYPE_CHECKING:
     from openai import APIStatusError
 
 _HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _LONGEST = 2000
+_REQUEST_IDS = ("x-request-id", "apim-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+_HINTS = {
+    408: "The platform waited too long for the request: try again.",
+    409: "Something else is changing this, or it is in another state by now: look at it, then try again.",
+    413: "Send less at a time: a smaller file, or fewer requests.",
+}
 
 __all__ = [
     "Target",
     "not_json",
+    "request_id_of",
     "retry_after",
     "surely_not_done",
     "transient",
@@ -118,7 +126,7 @@ def surely_not_done(error: BaseException | None) -> bool:
 def not_json(target: Target, doing: str, text: str, request_id: str | None) -> PlatformError:
     """The error for an answer that says "ok" but is not JSON."""
     return PlatformError(
-        f"cannot {doing}: {target.address} answered with {_kind_of_text(text)} instead of JSON",
+        f"cannot {doing}: {target.address} answered with {kind_of_text(text)} instead of JSON",
         hint="Is this the address of an OpenAI-compatible API? It usually ends in /v1. "
         "A proxy or a log-in page between may answer in its place.",
         request_id=request_id,
@@ -126,9 +134,10 @@ def not_json(target: Target, doing: str, text: str, request_id: str | None) -> P
 
 
 def transient(error: PlatformError) -> bool:
-    """True where the same question may get an answer a little later."""
+    """True where the same question may get an answer a little later; a quota that is used up does not."""
     if isinstance(error, PlatformRefused):
-        return error.status is not None and (error.status in (408, 409, 429) or error.status >= 500)
+        status = error.status or 0
+        return (status in (408, 409, 425, 429) or status >= 500) and error.code not in _MONEY
     return isinstance(error, PlatformUnreachable)
 
 
@@ -146,55 +155,26 @@ def _unreachable(cause: BaseException, target: Target, doing: str) -> PlatformUn
 
 
 def _refused(error: APIStatusError, target: Target, doing: str) -> PlatformError:
-    envelope = _envelope(error.body)
-    message = target.clean(_message(envelope, error))
-    code, param = _word(envelope.get("code")), _word(envelope.get("param"))
-    status = error.status_code
+    problem = problem_of(error.body) or Problem(message="no reason given")
+    status, code, param = error.status_code, problem.code, problem.param
     marks = ", ".join(m for m in (str(status), code, f"param {param}" if param else None) if m)
-    text = f"cannot {doing}: {target.title} says: {message} ({marks})"
+    text = f"cannot {doing}: {target.title} says: {target.clean(problem.message)} ({marks})"
+    request_id = request_id_of(error.response.headers)
     if status == 404:
-        return NotOnPlatform(text, hint=_where_to_look(doing, target), request_id=error.request_id)
+        return NotOnPlatform(text, hint=_where_to_look(doing, target), request_id=request_id)
     return PlatformRefused(
         text,
         status=status,
         code=code,
         param=param,
         hint=_hint(status, code, target, error),
-        request_id=error.request_id,
+        request_id=request_id,
     )
 
 
-def _envelope(body: object) -> Mapping[str, Any]:
-    """The error object: the client unwraps ``{"error": {...}}``, some platforms say ``detail``."""
-    if not isinstance(body, Mapping):
-        return {}
-    inner = body.get("error")
-    return inner if isinstance(inner, Mapping) else body
-
-
-def _message(envelope: Mapping[str, Any], error: APIStatusError) -> str:
-    for name in ("message", "error", "detail"):
-        if isinstance(value := envelope.get(name), str) and value:
-            return value
-        if value:
-            return str(value)
-    body = error.body
-    if isinstance(body, str) and body:
-        return _kind_of_text(body) if body.lstrip().startswith("<") else body
-    return "no reason given"
-
-
-def _kind_of_text(text: str) -> str:
-    if not text.strip():
-        return "nothing"
-    if not text.lstrip().startswith("<"):
-        return f"text ({text.strip()[:80]!r})"
-    title = _TITLE.search(text)
-    return f"an HTML page ({' '.join(title[1].split())})" if title else "an HTML page"
-
-
-def _word(value: object) -> str | None:
-    return str(value) if value not in (None, "") else None
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """What a platform's people find the request by: its own id, else that of what stands before it."""
+    return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), None)
 
 
 def _where_to_look(doing: str, target: Target) -> str:
@@ -207,7 +187,7 @@ def _hint(status: int, code: str | None, target: Target, error: APIStatusError) 
     if status in (401, 403):
         variable = target.key_env
         return f"Check the key in {variable}." if variable else "This platform wants another API key."
-    if code == "insufficient_quota":
+    if status == 402 or code in _MONEY:
         return "The account has used up its quota: check its plan and billing."
     if status == 429:
         pause = _in_words(retry_after(error.response.headers))
@@ -216,7 +196,7 @@ def _hint(status: int, code: str | None, target: Target, error: APIStatusError) 
         return "The platform has trouble of its own: try again later."
     if code and "model" in code:
         return f"The models that are there: ftkit models list{target.option}"
-    return None
+    return _HINTS.get(status)
 
 
 def _in_words(seconds: float | None) -> str:
