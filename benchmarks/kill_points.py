@@ -13,23 +13,23 @@ processes; the proxy's records say what the platform carried out.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import random
 import re
 import shutil
+import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
-from fault_rig import PATIENCE, Client, Gone, Record, Slot, Tally, fingerprint, write_rows
+sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "faults"))
+
+from rig import PATIENCE, Boundaries, Client, Label, Slot, fingerprint, write_rows
+from tally import Tally
 
 CALLS = 4
 SEEDS = (1, 2, 3, 4)
@@ -56,36 +56,6 @@ class Point:
     def good(self) -> bool:
         """True where all was done exactly once and the result is the unhurt run's."""
         return not (self.duplicates or self.losses or self.error)
-
-
-Label = tuple[str, str, int]  # a moment, a method with its path, and the how-manieth request of this kind
-
-
-class Boundaries:
-    """Tells the moments of a run apart, and acts at one of them."""
-
-    def __init__(self, aim: Label | None = None, act: Callable[[], None] = lambda: None) -> None:
-        self.aim, self.act, self.pause = aim, act, 0.0
-        self.seen: list[Label] = []
-        self.hit = threading.Event()
-        self._counts: Counter[str] = Counter()
-        self._turn: dict[int, tuple[str, int]] = {}
-
-    async def __call__(self, moment: str, record: Record) -> None:
-        """The proxy says that a request has come to this moment."""
-        if moment == "before":
-            kind = f"{record.method} {re.sub(r'/(file|ftjob|batch|upload|ft:)[^/]{6,}', '/ID', record.path)}"
-            self._counts[kind] += 1
-            self._turn[record.number] = kind, self._counts[kind]
-        label = (moment, *self._turn[record.number])
-        self.seen.append(label)
-        if label == self.aim and not self.hit.is_set():
-            self.hit.set()
-            if moment == "answered":
-                await asyncio.sleep(self.pause)
-            self.act()
-            if moment == "before":
-                raise Gone  # the request died with its client
 
 
 def reference(slot: Slot, data: Path, seed: int, size: tuple[str, ...] = SMALL) -> tuple[list[Label], float]:

@@ -1,40 +1,28 @@
-"""The rig of the fault measurements: real platforms that can be killed, and real `ftkit run` processes."""
+"""Real platforms and real `ftkit run` processes that can be killed, and the moments at which they are."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "faults"))
-
 from proxy import Gone, Proxy, Record
 from tally import Tally, tally
-
-__all__ = [
-    "PATIENCE",
-    "Client",
-    "Gone",
-    "Proxy",
-    "Record",
-    "Server",
-    "Slot",
-    "Tally",
-    "fingerprint",
-    "tally",
-    "write_rows",
-]
 
 PATIENCE = 120.0
 LABELS = {
@@ -192,6 +180,36 @@ class Slot:
     def count(self) -> Tally:
         """What the platform carried out for the client at hand."""
         return tally(list(self.proxy.records))
+
+
+Label = tuple[str, str, int]  # a moment, a method with its path, and the how-manieth request of this kind
+
+
+class Boundaries:
+    """Tells the moments of a run apart, and acts at one of them."""
+
+    def __init__(self, aim: Label | None = None, act: Callable[[], None] = lambda: None) -> None:
+        self.aim, self.act, self.pause = aim, act, 0.0
+        self.seen: list[Label] = []
+        self.hit = threading.Event()
+        self._counts: Counter[str] = Counter()
+        self._turn: dict[int, tuple[str, int]] = {}
+
+    async def __call__(self, moment: str, record: Record) -> None:
+        """The proxy says that a request has come to this moment."""
+        if moment == "before":
+            kind = f"{record.method} {re.sub(r'/(file|ftjob|batch|upload|ft:)[^/]{6,}', '/ID', record.path)}"
+            self._counts[kind] += 1
+            self._turn[record.number] = kind, self._counts[kind]
+        label = (moment, *self._turn[record.number])
+        self.seen.append(label)
+        if label == self.aim and not self.hit.is_set():
+            self.hit.set()
+            if moment == "answered":
+                await asyncio.sleep(self.pause)
+            self.act()
+            if moment == "before":
+                raise Gone  # the request died with its client
 
 
 def free_port() -> int:

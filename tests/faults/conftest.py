@@ -1,0 +1,56 @@
+"""One real local platform for the session, and what came of operations under faults before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from proxy import Proxy
+from scenarios import Operation, Outcome, Stage, attempt
+
+from ftkit.gateway import connect
+from ftkit.settings import Settings
+
+AT_ONCE = 12  # most of the time of a fault is waiting
+Outcomes = Callable[[Operation, bool], dict[str, Outcome]]
+
+
+@pytest.fixture(scope="session")
+def platform_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a local platform that lives as long as the session."""
+    with connect("local", settings=Settings(state_dir=tmp_path_factory.mktemp("platform"))) as platform:
+        yield platform.base_url
+        platform.stop_local()
+
+
+@pytest.fixture
+def proxy(platform_url: str) -> Iterator[Proxy]:
+    """A proxy before it, with no plan yet."""
+    with Proxy(platform_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def stage(proxy: Proxy, tmp_path: Path) -> Stage:
+    """A client's surroundings behind the proxy."""
+    return Stage(proxy, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def outcomes(platform_url: str, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    """What came of an operation under each of its faults, once or lasting; all of them tried at once."""
+    known: dict[tuple[str, bool], dict[str, Outcome]] = {}
+
+    def of(operation: Operation, lasting: bool) -> dict[str, Outcome]:
+        if (key := (operation.name, lasting)) not in known:
+            folders = [(fault, tmp_path_factory.mktemp("stage")) for fault in operation.faults]
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                made = pool.map(
+                    lambda one: attempt(platform_url, one[1], operation, one[0], lasting=lasting), folders
+                )
+                known[key] = {fault: outcome for (fault, _), outcome in zip(folders, made, strict=True)}
+        return known[key]
+
+    return of
