@@ -10,8 +10,9 @@ from typing import NamedTuple
 from ftkit.gateway.realtime.pace import Pace
 
 _CATCH_UP = 1.0
-"""Seconds of a rate that may go out at once, to make up for a late start. The rate is that much lower,
-so that no minute ever holds more than the limit."""
+"""Seconds of a rate that may go out at once, to make up for a late start."""
+_MINUTE = 60.0 + _CATCH_UP + 0.01
+"""A limit is spread over a little more than a minute: then no minute ever holds more than the limit."""
 _LONGEST_PAUSE = 120.0
 _LOOK_AGAIN = 0.01
 _LONGEST_SLEEP = 1.0  # tokens may be given back meanwhile
@@ -28,7 +29,7 @@ class Rate:
     """So many units a minute, evenly (the generic cell rate algorithm): ``due`` is when all are paid for."""
 
     def __init__(self, per_minute: float) -> None:
-        self._seconds = (60 + _CATCH_UP) / per_minute
+        self._seconds = _MINUTE / per_minute
         self._due = 0.0
 
     def delay(self, now: float) -> float:

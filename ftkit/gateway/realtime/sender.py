@@ -57,7 +57,7 @@ class Sender:
 
 def _headers(wire: Wire) -> dict[str, str]:
     given = {name: value for name, value in wire.client.default_headers.items() if isinstance(value, str)}
-    return {**given, "content-type": "application/json"}
+    return {"Authorization": f"Bearer {wire.client.api_key}", **given, "Content-Type": "application/json"}
 
 
 def _options(library: Any, address: str, concurrency: int) -> dict[str, Any]:
