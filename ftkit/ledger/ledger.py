@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEDGER_FILE = "ledger.db"
 NOTE_AFTER = 2.0  # seconds of waiting before a person is told
 _LOG = "INSERT INTO log (key, at, what, name, note, pid, host, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_CONTENT = "INSERT OR REPLACE INTO contents (platform, file_id, sha256) VALUES (?, ?, ?)"
 _SAVE = """
 INSERT INTO operations (key, kind, platform, state, name, request, result_id, result, intended_at, done_at,
     attempts, pid, host, version)
@@ -128,6 +129,12 @@ class Ledger:
             connection.execute("DELETE FROM operations WHERE key = ?", (key,))
             connection.execute(_LOG, self._log_line(key, "forgotten", known.name, known.result_id or ""))
 
+    def content_of(self, platform: str, file_id: str) -> str | None:
+        """The SHA-256 of a file that was uploaded from here, also of a forgotten or lost one; else None."""
+        sql = "SELECT sha256 FROM contents WHERE platform = ? AND file_id = ?"
+        rows = self._store.rows(sql, (platform, file_id))
+        return str(rows[0]["sha256"]) if rows else None
+
     def passed(self, sha256: str, platform: str, rules: str) -> dict[str, Any] | None:
         """The facts of a validation that this content passed for ``platform`` under ``rules``; else None."""
         sql = "SELECT facts FROM passes WHERE sha256 = ? AND platform = ? AND rules = ?"
@@ -209,6 +216,8 @@ class Ledger:
         with self._store.write() as connection:
             connection.execute(_SAVE, values)
             connection.execute(_LOG, self._log_line(claim.key, what, claim.name, note))
+            if claim.kind == "upload" and claim.done and (sha256 := claim.request.get("sha256")):
+                connection.execute(_CONTENT, (claim.platform, claim.result_id, sha256))
 
     def _log_line(self, key: str, what: str, name: str, note: str) -> tuple[Any, ...]:
         return (key, time.time(), what, name, redact(note), *_who())

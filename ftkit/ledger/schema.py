@@ -45,5 +45,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (sha256, platform, rules)
         ) WITHOUT ROWID""",
     ),
+    (  # 2: which content a file on a platform has; outlives the upload's operation
+        """CREATE TABLE contents (
+            platform TEXT NOT NULL,
+            file_id TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            PRIMARY KEY (platform, file_id)
+        ) WITHOUT ROWID""",
+        """INSERT OR REPLACE INTO contents (platform, file_id, sha256)
+            SELECT platform, result_id, json_extract(request, '$.sha256') FROM operations
+            WHERE kind = 'upload' AND state = 'done' AND json_extract(request, '$.sha256') IS NOT NULL""",
+    ),
 )
 """``MIGRATIONS[n]`` leads from version n to n + 1; an empty file has version 0."""

@@ -257,6 +257,16 @@ def test_passes_are_remembered_by_content_platform_and_rules(ledger: Ledger) -> 
     assert Ledger(ledger.path).passed("ab", "openai", "r1") == {"rows": 4}
 
 
+def test_what_a_file_holds_is_known_when_the_upload_is_forgotten_or_renewed(ledger: Ledger) -> None:
+    with ledger.claim("upload", HOSTED, {"sha256": "ab"}) as claim:
+        claim.finish("file-1")
+        claim.renew("it vanished")
+        claim.finish("file-2")
+    ledger.forget(claim.key)
+    assert [ledger.content_of(HOSTED, f"file-{n}") for n in (1, 2, 3)] == ["ab", "ab", None]
+    assert ledger.content_of("https://other/v1", "file-1") is None
+
+
 def test_it_lies_in_the_state_directory_and_stays_there_when_one_walks_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
