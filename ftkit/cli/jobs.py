@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ftkit.cli.frame import App, command, table
-from ftkit.cli.remote import same_platform, when
-from ftkit.cli.values import AUTO_FLOAT, AUTO_INT
-from ftkit.cli.watching import events, follow, show_job, watch
+from ftkit.cli.ordering import create
+from ftkit.cli.remote import detaching, same_platform, when
+from ftkit.cli.values import pairs
+from ftkit.cli.watching import events, show_job, watch
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,98 +25,19 @@ def jobs() -> None:
     """Fine-tuning jobs on a platform."""
 
 
-@dataclass(frozen=True)
-class JobOrder:
-    """The options of ``jobs create``."""
-
-    training_file: str
-    model: str
-    validation_file: str | None
-    suffix: str | None
-    epochs: int | str | None
-    batch_size: int | str | None
-    learning_rate_multiplier: float | str | None
-    seed: int | None
-    watch: bool
-
-    def files(self) -> tuple[str | Path, str | Path | None]:
-        """What to train and validate on; of a split's folder or manifest its parts."""
-        from ftkit.splitting import is_split, resolve_part, training_files
-
-        training: str | Path = self.training_file
-        validation: str | Path | None = self.validation_file
-        if validation is not None and is_split(Path(validation)):
-            validation = resolve_part(validation, "validation")
-        if is_split(Path(training)):
-            training, held_out = training_files(training)
-            validation = validation if validation is not None else held_out
-        return training, validation
-
-    @property
-    def hyperparameters(self) -> dict[str, Any]:
-        """Those that were given, under OpenAI's names."""
-        named = {
-            "n_epochs": self.epochs,
-            "batch_size": self.batch_size,
-            "learning_rate_multiplier": self.learning_rate_multiplier,
-        }
-        return {name: value for name, value in named.items() if value is not None}
-
-
 @command(
-    "create",
+    "list",
     platform=True,
-    examples=[
-        "ftkit jobs create --training-file train.jsonl --model linear --watch",
-        "ftkit jobs create --training-file parts --model linear",
-        "ftkit jobs create --training-file file-abc123 --model gpt-4.1-mini --epochs 3 --platform openai",
-    ],
+    examples=["ftkit jobs list --limit 5 --json", "ftkit jobs list --status running --metadata team=search"],
 )
-@click.option(
-    "--training-file",
-    required=True,
-    metavar="ID|PATH",
-    help="An uploaded file, one to upload first, or a split (its train and validation part).",
-)
-@click.option("--model", required=True, help="The model to tune.")
-@click.option("--validation-file", metavar="ID|PATH", help="Held-out examples, uploaded or to upload.")
-@click.option("--suffix", help="A word of your own in the tuned model's name.")
-@click.option("--epochs", type=AUTO_INT, help="Passes over the data.")
-@click.option("--batch-size", type=AUTO_INT, help="Examples per step.")
-@click.option(
-    "--learning-rate-multiplier",
-    type=AUTO_FLOAT,
-    help="Factor on the learning rate.",
-)
-@click.option("--seed", type=int, help="The same seed and data give the same job, where it can be.")
-@click.option("--watch", is_flag=True, help="Stay until the job has ended.")
-def create(app: App, **options: Any) -> None:
-    """Start a fine-tuning job; files that lie on this machine are uploaded first."""
-    order = JobOrder(**options)
-    training, validation = order.files()
-    with app.connect() as platform:
-        files = platform.files
-        job = platform.jobs.create(
-            files.resolve(training),
-            order.model,
-            validation_file=files.resolve(validation) if validation is not None else None,
-            suffix=order.suffix,
-            seed=order.seed,
-            hyperparameters=order.hyperparameters,
-        )
-        if order.watch:
-            app.display.note(f"job {job.id} created")
-            job = follow(app, platform, job.id)
-    app.emit(job, lambda console: show_job(console, job))
-    job.raise_if_failed(same_platform(app))
-
-
-@command("list", platform=True, examples=["ftkit jobs list", "ftkit jobs list --limit 5 --json"])
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
-def list_jobs(app: App, limit: int) -> None:
+@click.option("--status", metavar="STATE", help="Only those in this state (running, succeeded, ...).")
+@click.option("--metadata", multiple=True, metavar="NAME=TEXT", help="Only those with it (repeatable).")
+def list_jobs(app: App, limit: int, status: str | None, metadata: tuple[str, ...]) -> None:
     """List the jobs, the newest first."""
+    wanted = pairs(metadata, "--metadata")
     with app.connect() as platform:
-        found = list(islice(platform.jobs.list(), limit))
+        found = list(islice(platform.jobs.list(wanted, status), limit))
     app.emit(found, lambda console: _show_list(console, found))
 
 
@@ -139,6 +59,45 @@ def cancel(app: App, job_id: str) -> None:
     app.emit(job, lambda console: console.print(f"job {job.id}: {job.status}"))
 
 
+@command("pause", platform=True, examples=["ftkit jobs pause ftjob-abc123"])
+@click.argument("job_id")
+def pause(app: App, job_id: str) -> None:
+    """Stop a job so that it can go on later from what it has learnt."""
+    with app.connect() as platform:
+        job = platform.jobs.pause(job_id)
+    app.emit(job, lambda console: console.print(f"job {job.id}: {job.status}"))
+
+
+@command("resume", platform=True, examples=["ftkit jobs resume ftjob-abc123"])
+@click.argument("job_id")
+def resume(app: App, job_id: str) -> None:
+    """Let a paused job go on."""
+    with app.connect() as platform:
+        job = platform.jobs.resume(job_id)
+    app.emit(job, lambda console: console.print(f"job {job.id}: {job.status}"))
+
+
+@command(
+    "wait",
+    platform=True,
+    examples=["ftkit jobs wait ftjob-abc123 --timeout 7200", "ftkit jobs wait ftjob-abc123 ftjob-def456"],
+)
+@click.argument("job_ids", nargs=-1, required=True, metavar="JOB_ID...")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
+def wait(app: App, job_ids: tuple[str, ...], timeout: float | None) -> None:
+    """Wait without a word until all of these jobs have ended, for scripts.
+
+    Exit code 0 where all have succeeded, 1 where one has failed or was cancelled, 3 where the platform
+    fails or the time is over. The jobs go on when waiting ends.
+    """
+    names = " ".join(job_ids)
+    with detaching(app, f"job {names}", f"ftkit jobs wait {names}"), app.connect() as platform:
+        found = platform.jobs.wait_all(job_ids, timeout=timeout)
+    app.emit(found, lambda console: _show_list(console, found))
+    for job in found:
+        job.raise_if_failed(same_platform(app))
+
+
 @command("checkpoints", platform=True, examples=["ftkit jobs checkpoints ftjob-abc123"])
 @click.argument("job_id")
 def checkpoints(app: App, job_id: str) -> None:
@@ -148,7 +107,7 @@ def checkpoints(app: App, job_id: str) -> None:
     app.emit(found, lambda console: _show_checkpoints(console, found))
 
 
-for _command in (create, list_jobs, show, events, watch, cancel, checkpoints):
+for _command in (create, list_jobs, show, events, watch, wait, cancel, pause, resume, checkpoints):
     jobs.add_command(_command)
 
 

@@ -65,6 +65,19 @@ def column_names(pairs: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def pairs(given: Iterable[str], option: str) -> dict[str, str]:
+    """``["team=search"]`` as ``{"team": "search"}``; a usage error for anything else."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name.strip() and equals):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint=option)
+        if name.strip() in found:
+            raise click.BadParameter(f"{name.strip()!r} is given twice", param_hint=option)
+        found[name.strip()] = value
+    return found
+
+
 def name_list(text: str | None) -> tuple[str, ...] | None:
     """``"label, text"`` as ``("label", "text")``; a usage error where a name is missing or stands twice."""
     if text is None:

@@ -22,7 +22,7 @@ from ftkit.ledger import OPERATION
 if TYPE_CHECKING:
     from ftkit.gateway.jobs import Jobs
     from ftkit.gateway.orders import JobOrder
-    from ftkit.ledger import Claim
+    from ftkit.ledger import Claim, Ledger
 
 CLOCK_SKEW = 300.0
 """Seconds that a platform's clock may be behind ours."""
@@ -40,8 +40,20 @@ def create_once(
         if file is not None:
             checked_id("file", file)
     wire.translator.job(order.request())  # what is refused is refused before anything is written down
-    with wire.ledger.claim("job", wire.identity, order.identity) as claim:
+    with wire.ledger.claim("job", wire.identity, by_content(wire.ledger, wire.identity, order)) as claim:
         return _Creation(wire, jobs, order, claim, dict(facts or {})).job(again)
+
+
+def by_content(ledger: Ledger, platform: str, order: JobOrder) -> dict[str, Any]:
+    """What makes two orders the same: all but the metadata, and files by what they hold where it is known.
+
+    A file that vanished and was uploaded again has another id; the job on it is still the same.
+    """
+    request = order.identity
+    for name in ("training_file", "validation_file"):
+        if name in request and (digest := ledger.content_of(platform, request[name])) is not None:
+            request[name] = f"sha256:{digest}"
+    return request
 
 
 class _Creation:
@@ -55,7 +67,7 @@ class _Creation:
         """What exists of the order, unless it went wrong; else a new job."""
         note = self.wire.display.note
         if self.claim.begun is not None:
-            if (found := self._find(self.claim.begun)) is not None:
+            if (found := self._begun(self.claim.begun)) is not None:
                 note(f"an earlier call that broke off had created the job: {found.id}")
                 self._finish(found)
                 if found.status not in GONE_WRONG:
@@ -65,6 +77,18 @@ class _Creation:
             note(f"this job exists: {known.id} ({known.status}); again=True or --again launches another")
             return known
         return self._send()
+
+    def _begun(self, since: datetime) -> Job | None:
+        """What an earlier call that broke off has created."""
+        try:
+            return self._find(since)
+        except PlatformError as error:
+            error.hint = (
+                f"{error.hint or ''}\nAn earlier call may have created this job ({self.claim.name}): it is not "
+                "sent again before the platform can be asked. If you know that there is none: "
+                f"ftkit ledger forget {self.claim.key}"
+            ).strip()
+            raise
 
     def _known(self, again: bool) -> Job | None:
         """The job in the ledger; None where another is to be launched in its place."""
@@ -159,7 +183,7 @@ class _Creation:
     def _looks_like(self, job: Job, since: datetime) -> bool:
         """Whether a job without metadata is the one that was ordered."""
         order, catalog = self.order, self.wire.settings.catalog
-        if job.training_file != order.training_file or job.status in GONE_WRONG:
+        if not self._same_file(job.training_file) or job.status in GONE_WRONG:
             return False
         if job.suffix is not None and job.suffix != order.suffix:
             return False
@@ -169,6 +193,14 @@ class _Creation:
             return True
         known = catalog.model(job.model, self.wire.provider.name)
         return known is not None and known == catalog.model(order.model, self.wire.provider.name)
+
+    def _same_file(self, file: str | None) -> bool:
+        """Whether a file on the platform is the one to train on, by its id or by what it holds."""
+        ordered = self.order.training_file
+        if file is None or file == ordered:
+            return file == ordered
+        held = self.wire.ledger.content_of(self.wire.identity, file)
+        return held is not None and held == self.wire.ledger.content_of(self.wire.identity, ordered)
 
     def _said(self, error: PlatformError) -> PlatformError:
         """``error``, or that a file is not on the platform where that is the reason."""

@@ -11,7 +11,8 @@ from ftkit.gateway.events import all_events
 from ftkit.gateway.reading import read_checkpoint, read_job
 from ftkit.gateway.results import Checkpoint, Job, JobEvent
 from ftkit.gateway.waiting import wait_all
-from ftkit.gateway.watching import wait, watch
+from ftkit.gateway.watched import Update, without_retries
+from ftkit.gateway.watching import follow, wait, watch, watch_all
 from ftkit.gateway.wire import PAGE, Wire, checked_id
 
 if TYPE_CHECKING:
@@ -124,7 +125,9 @@ class Jobs:
 
     def _steer(self, verb: str, method: Callable[..., Any], job_id: str) -> Job:
         wire = self._wire
-        wire.require(f"job {verb}")
+        if "pause" in wire.provider.lacks:
+            hint = f"To end it for good: ftkit jobs cancel {job_id}{wire.target.option}"
+            raise NotOnPlatform(f"{wire.target.title} cannot {verb} a job", hint=hint)
         try:
             return self.read(wire.call(f"{verb} the job", method, checked_id("job", job_id)).object)
         except (NotOnPlatform, PlatformRefused) as error:
@@ -154,7 +157,7 @@ class Jobs:
         Lives through short failures of the platform. ``timeout`` is in seconds; when it has
         passed PlatformError says so, and the job goes on. A job that vanishes is NotOnPlatform.
         """
-        return watch(self._wire, self.get, checked_id("job", job_id), timeout)
+        return watch(self._wire, self._get_now, checked_id("job", job_id), timeout)
 
     def wait(
         self,
@@ -167,7 +170,41 @@ class Jobs:
 
         ``on_event`` gets every event in place of the display.
         """
-        return wait(self._wire, self.get, checked_id("job", job_id), on_event, timeout)
+        return wait(self._wire, self._get_now, checked_id("job", job_id), on_event, timeout)
+
+    def watch_all(self, job_ids: Sequence[str], *, timeout: float | None = None) -> Iterator[Update]:
+        """Yield what is new about several jobs, states and events, until all of them have ended.
+
+        All in this thread: each job is looked at by its own pace, more often near its end. Every job's
+        last update is a ``state`` in which it has ended, or ``lost`` where it has vanished or cannot be
+        read any longer: the others are followed to their ends first, then that is raised.
+        ``timeout`` as in :meth:`watch`.
+        """
+        return watch_all(
+            self._wire, self._get_now, [checked_id("job", job) for job in job_ids], timeout=timeout
+        )
+
+    def follow(
+        self,
+        job_ids: Sequence[str],
+        *,
+        timeout: float | None = None,
+        on_end: Callable[[Job], None] | None = None,
+    ) -> tuple[Job, ...]:
+        """Watch several jobs to their ends, shown on the display, and return them in this order.
+
+        ``on_end`` gets each job when it has ended, whatever the end, and should not take long.
+        """
+        ids = [checked_id("job", job) for job in job_ids]
+        return follow(self._wire, self._get_now, ids, timeout=timeout, on_end=on_end)
+
+    def active(self) -> Iterator[Job]:
+        """All jobs that have not ended, the newest first."""
+        return (job for job in self.list() if not job.ended)
+
+    def _get_now(self, job_id: str) -> Job:
+        """As :meth:`get`, but failing at once: those who watch ask again by a pace of their own."""
+        return Jobs(without_retries(self._wire)).get(job_id)
 
     def wait_all(self, job_ids: Sequence[str], *, timeout: float | None = None) -> tuple[Job, ...]:
         """The jobs in the order given, when all of them have ended, whatever the ends; nothing is shown.

@@ -212,7 +212,7 @@ class JobOrder(BaseModel):
 
 
 def method_of(name: str, hyperparameters: Mapping[str, Any], **parts: Any) -> dict[str, Any]:
-    """A method by its name, for :class:`JobOrder`; hyperparameters that OpenAI does not have are ``extra``."""
+    """A method by its name, for :class:`JobOrder`; hyperparameters unknown to OpenAI are ``extra``."""
     kinds = {"supervised": Hyperparameters, "dpo": DpoHyperparameters}
     known = kinds.get(name, ReinforcementHyperparameters).model_fields.keys() - {"extra"}
     given = {key: value for key, value in hyperparameters.items() if key in known}

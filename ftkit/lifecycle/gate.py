@@ -67,33 +67,42 @@ class Gate:
 
     def check(self, path: Path, part: Part = "training") -> Passed:
         """What is known of a file that passes. Raises ValidationFailed where it does not."""
-        if not path.is_file():
-            raise UsageError(f"the {part} file is not there", where=str(path))
-        rules, sha256 = self._fingerprint(part), sha256_file(path)
-        if (known := self.ledger.passed(sha256, self.provider.name, rules)) is not None:
-            return Passed(path=path, sha256=sha256, platform=self.provider.name, remembered=True, **known)
-        facts = self._checked(path, part)
-        self.ledger.remember_pass(sha256, self.provider.name, rules, **facts)
-        return Passed(path=path, sha256=sha256, platform=self.provider.name, **facts)
+        return self._looked_into(path, part, refuse=True)
+
+    def count(self, path: Path) -> Passed:
+        """What is known of a training file that is sent as it is; whatever is wrong in it is let through."""
+        return self._looked_into(path, "training", refuse=False)
 
     def known(self, sha256: str, part: Part = "training") -> dict[str, Any] | None:
         """The facts of content that has passed before; None where it has not."""
         return self.ledger.passed(sha256, self.provider.name, self._fingerprint(part))
 
-    def _checked(self, path: Path, part: Part) -> dict[str, Any]:
+    def _looked_into(self, path: Path, part: Part, *, refuse: bool) -> Passed:
+        if not path.is_file():
+            raise UsageError(f"the {part} file is not there", where=str(path))
+        rules, sha256 = self._fingerprint(part), sha256_file(path)
+        if (known := self.ledger.passed(sha256, self.provider.name, rules)) is not None:
+            return Passed(path=path, sha256=sha256, platform=self.provider.name, remembered=True, **known)
+        facts, report = self._checked(path, part)
+        if report.ok:
+            self.ledger.remember_pass(sha256, self.provider.name, rules, **facts)
+        elif refuse:
+            raise self._refusal(path, report)
+        return Passed(path=path, sha256=sha256, platform=self.provider.name, **facts)
+
+    def _checked(self, path: Path, part: Part) -> tuple[dict[str, Any], ValidationReport]:
         uncounted = None
         try:
             report = self._report(path, part, "exact")
         except TokenizerMissing as error:
             uncounted = error.message
             report = self._report(path, part, "bound")
-        if not report.ok:
-            raise self._refusal(path, report)
         fit = report.fits[0] if report.fits else None
         tokens = fit.billable_tokens if fit is not None else None
         if tokens is None and uncounted is None:
             uncounted = "the model's tokenizer is not known" if self.model else "the model is not known"
-        return {"rows": report.accepted, "tokens": tokens, "uncounted": uncounted if tokens is None else None}
+        uncounted = uncounted if tokens is None else None
+        return {"rows": report.accepted, "tokens": tokens, "uncounted": uncounted}, report
 
     def _report(self, path: Path, part: Part, counts: Literal["exact", "bound"]) -> ValidationReport:
         from ftkit.validation import ValidateOptions, validate

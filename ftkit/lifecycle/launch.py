@@ -91,21 +91,13 @@ class LaunchPlan(BaseModel):
 
     def _launched(self, ledger: Ledger, place: str) -> bool:
         """Whether the ledger knows a job of this order, launched or begun."""
-        ids = self._ids(ledger, place)
-        if ids is None:
-            return False
-        identity = self._order.model_copy(update=ids).identity
+        from ftkit.gateway.creating import by_content
+
+        identity = by_content(ledger, place, self._order)
+        for part, path in self.uploads.items():
+            identity[f"{part}_file"] = f"sha256:{self._digests.get(part) or sha256_file(path)}"
         found = (job for job in ledger.operations("job", place) if job.request == identity)
         return any(job.state in ("begun", "done") and job.result.get("status") not in _WRONG for job in found)
-
-    def _ids(self, ledger: Ledger, place: str) -> dict[str, str] | None:
-        """The ids of the files that are to be uploaded, where all of them are on the platform already."""
-        ids = {}
-        for part, path in self.uploads.items():
-            if (found := _uploaded(ledger, place).get(self._digests.get(part) or sha256_file(path))) is None:
-                return None
-            ids[f"{part}_file"] = found
-        return ids
 
 
 _WRONG = ("failed", "cancelled")
@@ -137,6 +129,8 @@ def plan_launch(
     passed = {part: gate.check(path, part) for part, path in paths.items()} if validate else {}
     where = place if place is not None else _place(settings, home)
     training = passed.get("training") or _by_id(order, gate, ledger, where)
+    if training is None and "training" in paths and (max_cost is not None or settings.budget is not None):
+        training = gate.count(paths["training"])  # no limit can be kept without a count
     made = estimate(settings, home, order, training, ledger, where)
     plan = LaunchPlan(platform=home.name, request=order.request(), uploads=paths, estimate=made)
     plan._order, plan._max_cost = order, max_cost
@@ -170,7 +164,7 @@ def launch(
     return plan.carry_out(platform, again=again, display=display)
 
 
-def local_file(name: str) -> Path | None:
+def local_file(name: str, part: Part) -> Path | None:
     """The path that ``name`` stands for; None where it is the id of an uploaded file.
 
     UsageError where it looks like a path and no file is there.
@@ -179,7 +173,9 @@ def local_file(name: str) -> Path | None:
     if path.is_file():
         return path
     if path.suffix or len(path.parts) > 1:
-        raise UsageError("there is no such file to train on", where=name)
+        raise UsageError(
+            f"the {part} file is not there", where=name, hint="Give a path, or the id of an uploaded file."
+        )
     return None
 
 
@@ -199,7 +195,9 @@ def ordered_files(order: JobOrder) -> tuple[JobOrder, dict[Part, Path]]:
         validation = validation if validation is not None or held_out is None else str(held_out)
     made = order.model_copy(update={"training_file": training, "validation_file": validation})
     named: dict[Part, str | None] = {"training": training, "validation": validation}
-    paths = {part: path for part, name in named.items() if name is not None and (path := local_file(name))}
+    paths = {
+        part: path for part, name in named.items() if name is not None and (path := local_file(name, part))
+    }
     return made, paths
 
 

@@ -35,6 +35,7 @@ CALLS = {
     "jobs show": "jobs show {job}",
     "jobs events": "jobs events {job}",
     "jobs watch": "jobs watch {job}",
+    "jobs wait": "jobs wait {job}",
     "jobs checkpoints": "jobs checkpoints {job}",
     "batches submit": "batches submit {requests}",
     "batches list": "batches list",
@@ -55,6 +56,8 @@ ELSEWHERE = {
     "tokenizers fetch": "needs a network",
     "tokenizers import": "needs a vocabulary",
     "jobs cancel": "needs a job that runs",
+    "jobs pause": "needs a job that runs",
+    "jobs resume": "needs a job that was paused",
     "batches cancel": "needs a batch that runs",
 }
 

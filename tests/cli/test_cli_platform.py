@@ -164,6 +164,11 @@ def test_a_job_that_fails_says_why(inside: Command, tmp_path: Path) -> None:
     path.write_text('{"messages": []}\n' * 12)
     done = inside("jobs", "create", "--training-file", str(path), "--model", "linear", "--watch")
     assert done.returncode == 1
+    assert f"ftkit validate {path} --model linear" in done.stderr and "--no-validate" in done.stderr
+    done = inside(
+        "jobs", "create", "--training-file", str(path), "--model", "linear", "--watch", "--no-validate"
+    )
+    assert done.returncode == 1
     assert "failed: " in done.stderr
     assert "the platform gave no reason" not in done.stderr
     (job_id,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("id ")]

@@ -10,18 +10,17 @@ import pytest
 from click.testing import CliRunner, Result
 from split_helpers import chat, divide
 
-from ftkit.cli import jobs
 from ftkit.cli.split import split as split_command
 from ftkit.errors import DataError, UsageError
+from ftkit.gateway.orders import JobOrder
+from ftkit.lifecycle.launch import ordered_files
 from ftkit.splitting import is_split, resolve_part, training_files
 
 
 def order(training: str, validation: str | None = None) -> tuple[Any, Any]:
-    nothing = dict.fromkeys(("suffix", "epochs", "batch_size", "learning_rate_multiplier", "seed"))
-    made = jobs.JobOrder(
-        training_file=training, model="m", validation_file=validation, watch=False, **nothing
-    )  # type: ignore[arg-type]
-    return made.files()
+    made, paths = ordered_files(JobOrder(model="m", training_file=training, validation_file=validation))
+    given = {"training": made.training_file, "validation": made.validation_file}
+    return tuple(paths.get(part, name) for part, name in given.items())  # type: ignore[call-overload]
 
 
 @pytest.fixture
