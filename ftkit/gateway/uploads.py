@@ -133,6 +133,7 @@ class InParts:
 
     def _send(self, progress: Progress) -> FileInfo:
         facts = self._claim.result
+        self._aborted = Event()
         count = self._count(facts["part_bytes"])
         missing = [number for number in range(count) if str(number) not in facts["parts"]]
         left = sum(self._span(number)[1] for number in missing)
