@@ -23,7 +23,7 @@ class Chat:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def complete(self, model: str, messages: Messages, **params: Any) -> ChatReply:
+    def complete(self, /, model: str, messages: Messages, **params: Any) -> ChatReply:
         """The whole reply. ``params`` are OpenAI's, said in the platform's words."""
         wire = self._wire
         reply = wire.call(
@@ -35,7 +35,7 @@ class Chat:
         )
         return read_reply(reply.object, reply.request_id)
 
-    def stream(self, model: str, messages: Messages, **params: Any) -> Iterator[str]:
+    def stream(self, /, model: str, messages: Messages, **params: Any) -> Iterator[str]:
         """Yield the reply's text in pieces, as they come."""
         wire = self._wire
         doing = f"get a reply from the model {model}"
