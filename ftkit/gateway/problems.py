@@ -20,6 +20,18 @@ _CODES = ("code", "error_code", "type")
 _INSIDE = ("error", "errors", "detail", "message", "data")
 _DEEPEST = 6
 _MOST_SAID = 5
+_ENVELOPE = {
+    "error",
+    "errors",
+    "detail",
+    "message",
+    "code",
+    "status",
+    "statusCode",
+    "type",
+    "param",
+    "request_id",
+}
 LONGEST = 2000
 
 
@@ -43,6 +55,13 @@ def problems_of(value: Any) -> tuple[Problem, ...]:
     listed = value if isinstance(value, list) else as_map(value).get("data")
     items = listed if isinstance(listed, list) else [value]
     return tuple(p for item in items if (p := problem_of(item)) is not None)
+
+
+def refusal_in(answer: Any) -> Problem | None:
+    """The problem in an answer that says "ok" by its status and holds nothing but an error."""
+    if not isinstance(answer, dict) or not answer.keys() <= _ENVELOPE:
+        return None
+    return problem_of(answer) if any(answer.get(name) for name in ("error", "errors", "detail")) else None
 
 
 def kind_of_text(text: str) -> str:

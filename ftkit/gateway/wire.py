@@ -15,7 +15,10 @@ from ftkit.catalog import Provider
 from ftkit.display import Display
 from ftkit.errors import Interrupted, NotOnPlatform, PlatformError, PlatformRefused, UsageError
 from ftkit.gateway.dialect import Translator
-from ftkit.gateway.failures import Target, not_json, surely_not_done, translated
+from ftkit.gateway.failures import Target, not_json, request_id_of, surely_not_done, translated
+from ftkit.gateway.paging import PAGE_SIZE, cursor_of, items_of
+from ftkit.gateway.pauses import retry_after
+from ftkit.gateway.problems import refusal_in
 from ftkit.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from ftkit.ledger import Ledger
 
-PAGE = 100
+PAGE = PAGE_SIZE
 _MAX_WAIT = 20.0
 
 
@@ -125,30 +128,31 @@ class Wire:
         given_out: set[str] = set()
         while True:
             data = self.call(doing, method, *args, **given).data
-            items = [i for i in _items(data) if isinstance(i, dict)]
+            items = items_of(data)
             if fresh := [i for i in items if (key := str(i.get("id") or "")) == "" or key not in given_out]:
                 yield fresh
             given_out.update(str(i["id"]) for i in items if i.get("id"))
-            cursor = _cursor(data, items)
+            cursor = cursor_of(data, items)
             if cursor is None or cursor in seen:
                 return
             seen.add(cursor)
             given["after"] = cursor
 
     def _read(self, doing: str, raw: Any) -> Reply:
-        return self.parsed(doing, raw.text, raw.status_code, raw.headers.get("x-request-id"))
+        return self.parsed(doing, raw.text, raw.status_code, request_id_of(raw.headers))
 
     def parsed(self, doing: str, text: str, status: int, request_id: str | None) -> Reply:
         """An answer's JSON; PlatformError where it is none, PlatformRefused where it is but an error."""
         try:
             data = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise not_json(self.target, doing, text, request_id) from None
-        if isinstance(data, dict) and set(data) == {"error"} and isinstance(data["error"], dict):
-            message = self.target.clean(str(data["error"].get("message")))
+        if (problem := refusal_in(data)) is not None:
             raise PlatformRefused(
-                f"cannot {doing}: {self.target.title} says: {message}",
+                f"cannot {doing}: {self.target.title} says: {self.target.clean(str(problem))}",
                 status=status,
+                code=problem.code,
+                param=problem.param,
                 request_id=request_id,
             )
         return Reply(data, request_id)
@@ -170,28 +174,10 @@ def without_ambient_account(client: OpenAI) -> OpenAI:
     return client
 
 
-def _items(data: Any) -> list[Any]:
-    if isinstance(data, list):
-        return data
-    found = data.get("data") if isinstance(data, dict) else None
-    return found if isinstance(found, list) else []
-
-
-def _cursor(data: Any, items: list[Any]) -> str | None:
-    """The id after which the next page begins; None at the end."""
-    if not isinstance(data, dict) or not items:
-        return None
-    more = data.get("has_more")
-    if more is False or (more is None and len(items) < PAGE):
-        return None
-    last = data.get("last_id") or items[-1].get("id")
-    return str(last) if last else None
-
-
 def _pause(attempt: int, error: BaseException) -> float:
     """Seconds before the next try: what the platform asks for, else doubling from 0.5 with jitter."""
     response = getattr(error, "response", None)
-    asked = response.headers.get("retry-after", "") if response is not None else ""
-    if asked.isdecimal():
-        return min(float(asked), 120.0)
+    asked = retry_after(response.headers) if response is not None else None
+    if asked:
+        return min(asked, 120.0)
     return float(min(0.5 * 2**attempt, _MAX_WAIT)) * random.uniform(0.75, 1.25)
