@@ -139,7 +139,9 @@ def test_a_batch_in_klusters_words(canned: Any, to_canned: Any) -> None:
         "messages": [{"role": "user", "content": "é"}],
         "max_completion_tokens": 3,
     }
-    assert create.json == {
+    sent = create.json
+    assert set(sent.pop("metadata")) == {"ftkit_operation"}
+    assert sent == {
         "input_file_id": FILE["id"],
         "endpoint": "/v1/chat/completions",
         "completion_window": "1h",
@@ -156,7 +158,7 @@ def test_a_file_of_requests_is_put_in_the_platforms_words(
     canned.answer("POST", "/batches", BATCH)
     to_canned("kluster").batches.submit(path)
     assert b'"max_completion_tokens":3' in canned.asked[0].body
-    assert b'filename="requests.jsonl"' in canned.asked[0].body
+    assert b'filename="requests' in canned.asked[0].body
     assert path.read_bytes() == before
 
 

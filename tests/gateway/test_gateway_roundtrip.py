@@ -131,7 +131,9 @@ def test_a_batch(local: Platform, tuned: Job) -> None:
     assert "messages" in str(answers["bad"].error)
     assert answers["r1"].prompt_tokens
     assert batch.id in [b.id for b in local.batches.list()]
-    assert local.batches.get(batch.id).metadata == {"run": "1"}
+    metadata = local.batches.get(batch.id).metadata
+    assert metadata.pop("ftkit_operation")
+    assert metadata == {"run": "1"}
 
 
 def test_answers_in_a_file(local: Platform, tmp_path: Path) -> None:
