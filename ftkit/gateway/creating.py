@@ -84,8 +84,8 @@ class _Creation:
             return self._find(since)
         except PlatformError as error:
             error.hint = (
-                f"{error.hint or ''}\nAn earlier call may have created this job ({self.claim.name}): it is not "
-                "sent again before the platform can be asked. If you know that there is none: "
+                f"{error.hint or ''}\nAn earlier call may have created this job ({self.claim.name}): it is "
+                "not sent again before the platform can be asked. If you know that there is none: "
                 f"ftkit ledger forget {self.claim.key}"
             ).strip()
             raise

@@ -41,7 +41,7 @@ def _number(kind: type[int] | type[float], words: str) -> Callable[[Any], Any]:
 
 
 Count = Annotated[int | Literal["auto"], PlainValidator(_number(int, "a whole number of at least 1"))]
-Factor = Annotated[float | Literal["auto"], PlainValidator(_number(float, "a number above zero"))]
+Factor = Annotated[int | float | Literal["auto"], PlainValidator(_number(float, "a number above zero"))]
 
 
 class Hyperparameters(BaseModel):
