@@ -9,7 +9,7 @@ from typing import Literal, TextIO
 from ftkit.display.base import Display, SilentDisplay
 from ftkit.display.streams import can_say
 
-MARKS = "✓✗│━⠋"
+MARKS = "✓✗│━─⠋•…▁▂▃▄▅▆▇█"
 """What the rich display draws with."""
 
 Style = Literal["auto", "rich", "plain", "json", "none"]

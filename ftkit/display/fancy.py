@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColum
 from rich.progress import Progress as Bars
 
 from ftkit.display.base import Progress
+from ftkit.display.board import Board
 from ftkit.display.plain import State
 
 
@@ -46,6 +47,12 @@ class RichDisplay:
     def event(self, text: str) -> None:
         """A line with a bar before it, so that a job's own words stand apart from ftkit's."""
         self._print(f"  [cyan]│[/cyan] {escape(text)}")
+
+    def board(self, title: str, count: int) -> AbstractContextManager[Board]:
+        """A live line for each thing; its state, and the lines of its log, are printed above."""
+        from ftkit.display.live import LiveBoard
+
+        return LiveBoard(self.console, count)
 
     @contextmanager
     def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:

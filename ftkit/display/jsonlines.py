@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from ftkit.display.base import Progress
+from ftkit.display.board import Board, Line
 from ftkit.display.rate import Rate
 
 
@@ -35,6 +37,56 @@ class _JsonProgress:
         return {name: None if value is None else round(value, 1) for name, value in found.items()}
 
 
+class _JsonBoard:
+    """``state`` whenever a thing's state changes, ``event`` for each line of its log, never thinned."""
+
+    def __init__(self, display: JsonDisplay) -> None:
+        self._display = display
+        self._lines: dict[str, Line] = {}
+
+    def show(self, line: Line) -> None:
+        before = self._lines.get(line.id)
+        self._lines[line.id] = line
+        if before is None or (before.state, before.finish) != (line.state, line.finish):
+            self._display.write("state", **_as_record(line))
+
+    def event(
+        self,
+        line_id: str,
+        text: str,
+        *,
+        level: str = "info",
+        metrics: bool = False,
+        record: Mapping[str, Any],
+    ) -> None:
+        own = {"event_type" if name == "type" else name: value for name, value in record.items()}
+        figures = _figures(self._lines[line_id]) if metrics else None
+        fields = {"job": line_id, "text": text, "level": level, **own, "figures": figures}
+        self._display.write("event", **fields)
+
+
+def _as_record(line: Line) -> dict[str, Any]:
+    ends = {"ok": line.ok, "result": line.result} if line.ended else {}
+    left = None if line.left is None else round(line.left, 1)
+    finish = None if line.finish is None else line.finish.isoformat(timespec="seconds")
+    times = {"elapsed_seconds": round(line.elapsed, 1), "seconds_left": left, "estimated_finish": finish}
+    figures = _figures(line)
+    return {
+        "job": line.id,
+        "state": line.state,
+        "ended": line.ended,
+        **ends,
+        **times,
+        "figures": figures or None,
+    }
+
+
+def _figures(line: Line) -> dict[str, float]:
+    named = {"step": line.done, "total_steps": line.total, **line.figures}
+    finite = {name: v for name, v in named.items() if v is not None and math.isfinite(v)}
+    return {name.replace(" ", "_"): value for name, value in finite.items()}
+
+
 class JsonDisplay:
     """``{"type": "note", "text": ...}`` and so on, at most one progress object per second."""
 
@@ -57,6 +109,11 @@ class JsonDisplay:
     def event(self, text: str) -> None:
         """``type`` is ``event``."""
         self.write("event", text=text)
+
+    @contextmanager
+    def board(self, title: str, count: int) -> Iterator[Board]:
+        """``type`` is ``state`` where a thing's state changes, and ``event`` with all that its log says."""
+        yield _JsonBoard(self)
 
     @contextmanager
     def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:

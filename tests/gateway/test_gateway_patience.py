@@ -29,11 +29,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The watchers' clock, moved by their own sleeping alone."""
     now = [1000.0]
 
-    def sleep(seconds: float) -> None:
-        now[0] += seconds
+    def sleep(seconds: float, stop: Any = None) -> None:
+        now[0] += max(seconds, 0.0)
 
     monkeypatch.setattr("ftkit.gateway.polling.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("ftkit.gateway.polling.rest", lambda seconds, stop=None: sleep(seconds))
+    for module in ("polling", "watching"):
+        monkeypatch.setattr(f"ftkit.gateway.{module}.rest", sleep)
     return now
 
 

@@ -13,7 +13,6 @@ from ftkit.errors import NotOnPlatform, OutcomeError, PlatformError, PlatformRef
 from ftkit.gateway import JobEvent
 from ftkit.gateway.events import in_time_order
 from ftkit.gateway.polling import HOSTED_SECONDS, LOCAL_SECONDS, Pacer
-from ftkit.gateway.watching import metrics_text
 
 JOB = "/fine_tuning/jobs/j"
 EVENTS = f"{JOB}/events"
@@ -177,7 +176,7 @@ def test_wait_shows_steps_and_gives_the_job(canned: Any, to_canned: Any, seen: A
     job = platform.jobs.wait("j")
     assert job.status == "failed"
     assert seen.events == ["Step 5/10: loss 0.4"]
-    assert seen.progress[-1] == ("Job j", 5.0, 10.0, "train loss 0.4")
+    assert seen.progress[-1] == ("Job j", 5.0, 10.0, "failed, step 5 of 10, loss 0.4")
     mine: list[str] = []
     platform.jobs.wait("j", lambda e: mine.append(e.message))
     assert mine == ["Step 5/10: loss 0.4"]
@@ -272,8 +271,3 @@ def test_the_pace_quickens_when_something_happens() -> None:
     for _ in range(30):
         pacer.seconds(False)
     assert pacer.seconds(True) == pytest.approx(HOSTED_SECONDS[0], rel=0.11)
-
-
-def test_metrics_in_words() -> None:
-    metrics = {"step": 3.0, "total_steps": 9.0, "train_loss": 0.41234, "valid_mean_token_accuracy": 1.0}
-    assert metrics_text(metrics) == "train loss 0.4123, valid mean token accuracy 1"
