@@ -68,7 +68,7 @@ def read_file(data: dict[str, Any]) -> FileInfo:
 
 def read_job(data: dict[str, Any], dialect: Dialect) -> Job:
     """A job object. Hyperparameters stand at the top, in ``method.TYPE`` or flattened into it."""
-    method, _ = split_method(data)
+    method, _ = split_method({"method": data.get("method")})
     suffixes = (data.get(n) for n in (dialect.suffix_field, "suffix", "user_provided_suffix"))
     return Job(
         id=_id(data, "job"),
@@ -80,7 +80,7 @@ def read_job(data: dict[str, Any], dialect: Dialect) -> Job:
         suffix=next((t for s in suffixes if (t := as_text(s))), None),
         seed=as_whole(data.get("seed")),
         method=method.kind if as_map(data.get("method")) else None,
-        hyperparameters=plain_map(method.hyperparameters),
+        hyperparameters=plain_map(data.get("hyperparameters")) or plain_map(method.hyperparameters),
         metadata=plain_map(data.get("metadata")),
         trained_tokens=as_whole(data.get("trained_tokens")),
         trained_steps=as_whole(data.get("trained_steps")),
