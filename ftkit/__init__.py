@@ -16,13 +16,14 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ftkit.benchmarking import BenchmarkReport, benchmark
     from ftkit.errors import FtkitError
-    from ftkit.gateway import Platform, connect
+    from ftkit.gateway import AsyncPlatform, Platform, connect, connect_async
     from ftkit.lifecycle import Recipe, RunResult, load_recipe, run
     from ftkit.settings import Settings, load_settings
     from ftkit.splitting import SplitResult, split
     from ftkit.validation import Finding, FixReport, ValidationReport, fix, validate
 
 _HOME = {
+    "AsyncPlatform": "ftkit.gateway",
     "BenchmarkReport": "ftkit.benchmarking",
     "Finding": "ftkit.validation",
     "FixReport": "ftkit.validation",
@@ -35,6 +36,7 @@ _HOME = {
     "ValidationReport": "ftkit.validation",
     "benchmark": "ftkit.benchmarking",
     "connect": "ftkit.gateway",
+    "connect_async": "ftkit.gateway",
     "fix": "ftkit.validation",
     "load_recipe": "ftkit.lifecycle",
     "load_settings": "ftkit.settings",
@@ -44,6 +46,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AsyncPlatform",
     "BenchmarkReport",
     "Finding",
     "FixReport",
@@ -57,6 +60,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "connect",
+    "connect_async",
     "fix",
     "load_recipe",
     "load_settings",

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ftkit.gateway.aio import AsyncPlatform, connect_async
     from ftkit.gateway.connection import connect
     from ftkit.gateway.platform import Platform
+    from ftkit.gateway.realtime.pace import Pace
     from ftkit.gateway.requests import chat_request
     from ftkit.gateway.results import (
         Answer,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Answer": "ftkit.gateway.results",
+    "AsyncPlatform": "ftkit.gateway.aio",
     "Batch": "ftkit.gateway.results",
     "ChatReply": "ftkit.gateway.results",
     "Checkpoint": "ftkit.gateway.results",
@@ -34,13 +37,16 @@ _HOME = {
     "Job": "ftkit.gateway.results",
     "JobEvent": "ftkit.gateway.results",
     "ModelInfo": "ftkit.gateway.results",
+    "Pace": "ftkit.gateway.realtime.pace",
     "Platform": "ftkit.gateway.platform",
     "chat_request": "ftkit.gateway.requests",
     "connect": "ftkit.gateway.connection",
+    "connect_async": "ftkit.gateway.aio",
 }
 
 __all__ = [
     "Answer",
+    "AsyncPlatform",
     "Batch",
     "ChatReply",
     "Checkpoint",
@@ -48,9 +54,11 @@ __all__ = [
     "Job",
     "JobEvent",
     "ModelInfo",
+    "Pace",
     "Platform",
     "chat_request",
     "connect",
+    "connect_async",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOME)
