@@ -57,8 +57,9 @@ class EventFeed:
         pages: list[Page] = []
         met: set[str] = set()
         for items in self._wire.pages("read the events of the job", method, self._job_id, **given):
-            page = [e for e in map(read_event, items) if e.id not in met]
-            met.update(e.id for e in page)
+            listed = {e.id: e for e in map(read_event, items)}  # a page may name the same one twice
+            page = [e for name, e in listed.items() if name not in met]
+            met.update(listed)
             if page:
                 pages.append(page)
             if self._newest_page_first and any(e.id in self._known for e in page):
@@ -81,11 +82,13 @@ class EventFeed:
         votes = [d for page in pages if (d := descending(page)) is not None]
         if votes:
             self._descending = sum(votes) * 2 >= len(votes)
-        inside = self._descending is not False
-        outside = self._newest_page_first if self._newest_page_first is not None else inside
-        return by_time(
-            e for page in (pages[::-1] if outside else pages) for e in (page[::-1] if inside else page)
-        )
+        usual = self._descending is not False
+        outside = self._newest_page_first if self._newest_page_first is not None else usual
+        oldest_first: list[JobEvent] = []
+        for page in pages[::-1] if outside else pages:
+            inside = descending(page)  # a page may come the other way round than those before it
+            oldest_first += page[::-1] if (usual if inside is None else inside) else page
+        return by_time(oldest_first)
 
 
 class KnownIds:

@@ -1,7 +1,9 @@
-"""Downloads that notice what is cut off, and go on where they broke off."""
+"""Downloads that notice what is cut off or damaged, and go on where they broke off."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import io
 import re
@@ -15,6 +17,7 @@ from ftkit.gateway.results import FileInfo
 from ftkit.gateway.wire import Wire, checked_id
 
 _CHUNK = 1 << 18
+_DIGEST = re.compile(r"(?:^|[, ])sha-256=:([A-Za-z0-9+/=]+):")
 _RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
 _DOING = "read the file"
 
@@ -25,6 +28,7 @@ class Download:
     def __init__(self, wire: Wire, file_id: str, record: Callable[[str], FileInfo]) -> None:
         self._wire, self._id, self._record = wire, checked_id("file", file_id), record
         self._etag: str | None = None
+        self._sha256: bytes | None = None  # of the whole file, where the platform says it (RFC 9530)
         self._goes_on = True  # whether the platform may be asked to go on in the middle
         self._failed = 0
 
@@ -46,27 +50,31 @@ class Download:
                         self._failed = 0 if start else self._failed
                         yield piece
                 self._check_whole(given)
-                return
             except PlatformError as error:
                 self._again(error)
+                continue
+            self._check_right(digest)  # what was given out cannot be taken back: no second try
+            return
 
     def into(self, file: io.BufferedIOBase) -> None:
         """Write all bytes to an empty file that can be cut."""
-        done = 0
+        done, digest = 0, hashlib.sha256()
         with self._wire.display.work(f"Download {self._id}", unit="B") as progress:
             while True:
                 try:
                     with self._opened(done) as (start, body):
-                        if start != done:
-                            done = start
+                        if start != done:  # it begins anew
+                            done, digest = start, hashlib.sha256()
                             file.seek(start)
                             file.truncate()
                         for piece in body:
                             file.write(piece)
+                            digest.update(piece)
                             done += len(piece)
                             self._failed = 0 if start else self._failed
                             progress.update(done)
                     self._check_whole(done)
+                    self._check_right(digest)
                     break
                 except PlatformError as error:
                     self._again(error)
@@ -92,6 +100,7 @@ class Download:
                 raise not_json(wire.target, _DOING, text, response.headers.get("x-request-id"))
             etag = response.headers.get("etag", "")
             self._etag = etag if etag.startswith('"') else None
+            self._sha256 = _sha256(response.headers.get("repr-digest", ""))
             yield (
                 self._begins(response.status_code, response.headers.get("content-range", ""), start),
                 (response.iter_bytes(_CHUNK)),
@@ -122,6 +131,16 @@ class Download:
                 f"and sent {done:,}",
                 hint="Try again later.",
             )
+
+    def _check_right(self, digest: hashlib._Hash) -> None:
+        """PlatformError where the bytes have another SHA-256 than the platform sent with them."""
+        if self._sha256 is None or digest.digest() == self._sha256:
+            return
+        self._goes_on = False  # nobody knows where the damage is: all of it is to come again
+        raise PlatformUnreachable(
+            f"cannot {_DOING}: the bytes of {self._id} were damaged on their way (SHA-256 differs)",
+            hint="Try again later.",
+        )
 
     def _beyond(self, body: Iterator[bytes], known: int, digest: bytes) -> Iterator[bytes]:
         """What comes after the first ``known`` bytes. PlatformError where these have another SHA-256."""
@@ -155,3 +174,12 @@ class Download:
             raise error
         self._wire.rest(pause(self._failed, error))
         self._failed += 1
+
+
+def _sha256(header: str) -> bytes | None:
+    """The SHA-256 in a Repr-Digest header (RFC 9530); None where it has none."""
+    match = _DIGEST.search(header)
+    try:
+        return base64.b64decode(match[1], validate=True) if match else None
+    except binascii.Error:
+        return None

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import breakage as b
 from proxy import Action, Proxy, Record, Rule
@@ -23,6 +23,7 @@ from tally import Tally, tally
 from ftkit.display import SilentDisplay
 from ftkit.errors import FtkitError
 from ftkit.gateway import Job, Platform, chat_request, connect
+from ftkit.gateway.bulk.result import BulkResult
 from ftkit.settings import Settings
 
 TIMEOUT = 1.0  # seconds after which our client gives up waiting
@@ -106,7 +107,7 @@ class Stage:
         ]
 
     def _example(self, i: int) -> dict[str, Any]:
-        label, text = [("up", "profit rose"), ("down", "loss widened")][i % 2]
+        label, text = [("up", "it went up, profit rose"), ("down", "it went down, loss widened")][i % 2]
         turns = {"system": "Answer with one word: up or down.", "user": f"{text} in {i} of {self.unit}"}
         return {"messages": [{"role": r, "content": c} for r, c in {**turns, "assistant": label}.items()]}
 
@@ -234,10 +235,14 @@ def _watch(client: Platform, stage: Stage, job: str) -> list[str]:
 
 
 def _watch_lost(client: Platform, stage: Stage, job: str, result: list[str]) -> list[str]:
-    whole = [event.id for event in client.jobs.events(job)]
-    lost = [f"event {one}" for one in whole if one not in result]
+    there = {event.id: event for event in client.jobs.events(job)}
+    lost = [f"event {one}" for one in there if one not in result]
     lost += [f"event {one} came twice" for one in set(result) if result.count(one) > 1]
-    return lost or ([] if result == whole else ["the events came in another order"])
+    shown = [there[one] for one in result if one in there]
+    times = [event.created_at.timestamp() for event in shown if event.created_at]
+    steps = [event.metrics["step"] for event in shown if "step" in event.metrics]
+    # of events of the same second only the steps tell the order
+    return lost or [f"{n} out of order" for n, v in (("times", times), ("steps", steps)) if v != sorted(v)]
 
 
 def _whole_content(client: Platform, stage: Stage) -> tuple[str, str]:
@@ -253,19 +258,60 @@ def _download_lost(client: Platform, stage: Stage, prepared: tuple[str, str], re
     return [] if right else ["the copy has other bytes"]
 
 
+def _run(via: Literal["batch", "realtime"]) -> Callable[[Platform, Stage, Any], BulkResult]:
+    def work(client: Platform, stage: Stage, prepared: Any) -> BulkResult:
+        out, workdir = stage.folder / "answers.jsonl", stage.folder / "work"
+        return client.batches.run(stage.requests(), out, workdir=workdir, via=via)
+
+    return work
+
+
+def _run_lost(client: Platform, stage: Stage, prepared: Any, result: BulkResult) -> list[str]:
+    asked = [one["custom_id"] for one in stage.requests()]
+    lines = [json.loads(line) for line in result.out.read_text().splitlines()]
+    lost = [] if [line["custom_id"] for line in lines] == asked else ["not one line for each request"]
+    right = ["up", "down"] * len(asked)
+    texts = [(line["response"] or {"body": None})["body"] for line in lines]
+    said = [body and body["choices"][0]["message"]["content"] for body in texts]
+    lost += [
+        f"{name} has {text!r}" for name, text, good in zip(asked, said, right, strict=False) if text != good
+    ]
+    return lost
+
+
 JOB = r"/fine_tuning/jobs/[^/]+"
+CONTENTS = "/files/[^/]+/content"
 POSTED = BEFORE | AFTER
+PARTS = {"providers": {"local": {"limits": {"upload_part_bytes": 1500}}}}  # of a file of some 5,000
+_batch, _realtime = _run("batch"), _run("realtime")
 OPERATIONS = [
     Operation("upload", ("POST", "/files", 1), _upload, _upload_lost, POSTED),
+    Operation(
+        "upload in parts: begin", ("POST", "/uploads", 1), _upload, _upload_lost, POSTED, options=PARTS
+    ),
+    Operation(
+        "upload in parts: a part",
+        ("POST", "/uploads/[^/]+/parts", 2),
+        _upload,
+        _upload_lost,
+        POSTED,
+        options=PARTS,
+    ),
+    Operation(
+        "upload in parts: complete",
+        ("POST", "/uploads/[^/]+/complete", 1),
+        _upload,
+        _upload_lost,
+        POSTED,
+        options=PARTS,
+    ),
     Operation("create a job", ("POST", "/fine_tuning/jobs", 1), _create, _create_lost, POSTED, _upload),
     Operation("watch: state", ("GET", JOB, 1), _watch, _watch_lost, POSTED | STATES, _started),
     Operation("watch: events", ("GET", JOB + "/events", 1), _watch, _watch_lost, POSTED | LISTS, _started),
-    Operation(
-        "download",
-        ("GET", "/files/[^/]+/content", 1),
-        _download,
-        _download_lost,
-        POSTED | CONTENT,
-        _whole_content,
-    ),
+    Operation("download", ("GET", CONTENTS, 1), _download, _download_lost, POSTED | CONTENT, _whole_content),
+    Operation("batch: upload", ("POST", "/files", 1), _batch, _run_lost, POSTED),
+    Operation("batch: create", ("POST", "/batches", 1), _batch, _run_lost, POSTED),
+    Operation("batch: watch", ("GET", "/batches/[^/]+", 1), _batch, _run_lost, POSTED | STATES),
+    Operation("batch: answers", ("GET", CONTENTS, 1), _batch, _run_lost, POSTED | CONTENT),
+    Operation("real time", ("POST", "/chat/completions", 3), _realtime, _run_lost, POSTED),
 ]

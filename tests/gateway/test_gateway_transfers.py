@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import time
@@ -197,3 +198,31 @@ def test_the_progress_of_a_download_begins_anew_with_it(
     done = [p[1] for p in seen.progress if p[0] == "Download f"]
     assert done[-1] == 600_000
     assert max(done) == 600_000
+
+
+def with_digest(data: bytes, said: bytes) -> tuple[int, bytes, dict[str, str]]:
+    digest = base64.b64encode(hashlib.sha256(said).digest()).decode()
+    return 200, data, {"repr-digest": f"md5=:AA==:, sha-256=:{digest}:"}
+
+
+def test_damaged_bytes_come_again(canned: Any, to_canned: Any, tmp_path: Path, no_waits: list[float]) -> None:
+    canned.answer("GET", CONTENT, with_digest(b"damaged", b"perfect"), with_digest(b"perfect", b"perfect"))
+    files = to_canned(settings={"max_retries": 1}).files
+    assert files.download("f", tmp_path / "out").read_bytes() == b"perfect"
+
+
+def test_bytes_that_stay_damaged_are_no_download(
+    canned: Any, to_canned: Any, tmp_path: Path, no_waits: list[float]
+) -> None:
+    canned.answer("GET", CONTENT, with_digest(b"damaged", b"perfect"))
+    files = to_canned(settings={"max_retries": 1}).files
+    with pytest.raises(PlatformUnreachable, match="damaged on their way"):
+        files.download("f", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PlatformUnreachable, match="damaged"):
+        list(files.content("f"))
+
+
+def test_a_digest_that_cannot_be_read_is_none(canned: Any, to_canned: Any) -> None:
+    canned.answer("GET", CONTENT, (200, b"data", {"repr-digest": "sha-256=:not base64=:"}))
+    assert list(to_canned().files.content("f")) == [b"data"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import time
@@ -28,7 +29,10 @@ def test_upload_retrieve_content_delete(client: openai.OpenAI) -> None:
     assert (file.bytes, file.filename, file.purpose) == (len(data), "train.jsonl", "fine-tune")
     assert file.status == "processed" and file.object == "file" and file.id.startswith("file-")
     assert client.files.retrieve(file.id) == file
-    assert client.files.content(file.id).content == data
+    content = client.files.content(file.id)
+    assert content.content == data
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    assert content.response.headers["repr-digest"] == f"sha-256=:{digest}:"
     deleted = client.files.delete(file.id)
     assert deleted.deleted and deleted.id == file.id
     with pytest.raises(openai.NotFoundError) as refused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from base64 import b64encode
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -119,8 +120,12 @@ def content(context: Context, request: Request) -> Response:
     """One file's bytes, or the one range of them that is asked for, streamed."""
     file = _file(context, request)
     _check_range(request, file.bytes)
+    digest = b64encode(bytes.fromhex(file.sha256)).decode()
     return FileResponse(
-        context.state.files.path(file), media_type="application/octet-stream", filename=file.filename
+        context.state.files.path(file),
+        media_type="application/octet-stream",
+        filename=file.filename,
+        headers={"repr-digest": f"sha-256=:{digest}:"},  # RFC 9530: of the whole file, in a range too
     )
 
 
