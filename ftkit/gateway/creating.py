@@ -124,10 +124,6 @@ class _Creation:
             try:
                 return self._finish(self._post(body))
             except PlatformError as error:
-                if _refuses_metadata(error, body, self.order):
-                    self.wire.display.note(f"{self.wire.target.title} takes no metadata: left out")
-                    del body["metadata"]
-                    continue
                 if _surely_not(error):
                     self.claim.abandon(error.message)
                     raise self._said(error) from error
@@ -154,7 +150,17 @@ class _Creation:
         metadata = {**self.order.metadata, OPERATION: self.claim.name}
         return self.wire.translator.job({**self.order.request(), "metadata": metadata})
 
-    def _post(self, body: Mapping[str, Any]) -> Job:
+    def _post(self, body: dict[str, Any]) -> Job:
+        try:
+            return self._answered(body)
+        except PlatformRefused as error:
+            if not _refuses_metadata(error, body, self.order):
+                raise
+        self.wire.display.note(f"{self.wire.target.title} takes no metadata: left out")
+        del body["metadata"]
+        return self._answered(body)
+
+    def _answered(self, body: Mapping[str, Any]) -> Job:
         given = {name: body[name] for name in ("training_file", "model")}
         reply = self.wire.call_once(
             f"create a job for the model {self.order.model}",
@@ -250,9 +256,9 @@ def _may_repeat(error: PlatformError) -> bool:
     return type(error.__cause__).__name__ == "APIConnectionError"
 
 
-def _refuses_metadata(error: PlatformError, body: Mapping[str, Any], order: JobOrder) -> bool:
+def _refuses_metadata(error: PlatformRefused, body: Mapping[str, Any], order: JobOrder) -> bool:
     """True where the platform does not like our own word in the metadata, and nobody else asked for any."""
-    refused = isinstance(error, PlatformRefused) and error.status in (400, 422)
+    refused = error.status in (400, 422)
     return refused and "metadata" in body and not order.metadata and "metadata" in error.message.lower()
 
 

@@ -1,4 +1,4 @@
-"""Orders for jobs: every parameter of OpenAI's API, typed as in the installed openai package, with good errors."""
+"""Orders for jobs: every parameter of OpenAI's API, with the types of the installed openai package."""
 
 from __future__ import annotations
 
