@@ -77,7 +77,7 @@ def kind_of_text(text: str) -> str:
 
 def _own(data: Mapping[str, Any]) -> Problem | None:
     """The problem that an object itself states."""
-    message = next((t for name in _WORDS if (t := as_text(data.get(name)))), None)
+    message = next((t for name in _WORDS if (t := _text(data.get(name)))), None)
     plain = as_text(data.get("error"))
     code = next((c for name in _CODES if (c := as_id(data.get(name)))), None)
     if message is None and plain is None and (code is None or _holds_more(data)):
@@ -89,6 +89,13 @@ def _own(data: Mapping[str, Any]) -> Problem | None:
         param=as_text(data.get("param")) or (_place(place) if isinstance(place, list) else None),
         line=as_whole(data.get("line")),
     )
+
+
+def _text(value: Any) -> str | None:
+    """A text, or a list of nothing but texts."""
+    if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
+        value = "; ".join(value[:_MOST_SAID])
+    return as_text(value)
 
 
 def _holds_more(data: Mapping[str, Any]) -> bool:
