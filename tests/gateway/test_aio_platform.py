@@ -142,6 +142,16 @@ def test_errors_are_the_same(canned: Canned, to_canned: Connect) -> None:
     asyncio.run(main())
 
 
+def no_threads(seconds: float = 10.0) -> bool:
+    """True as soon as no thread of an asynchronous platform is left."""
+    deadline = time.monotonic() + seconds
+    while any(thread.name == "ftkit-async" for thread in threading.enumerate()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def running_job(asked: Asked) -> dict[str, Any]:
     """A job that never ends, whatever its id."""
     return {"id": asked.path.rpartition("/")[2], "status": "running"}
@@ -160,7 +170,6 @@ def test_many_watches_leave_room_for_others(canned: Canned, to_canned: Connect) 
     names = prepare_jobs(canned, 100)
     canned.answer("GET", "/models", {"data": [{"id": "m"}]})
     patient = to_canned(settings={"poll_seconds": 30.0})
-    before = threading.active_count()
 
     async def main() -> None:
         async with AsyncPlatform(patient) as platform:
@@ -176,10 +185,7 @@ def test_many_watches_leave_room_for_others(canned: Canned, to_canned: Connect) 
             assert {type(end) for end in ends} == {asyncio.CancelledError}
 
     asyncio.run(main())
-    deadline = time.monotonic() + 10
-    while threading.active_count() > before + 5 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert threading.active_count() <= before + 5, "no thread goes on waiting"
+    assert no_threads(), "no thread goes on waiting"
 
 
 def test_a_cancelled_wait_ends_at_once_and_harms_no_other(canned: Canned, to_canned: Connect) -> None:
@@ -208,7 +214,6 @@ def test_an_iterator_that_is_left_ends_its_thread(canned: Canned, to_canned: Con
     canned.answer("GET", "/fine_tuning/jobs/j", {"id": "j", "status": "running"})
     canned.answer("GET", "/fine_tuning/jobs/j/events", {"data": events})
     got: list[str] = []
-    before = threading.active_count()
 
     async def main() -> None:
         async with AsyncPlatform(to_canned(settings={"poll_seconds": 30.0})) as platform:
@@ -221,10 +226,7 @@ def test_an_iterator_that_is_left_ends_its_thread(canned: Canned, to_canned: Con
 
     asyncio.run(main())
     assert got == ["0", "1"]
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before + 1 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert threading.active_count() <= before + 1
+    assert no_threads()
 
 
 def test_a_reader_is_not_far_behind_its_thread(canned: Canned, to_canned: Connect) -> None:
