@@ -16,7 +16,6 @@ from ftkit.gateway.failures import not_json, translated
 from ftkit.gateway.results import FileInfo
 from ftkit.gateway.wire import Wire, checked_id
 
-_CHUNK = 1 << 18
 _DIGEST = re.compile(r"(?:^|[, ])sha-256=:([A-Za-z0-9+/=]+):")
 _RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
 _DOING = "read the file"
@@ -103,7 +102,7 @@ class Download:
             self._sha256 = _sha256(response.headers.get("repr-digest", ""))
             yield (
                 self._begins(response.status_code, response.headers.get("content-range", ""), start),
-                (response.iter_bytes(_CHUNK)),
+                response.iter_bytes(),  # in pieces as they come: a larger piece is lost where it breaks off
             )
 
     def _begins(self, status: int, content_range: str, start: int) -> int:
