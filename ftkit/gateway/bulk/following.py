@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,10 @@ class Following:
         self._batches: dict[int, Batch] = {}
         local = self._wire.provider.local
         self._pacer = Pacer(local, self._wire.settings.poll_seconds, self._wire.stop)
-        outage = Outage(self._wire.display)
-        patience = LOCAL_PATIENCE if local else HOSTED_PATIENCE
-        self._patience = {p.number: Patience(self._wire.display, patience, outage) for p in pieces}
+        outage, seconds = Outage(self._wire.display), LOCAL_PATIENCE if local else HOSTED_PATIENCE
+        self._patience: defaultdict[int, Patience] = defaultdict(
+            lambda: Patience(self._wire.display, seconds, outage)
+        )
         self._limit = self._wire.provider.limits.batch_enqueued_tokens
         self._hold, self._held_until = _HOLD[0], 0.0
 
@@ -54,7 +56,7 @@ class Following:
                 progressed |= self._look(piece)
             self._show()
             if self._waiting or self._running:
-                pause = max((p.pause for p in self._patience.values()), default=0.0)
+                pause = max((self._patience[number].pause for number in self._running), default=0.0)
                 self._pacer.wait(progressed, at_least=pause)
 
     def _submit(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ftkit.data.jsonl import escape_breaks
 from ftkit.data.stream import CHUNK
 from ftkit.errors import storage_error
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     Positions = NDArray[np.int64]
 
+_encode = msgspec.json.Encoder().encode
 _decode_ids = msgspec.json.Decoder(str).decode_lines
 
 
@@ -45,6 +47,12 @@ def first_repeated(hashes: array[int], ids: Callable[[], Iterable[str]]) -> tupl
         if position in wanted and seen.setdefault(custom_id, position) != position:
             return seen[custom_id], position
     return None
+
+
+def id_line(custom_id: str) -> bytes:
+    """An id as it stands in a file of ids, without the line's end."""
+    line = _encode(custom_id)
+    return line if line.isascii() else escape_breaks(line)
 
 
 def read_ids(path: Path) -> Iterator[str]:
@@ -120,7 +128,7 @@ class IdIndex:
 
     def _is(self, position: int, custom_id: str) -> bool:
         start, end = int(self._offsets[position]), int(self._offsets[position + 1])
-        return os.pread(self._file, end - start - 1, start) == msgspec.json.encode(custom_id)
+        return os.pread(self._file, end - start - 1, start) == id_line(custom_id)
 
     def _further(self, custom_id: str, place: int, number: int) -> int:
         """The position among further ids with the same hash; -1 where it is not there."""

@@ -14,13 +14,11 @@ from contextlib import AbstractContextManager, ExitStack
 from itertools import accumulate, islice
 from pathlib import Path
 
-import msgspec
-
 from ftkit.data.files import atomic_write
 from ftkit.data.jsonl import JsonlWriter, open_jsonl_writer
 from ftkit.display import Display
 from ftkit.errors import DataError, storage_error
-from ftkit.gateway.bulk.ids import first_repeated, read_ids
+from ftkit.gateway.bulk.ids import first_repeated, id_line, read_ids
 from ftkit.gateway.bulk.lines import Request, Source, place, read_requests, repeated
 from ftkit.gateway.bulk.plan import (
     IDS,
@@ -38,7 +36,6 @@ from ftkit.gateway.dialect import Translator
 
 _MOST_MODELS = 20
 _BLOCK = 256
-_encode = msgspec.json.Encoder().encode
 
 
 def prepare(
@@ -114,7 +111,7 @@ class _Written:
                     sizes = shard.write([request.line for request in todo[:room]])
                     self.offsets.extend(islice(accumulate(sizes, initial=self.offsets[-1]), 1, None))
                     todo = todo[room:]
-                ids.write_lines([_encode(request.custom_id) for request in block])
+                ids.write_lines([id_line(request.custom_id) for request in block])
                 self._note(block)
                 yield self.rows
             self._end(shard)

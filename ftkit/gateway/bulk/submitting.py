@@ -105,24 +105,24 @@ class _Submission:
     def _send(self) -> Batch:
         """Send until the end is known; between two tries the platform is asked whether it has the batch."""
         uploaded = self.batches.files.upload(self.order.path, "batch")
-        tries = self.wire.settings.max_retries + 1
-        for attempt in range(tries):
+        attempt = 0
+        while True:
             self.claim.intend(input_file_id=uploaded.id, requests=self.order.requests)
             try:
                 return self._finish(self._post(uploaded.id))
             except PlatformError as error:
                 if surely_not(error):
                     self.claim.abandon(error.message)
-                    if self._refuses_metadata(error):
-                        self._with_metadata = False
-                        continue
-                    raise
-                if attempt == tries - 1 or not _answered(error):
+                    if not self._refuses_metadata(error):
+                        raise
+                    self._with_metadata = False
+                    continue
+                if attempt == self.wire.settings.max_retries or not _answered(error):
                     raise _unknown(error) from error
             rest(min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE), self.wire.stop)
+            attempt += 1
             if (found := self._find(since=time.time())) is not None:
                 return self._finish(found)
-        raise AssertionError("the last try returns or raises")
 
     def _post(self, input_file_id: str) -> Batch:
         metadata = {**self.order.metadata, OPERATION: self.claim.name} if self._with_metadata else None
