@@ -14,12 +14,26 @@ from ftkit.gateway.failures import request_id_of, transient
 from ftkit.gateway.paging import PAGE_SIZE, cursor_of, items_of
 from ftkit.gateway.problems import LONGEST, kind_of_text, problem_of, problems_of, refusal_in
 
+FIELDS = (
+    "error",
+    "errors",
+    "detail",
+    "message",
+    "msg",
+    "code",
+    "type",
+    "param",
+    "line",
+    "loc",
+    "data",
+    "title",
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("\ud83d"),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from("error errors detail message msg code type param line loc data title".split()),
+            st.sampled_from(FIELDS),
             inner,
             max_size=4,
         )
@@ -60,7 +74,7 @@ CLOUDFLARE = (
         ({"detail": {"message": "deep", "code": 7}}, "deep (7)"),
         (
             {"message": ["a must be b", "c must be d"], "error": "Bad Request", "statusCode": 400},
-            "Bad Request",
+            "a must be b; c must be d (Bad Request)",
         ),
         ({"message": "flat", "code": 17}, "flat (17)"),
         ({"message": {"error": {"message": "inside"}}, "code": 3}, "inside (3)"),
