@@ -88,12 +88,13 @@ class Uploading:
     def _there(self, file_id: str, claim: Claim) -> tuple[FileInfo | None, str | None]:
         """A file on the platform, and what is wrong with it."""
         try:
-            info = self._shelf.get(file_id)
-        except NotOnPlatform:
-            return None, "it is no longer on the platform"
-        except PlatformRefused as error:
-            if error.status not in _NO_SUCH:
+            info: FileInfo | None = self._shelf.get(file_id)
+        except PlatformError as error:
+            if not (isinstance(error, NotOnPlatform) or getattr(error, "status", None) in _NO_SUCH):
                 raise
+            # one wrong "not found" on the way is no reason to send it again: the list is asked too
+            info = next((f for f in self._shelf.list(self._purpose) if f.id == file_id), None)
+        if info is None:
             return None, "it is no longer on the platform"
         return info, self._wrong(info, claim)
 
