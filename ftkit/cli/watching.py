@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from ftkit.cli.frame import App, command
 from ftkit.cli.remote import detaching, same_platform, show_fields, when
+from ftkit.errors import JobFailed, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,18 +34,72 @@ def events(app: App, job_id: str, follow: bool) -> None:
         app.emit_lines(found, _event_line)
 
 
-@command("watch", platform=True, examples=["ftkit jobs watch ftjob-abc123"])
-@click.argument("job_id")
+@command(
+    "watch",
+    platform=True,
+    examples=[
+        "ftkit jobs watch ftjob-abc123",
+        "ftkit jobs watch ftjob-abc123 ftjob-def456 --timeout 3600",
+        "ftkit jobs watch --all --webhook https://example.com/hook",
+        """ftkit jobs watch ftjob-abc123 --on-finish 'ftkit chat "$FTKIT_MODEL" hello'""",
+    ],
+)
+@click.argument("job_ids", metavar="[JOB_ID]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Follow all jobs that have not ended.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Give up after so many seconds.")
-def watch(app: App, job_id: str, timeout: float | None) -> None:
-    """Follow a job to its end; exit code 0 where it succeeded, 1 where it failed or was cancelled.
+@click.option("--webhook", metavar="URL", help="POST a JSON object there when a job has ended.")
+@click.option("--on-finish", metavar="COMMAND", help="Run this shell command when a job has ended.")
+def watch(
+    app: App,
+    job_ids: tuple[str, ...],
+    everything: bool,
+    timeout: float | None,
+    webhook: str | None,
+    on_finish: str | None,
+) -> None:
+    """Follow jobs to their ends; exit code 0 where all succeeded, 1 where one failed or was cancelled.
 
-    Ctrl-C stops watching; the job goes on.
+    Ctrl-C stops watching; the jobs go on. With --json each event and each new state is an object on a
+    line of stderr, and the result, a job or a list of jobs, is on stdout.
+
+    The webhook gets type ("job.ended"), text, job_id, status, platform, model, fine_tuned_model,
+    trained_tokens, error, created_at and finished_at; it is tried four times. The command finds
+    FTKIT_JOB_ID, FTKIT_JOB_STATUS, FTKIT_JOB_ERROR, FTKIT_MODEL, FTKIT_BASE_MODEL and
+    FTKIT_PLATFORM in its environment, and its exit code is shown. Where either fails, that is a
+    warning: the exit code is about the jobs alone.
     """
+    if everything == bool(job_ids):
+        raise UsageError("name the jobs to watch, or all that run with --all", hint="List: ftkit jobs list")
     with app.connect() as platform:
-        job = follow(app, platform, job_id, timeout)
-    app.emit(job, lambda console: show_job(console, job))
-    job.raise_if_failed(same_platform(app))
+        ids = tuple(job.id for job in platform.jobs.active()) if everything else job_ids
+        what, again = _way_back(ids, everything)
+        with detaching(app, what, again):
+            found = platform.jobs.follow(ids, timeout=timeout, webhook=webhook, command=on_finish)
+    if len(ids) == 1 and not everything:
+        app.emit(found[0], lambda console: show_job(console, found[0]))
+    else:
+        app.emit(found, lambda console: _show_ends(console, found))
+    raise_if_any_failed(found, same_platform(app))
+
+
+def _way_back(ids: tuple[str, ...], everything: bool) -> tuple[str, str]:
+    """What goes on, and the command that comes back to it."""
+    what = f"job {ids[0]}" if len(ids) == 1 else "every job"
+    return what, f"ftkit jobs watch {'--all' if everything else ' '.join(ids)}"
+
+
+def raise_if_any_failed(jobs: Sequence[Job], option: str) -> None:
+    """Raise JobFailed where a job failed or was cancelled; of several it names each."""
+    failed = []
+    for job in jobs:
+        try:
+            job.raise_if_failed(option)
+        except JobFailed as error:
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        raise JobFailed("\n".join(error.message for error in failed), hint=failed[0].hint)
 
 
 def follow(app: App, platform: Platform, job_id: str, timeout: float | None = None) -> Job:
@@ -55,6 +111,16 @@ def follow(app: App, platform: Platform, job_id: str, timeout: float | None = No
 def _event_line(event: JobEvent) -> str:
     level = "" if event.level == "info" else f"{event.level}: "
     return f"{when(event.created_at) or '-'}  {level}{event.message}"
+
+
+def _show_ends(console: Console, found: Sequence[Job]) -> None:
+    from rich.text import Text
+
+    if not found:
+        console.print("no job runs")
+    for job in found:
+        result = job.error or job.fine_tuned_model
+        console.print(Text(f"{job.id}  {job.status}{f'  {result}' if result else ''}"), soft_wrap=True)
 
 
 def show_job(console: Console, job: Job) -> None:

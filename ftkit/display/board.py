@@ -111,26 +111,38 @@ class Thinning:
 class LogLines:
     """Chooses and words the log lines of a board, for a person."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, longest_id: int = 200) -> None:
         self.lines: dict[str, Line] = {}
         self._many = count > 1
+        self._longest_id = longest_id
         self._thinning = Thinning()
 
     def changed(self, line: Line) -> str | None:
         """Take a line in; the words for its state where that is new."""
         before = self.lines.get(line.id)
         self.lines[line.id] = line
-        if before is not None and before.state == line.state:
+        if before is not None and (before.state, before.ended) == (line.state, line.ended):
             return None
         result = f": {line.result}" if line.ended and line.result else ""
-        return f"{line.id} is {line.state}{result}" if self._many else f"{line.state}{result}"
+        return f"{self._name(line.id)} is {line.state}{result}" if self._many else f"{line.state}{result}"
 
     def event(self, line_id: str, text: str, level: str, metrics: bool) -> str | None:
         """The words for a line of a log; None where it is one of too many."""
         if metrics and not self._thinning.lets_through(self.lines[line_id]):
             return None
         words = text if level == "info" else f"{level}: {text}"
-        return f"{line_id}: {words}" if self._many else words
+        return f"{self._name(line_id)}: {words}" if self._many else words
+
+    def _name(self, line_id: str) -> str:
+        return shorten(line_id, self._longest_id)
+
+
+def shorten(text: str, width: int) -> str:
+    """``text`` in ``width`` characters: its middle gives way, because ids differ at their ends."""
+    if len(text) <= width:
+        return text
+    tail = max((width - 1) // 2, 0)
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 class _PlainBoard:

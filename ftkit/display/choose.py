@@ -30,7 +30,7 @@ def choose_display(style: Style = "auto", stream: TextIO | None = None) -> Displ
 
         from ftkit.display.fancy import RichDisplay
 
-        return RichDisplay(Console(file=target))
+        return RichDisplay(Console(file=target, emoji=False))  # ft:m:x is the name of a model
     from ftkit.display.plain import PlainDisplay
 
     return PlainDisplay(target)

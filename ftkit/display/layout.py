@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
-from ftkit.display.board import Line, figure
+from ftkit.display.board import Line, shorten
 
 BARS = "▁▂▃▄▅▆▇█"
 FULL, EMPTY = "━", "─"
@@ -20,7 +20,7 @@ _KEPT_FIRST = ("step", "loss", "left", "bar", "series", "validation loss", "elap
 _ORDER = (
     "bar", "step", "loss", "validation loss", "accuracy", "reward", "series", "elapsed", "left"
 )  # fmt: skip
-_FLEXIBLE = {"bar": (6, 20), "series": (6, 24)}  # narrowest and widest
+_FLEXIBLE = {"bar": (5, 20), "series": (5, 24)}  # narrowest and widest
 
 
 class Cell(NamedTuple):
@@ -59,7 +59,8 @@ def _cells(line: Line, now: float) -> dict[str, str]:
         if line.total:
             found["bar"] = ""
     for name, value in line.figures.items():
-        found[name] = f"{_SHORT.get(name, name)} {figure(name, value)}"
+        number = f"{value:.0%}" if name.endswith("accuracy") else f"{value:.3g}"
+        found[name] = f"{_SHORT.get(name, name)} {number}"
     if len(line.series) > 1:
         found["series"] = ""
     since = 0.0 if line.ended else max(0.0, now - line.at)
@@ -101,7 +102,7 @@ def _drawn(kind: str, line: Line, found: dict[str, str], width: int) -> str:
     if kind == "series" and kind in found:
         return sparkline(line.series, width).ljust(width)
     text = found.get(kind, "")
-    return text.rjust(width) if kind in ("step", "elapsed") else text.ljust(width)
+    return text.rjust(width) if kind in ("step", "elapsed", "left") else text.ljust(width)
 
 
 def bar(done: float, total: float, width: int) -> str:
@@ -133,18 +134,10 @@ def clock(seconds: float) -> str:
 
 
 def left_text(seconds: float, finish: datetime | None) -> str:
-    """``5:00 left``; the time of day (of this machine) where it is longer than an hour."""
+    """``-5:00``, as a player counts down; the time of day (of this machine) where it is over an hour."""
     if seconds < _HOUR or finish is None:
-        return f"{clock(seconds)} left"
+        return f"-{clock(seconds)}"
     return f"ends {finish.astimezone():{'%H:%M' if seconds < _DAY else '%a %H:%M'}}"
-
-
-def shorten(text: str, width: int) -> str:
-    """``text`` in ``width`` characters: its middle gives way, because ids differ at their ends."""
-    if len(text) <= width:
-        return text
-    tail = max((width - 1) // 2, 0)
-    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
 
 
 def _widest(texts: Iterable[str]) -> int:

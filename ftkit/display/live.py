@@ -25,7 +25,8 @@ class LiveBoard:
 
     def __init__(self, console: Console, count: int) -> None:
         self._console = console
-        self._log = LogLines(count)
+        self._log = LogLines(count, longest_id=12)
+        self._many = count > 1
         self._live = Live(
             console=console,
             get_renderable=self._drawn,
@@ -49,6 +50,8 @@ class LiveBoard:
         record: Mapping[str, Any],
     ) -> None:
         """A line of a log, above the board."""
+        if metrics and self._many:
+            return  # the figures are in the lines below
         words = self._log.event(line_id, text, level, metrics)
         if words is not None:
             mark = {"warn": "yellow", "warning": "yellow", "error": "red"}.get(level, "cyan")

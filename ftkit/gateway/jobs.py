@@ -189,14 +189,17 @@ class Jobs:
         job_ids: Sequence[str],
         *,
         timeout: float | None = None,
-        on_end: Callable[[Job], None] | None = None,
+        webhook: str | None = None,
+        command: str | None = None,
     ) -> tuple[Job, ...]:
         """Watch several jobs to their ends, shown on the display, and return them in this order.
 
-        ``on_end`` gets each job when it has ended, whatever the end, and should not take long.
+        When a job has ended, whatever the end, :func:`~ftkit.gateway.finishing.job_message` is sent to
+        the address ``webhook``, and the shell ``command`` is run with
+        :func:`~ftkit.gateway.finishing.job_environment`; what fails there is a warning.
         """
         ids = [checked_id("job", job) for job in job_ids]
-        return follow(self._wire, self._get_now, ids, timeout=timeout, on_end=on_end)
+        return follow(self._wire, self._get_now, ids, timeout=timeout, webhook=webhook, command=command)
 
     def active(self) -> Iterator[Job]:
         """All jobs that have not ended, the newest first."""

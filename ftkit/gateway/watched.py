@@ -90,20 +90,21 @@ class Watched:
         job = before if before is not None and before.ended else self._ask_state()
         if job is None:
             return []
-        self.job = job
         self._progress.job(job)
         events = self._ask_events(job)
         changed = before is None or _state(before) != _state(job)
         self.ended = job.ended and events is not None
-        told = [u for e in events or () if (u := self._event(e))]
+        status = before.status if before is not None else job.status  # until its last event is told
+        told = [self._event(event, status if job.ended else job.status) for event in events or ()]
+        self.job = job
         if job.ended:
-            return [*told, *([self._update("state", job=job)] if self.ended else [])]
-        return [*([self._update("state", job=job)] if changed else []), *told]
+            return [*told, *([self._update("state", job.status, job=job)] if self.ended else [])]
+        return [*([self._update("state", job.status, job=job)] if changed else []), *told]
 
     def lost(self, problem: str) -> Update:
         """The last update of a job that cannot be followed any longer."""
         self.ended = True
-        return self._update("lost", job=self.job, problem=problem)
+        return self._update("lost", self.status, job=self.job, problem=problem)
 
     def _ask_state(self) -> Job | None:
         try:
@@ -143,13 +144,14 @@ class Watched:
         self._read_events = self._read_events or events is not None
         return events
 
-    def _event(self, event: JobEvent) -> Update:
+    def _event(self, event: JobEvent, status: str) -> Update:
         metrics = self._progress.event(event)
-        return self._update("event", event=event, metrics=metrics)
+        return self._update("event", status, event=event, metrics=metrics)
 
     def _update(
         self,
         kind: Literal["state", "event", "lost"],
+        status: str,
         *,
         event: JobEvent | None = None,
         metrics: bool = False,
@@ -159,7 +161,7 @@ class Watched:
         return Update(
             type=kind,
             job_id=self.id,
-            status=self.status,
+            status=status,
             figures=self._progress.figures(),
             event=event,
             metrics=metrics,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ftkit.display import Board, Line, open_board
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused
+from ftkit.gateway.finishing import Finishing
 from ftkit.gateway.polling import Outage, rest
 from ftkit.gateway.progress import JobFigures
 from ftkit.gateway.results import Job, JobEvent
@@ -87,19 +88,22 @@ def follow(
     job_ids: Sequence[str],
     *,
     timeout: float | None = None,
-    on_end: Callable[[Job], None] | None = None,
+    webhook: str | None = None,
+    command: str | None = None,
 ) -> tuple[Job, ...]:
     """Watch jobs to their ends, shown on the display, and return them; see ``Jobs.follow``."""
     ids = list(dict.fromkeys(job_ids))
+    if not ids:
+        return ()
     ended: dict[str, Job] = {}
     title = f"Job {ids[0]}" if len(ids) == 1 else f"{len(ids)} jobs"
-    with open_board(wire.display, title, len(ids)) as board:
+    finishing = Finishing(wire.display, wire.target, webhook=webhook, command=command)
+    with finishing, open_board(wire.display, title, len(ids)) as board:
         for update in watch_all(wire, get, ids, timeout=timeout):
             show(board, update)
             if update.type == "state" and update.job is not None and update.job.ended:
                 ended[update.job_id] = update.job
-                if on_end is not None:
-                    on_end(update.job)
+                finishing.ended(update.job)
     return tuple(ended[job_id] for job_id in ids)
 
 

@@ -114,7 +114,8 @@ def test_json_and_nothing_else(call: Any, path: str) -> None:
     for document in documents:
         assert isinstance(json.loads(document, parse_constant=pytest.fail), dict | list)
     for line in done.stderr.splitlines():
-        assert json.loads(line)["type"] in ("note", "warning", "event", "start", "progress", "end")
+        kinds = ("note", "warning", "event", "state", "start", "progress", "end")
+        assert json.loads(line)["type"] in kinds
 
 
 @pytest.mark.parametrize("path", [p for p in CALLS if p != "files delete"])
