@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     examples=[
         "ftkit upload train.jsonl",
         "ftkit upload parts",
+        "ftkit upload train.jsonl --model gpt-4.1-mini --platform openai",
         "ftkit upload requests.jsonl --purpose batch --platform openai",
     ],
 )
@@ -36,18 +37,37 @@ if TYPE_CHECKING:
     show_default=True,
     help="What the file is for.",
 )
-def upload(app: App, path: Path, purpose: str) -> None:
-    """Upload the file PATH and print its id on the platform.
+@click.option("--model", help="The model to be tuned: its limits hold for the file too.")
+@click.option(
+    "--validate/--no-validate", default=True, help="Refuse files that have errors. [default: validate]"
+)
+@click.option("--again", is_flag=True, help="Upload also what is on the platform already.")
+@click.option("--wait/--no-wait", default=True, help="Wait until it is processed. [default: wait]")
+@click.option("--parts/--no-parts", default=None, help="In parts, or whole. [default: large files in parts]")
+def upload(
+    app: App,
+    path: Path,
+    purpose: str,
+    model: str | None,
+    validate: bool,
+    again: bool,
+    wait: bool,
+    parts: bool | None,
+) -> None:
+    """Upload the file PATH, once, and print its id on the platform.
+
+    A file is known by its content: what is on the platform already is not sent again, and an upload
+    that was cut off is gone on with. A file for fine-tuning is validated for the platform first.
 
     Of a split (its folder or manifest) the train part is uploaded and, where there is one, the
     validation part, and the ids are printed in this order.
     """
-    from ftkit.splitting import training_files
+    from ftkit.lifecycle.sending import plan_upload
 
-    train, validation = training_files(path)
+    plan = plan_upload(app.settings, path, purpose, model=model, validate=validate, display=app.display)
     with app.connect() as platform:
-        infos = [platform.files.upload(part, purpose) for part in (train, validation) if part is not None]
-    result = infos[0] if train == path else infos
+        infos = plan.carry_out(platform, wait=wait, again=again, parts=parts)
+    result = infos[0] if plan.files[0] == path else infos
     app.emit(result, lambda console: console.print("\n".join(info.id for info in infos)))
 
 
