@@ -37,7 +37,9 @@ class EventFeed:
         self._tail: str | None = None  # the id after which the last page of an oldest-first list begins
 
     def new(self) -> list[JobEvent]:
-        """The events that have not been given out yet, the oldest first."""
+        """The events that have not been given out yet, the oldest first; none where there is no such log."""
+        if "events" in self._wire.provider.lacks:
+            return []
         pages = self._pages_from_tail() if self._tail is not None else None
         if pages is None:
             self._tail, pages = None, self._pages()

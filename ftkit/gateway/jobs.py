@@ -148,6 +148,7 @@ class Jobs:
         """The models saved during training, as the platform lists them."""
         method = self._wire.client.fine_tuning.jobs.checkpoints.with_raw_response.list
         doing = "list the checkpoints of the job"
+        self._wire.require("checkpoints")
         for page in self._wire.pages(doing, method, checked_id("job", job_id), limit=PAGE):
             yield from (read_checkpoint(item) for item in page)
 

@@ -218,3 +218,14 @@ def test_a_stream_with_empty_pieces(canned: Any, to_canned: Any) -> None:
     canned.answer("POST", "/chat/completions", (200, body, {"content-type": "text/event-stream"}))
     assert list(to_canned().chat.stream("m", [])) == ["a"]
     assert canned.asked[0].json["stream"] is True
+
+
+def test_a_platform_without_a_log_of_events_is_watched_by_its_states(canned: Any, to_canned: Any) -> None:
+    running, done = {**JOB, "status": "running"}, {**JOB, "status": "succeeded", "fine_tuned_model": "ft:x"}
+    canned.answer("GET", f"/fine_tuning/jobs/{JOB['id']}", running, running, done)
+    kluster = to_canned("kluster")
+    assert list(kluster.jobs.watch(str(JOB["id"]))) == []
+    assert list(kluster.jobs.events(str(JOB["id"]))) == []
+    assert set(canned.paths()) == {f"/fine_tuning/jobs/{JOB['id']}"}
+    with pytest.raises(NotOnPlatform, match="no checkpoints"):
+        list(kluster.jobs.checkpoints(str(JOB["id"])))

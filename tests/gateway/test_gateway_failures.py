@@ -253,10 +253,10 @@ def test_ctrl_c_passes(canned: Any, to_canned: Any, monkeypatch: pytest.MonkeyPa
     canned.answer("GET", "/fine_tuning/jobs/j", {"id": "j", "status": "running"})
     canned.answer("GET", "/fine_tuning/jobs/j/events", {"data": []})
 
-    def pressed(seconds: float) -> None:
+    def pressed(seconds: float, stop: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("time.sleep", pressed)
+    monkeypatch.setattr("ftkit.gateway.watching.rest", pressed)
     with pytest.raises(KeyboardInterrupt):
         list(platform.jobs.watch("j"))
 
