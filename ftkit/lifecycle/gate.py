@@ -118,7 +118,8 @@ class Gate:
         )
 
     def _refusal(self, path: Path, report: ValidationReport) -> ValidationFailed:
-        first = next((f for f in report.findings if f.severity == "error"), None)
+        errors = [finding for finding in report.findings if finding.severity == "error"]
+        first = next((f for f in errors if f.line is not None), errors[0] if errors else None)
         count = f"{report.errors:,} error{'s' if report.errors != 1 else ''}"
         what = f"; the first: {first.code} {first.message}" if first else ""
         option = "" if self.provider.local else f" --platform {self.provider.name}"
