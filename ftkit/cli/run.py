@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 @click.option("--learning-rate-multiplier", type=AUTO_FLOAT, help="Factor on the learning rate, or auto.")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.")
 @click.option(
-    "--fresh", is_flag=True, help="Start over; an earlier run's directory is kept under another name."
+    "--fresh",
+    is_flag=True,
+    help="Start over with another job; an earlier run's directory is kept under another name.",
 )
 def run(app: App, recipe: str, columns: tuple[str, ...], **given: Any) -> None:
     """Run RECIPE (a name, or a folder with a recipe.toml) from its data to a report.

@@ -18,8 +18,8 @@ class RunOptions(BaseModel):
 
     Where any of ``train``, ``validation`` and ``test`` is given, the three replace the recipe's
     sizes together. ``columns`` maps the recipe's column names to those of ``data``;
-    ``file_columns`` names the columns of a file without a header row. ``fresh`` starts over: the old
-    directory is kept under another name.
+    ``file_columns`` names the columns of a file without a header row. ``fresh`` starts over: another
+    job is launched, also where a good one exists, and the old directory is kept under another name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

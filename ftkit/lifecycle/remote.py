@@ -1,8 +1,7 @@
-"""The steps on a platform: upload once, tune once, watch; asked for again after a crash, never doubled."""
+"""The steps of a run on a platform: upload, tune, watch; of what exists there, which is this run's."""
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,54 +13,44 @@ from ftkit.lifecycle.recipe import Recipe
 if TYPE_CHECKING:
     from ftkit.gateway import Job, JobEvent, Platform
 
-OPERATION = "ftkit_operation"
-CLOCK_SKEW = 300.0  # seconds that a platform's clock may be behind ours
 GONE_WRONG = ("failed", "cancelled")
 METRIC_LINES = 10  # of a job's metrics, about so many are printed; the progress shows all
 
 
 class Tuning:
-    """Uploads and the fine-tuning job of one run."""
+    """Uploads and the fine-tuning job of one run.
+
+    ``platform.files`` and ``platform.jobs`` find what exists, also after a crash: nothing is made
+    twice. The journal keeps which file and which job are this run's.
+    """
 
     def __init__(self, recipe: Recipe, journal: Journal, platform: Platform, display: Display) -> None:
         self.recipe, self.journal, self.platform, self.display = recipe, journal, platform, display
 
     def upload(self, path: Path) -> str:
-        """The platform's id of a file, uploaded now or found there by its name and size."""
+        """The platform's id of a file, uploaded now or by an earlier call of anybody."""
         step = f"upload {path.stem.rsplit('-', 2)[1]}"
         digest = sha256_file(path)
         key = key_of(digest, self.platform.identity)
         if done := self.journal.done(step, key):
             return str(done["file"])
-        if found := self._find_file(path):
-            self.display.note(f"{path.name} is on the platform already, as {found}")
-            self.journal.finish(step, key, file=found, name=path.name, sha256=digest)
-            return found
-        self.journal.intend(step, key, name=path.name, sha256=digest)
+        facts = {"name": path.name, "sha256": digest, "bytes": path.stat().st_size}
+        self.journal.intend(step, key, **facts)
         uploaded = self.platform.files.upload(path, purpose="fine-tune")
-        self.journal.finish(
-            step, key, file=uploaded.id, name=path.name, sha256=digest, bytes=path.stat().st_size
-        )
+        self.journal.finish(step, key, file=uploaded.id, **facts)
         return uploaded.id
 
-    def _find_file(self, path: Path) -> str | None:
-        size = path.stat().st_size
-        files = self.platform.files.list(purpose="fine-tune")
-        return next((f.id for f in files if f.filename == path.name and f.bytes == size), None)
+    def job(self, training_file: str, validation_file: str | None, *, another: bool = False) -> str:
+        """The id of the job that tunes on these files: the one that exists, or a new one.
 
-    def job(self, training_file: str, validation_file: str | None) -> str:
-        """The id of the job that tunes on these files, created now or found by its operation's name."""
+        One that failed, was cancelled or has vanished counts for nothing; ``another`` launches a new
+        one also where a good one exists.
+        """
         train, seed = self.recipe.train, self.recipe.split.seed
         key = key_of(training_file, validation_file, train, seed, self.platform.identity)
         if done := self.journal.done("job", key):
             return str(done["job"])
-        begun = self.journal.intended("job", key)
-        if begun and (found := self._find_job(training_file, begun.result["operation"], begun.started)):
-            self.display.note(f"the job had already been created: {found}")
-            self.journal.finish("job", key, job=found, operation=begun.result["operation"])
-            return found
-        operation = begun.result["operation"] if begun else f"{key}-{secrets.token_hex(4)}"
-        self.journal.intend("job", key, operation=operation)
+        self.journal.intend("job", key)
         job = self.platform.jobs.create(
             training_file=training_file,
             model=train.model,
@@ -69,22 +58,10 @@ class Tuning:
             suffix=train.suffix,
             seed=seed,
             hyperparameters=train.hyperparameters.model_dump(),
-            metadata={OPERATION: operation},
+            again=another,
         )
-        self.journal.finish("job", key, job=job.id, operation=operation)
+        self.journal.finish("job", key, job=job.id)
         return job.id
-
-    def _find_job(self, training_file: str, operation: str, since: float) -> str | None:
-        """A job that a killed call created: by metadata, or by its file where the platform keeps none."""
-        for job in self.platform.jobs.list():
-            metadata = job.metadata
-            if metadata.get(OPERATION) == operation:
-                return job.id
-            same_file = job.training_file == training_file and not metadata
-            recent = job.created_at is not None and job.created_at.timestamp() >= since - CLOCK_SKEW
-            if same_file and recent and job.status not in GONE_WRONG:
-                return job.id
-        return None
 
     def watch(self, job_id: str) -> Job:
         """Show a job's events until it ends. Raises JobFailed with the platform's reason."""

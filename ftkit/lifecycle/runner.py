@@ -62,7 +62,9 @@ def run(
     if options.fresh:
         _set_aside(directory)
     with _locked(directory):
-        return _Run(made, directory, place, settings, display or SilentDisplay()).carry_out()
+        this = _Run(made, directory, place, settings, display or SilentDisplay())
+        this.fresh = options.fresh
+        return this.carry_out()
 
 
 class _Run:
@@ -77,6 +79,7 @@ class _Run:
         self.resumed = bool(self.journal.entries())
         self.started = time.monotonic()
         self.stage = "starting"
+        self.fresh = False  # a job that exists is not taken: another one is launched
         self.job_id: str | None = None
         self._platform: Platform | None = None
 
@@ -163,7 +166,7 @@ class _Run:
         tuning = Tuning(self.recipe, self.journal, self.platform, self.display)
         files = {n: tuning.upload(preparation.upload_file(p)) for n, p in parts.items() if n != "test"}
         self.stage = "creating the job"
-        self.job_id = tuning.job(files["train"], files.get("validation"))
+        self.job_id = tuning.job(files["train"], files.get("validation"), another=self.fresh)
         self.stage = "watching the job"
         job = tuning.watch(self.job_id)
         self.job_id = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 import pytest
 
 from ftkit.display import SilentDisplay
-from ftkit.errors import DataError, JobFailed, NotOnPlatform, PlatformRefused, PlatformUnreachable, UsageError
+from ftkit.errors import DataError, JobFailed, NotOnPlatform, PlatformUnreachable, UsageError
 from ftkit.gateway import connect
 from ftkit.lifecycle import Recipe, RunOptions, RunResult, run
 from ftkit.lifecycle.journal import Journal
-from ftkit.lifecycle.remote import Tuning
 from ftkit.settings import Settings
 
 BackAt = Callable[..., Path]
@@ -72,8 +70,8 @@ def test_the_steps_of_a_run(finished: RunResult) -> None:
 @pytest.mark.parametrize(
     ("step", "answered", "added"),
     [
-        # of a job, not even the intent was written down: it is none of this run's
-        ("upload train", False, {"jobs": 1, "batches": 1}),
+        ("upload train", False, {}),
+        ("upload validation", True, {}),
         ("job", False, {}),
         ("job", True, {}),
         ("tuned", True, {}),
@@ -92,7 +90,7 @@ def test_after_a_crash_nothing_is_sent_twice(
     copy, count = back_at(step, answered=answered), Counted(platform)
     result = again(finished_recipe, copy, platform)
     assert result.state == "resumed"
-    assert (result.job == finished.job) is ("jobs" not in added)
+    assert result.job == finished.job
     assert count.added() == added
     assert result.benchmark.models[0].accuracy == finished.benchmark.models[0].accuracy
     assert list(Journal(copy).entries()) == STEPS
@@ -189,47 +187,99 @@ def test_what_a_changed_recipe_does_again(
     assert (result.job == finished.job) is ("job" not in redone)
 
 
-def test_a_job_that_failed_is_tried_again_by_the_next_call(
-    finished: RunResult, finished_recipe: Recipe, platform: Settings, back_at: BackAt, tmp_path: Path
+def test_options_changed_and_changed_back_tune_nothing_again(recipe: Path, platform: Settings) -> None:
+    """One directory for two sets of options: what exists is found by what it was made of."""
+
+    def options(epochs: int) -> RunOptions:
+        return RunOptions(out=recipe.parent / "out", hyperparameters={"n_epochs": epochs})
+
+    first, other = (run(recipe, options(n), settings=platform).job for n in (2, 3))
+    assert first != other
+    count = Counted(platform)
+    back = [run(recipe, options(n), settings=platform).job for n in (2, 3)]
+    assert back == [first, other]
+    assert {"jobs", "files"}.isdisjoint(count.added())
+
+
+def test_another_directory_takes_the_job_that_exists_and_fresh_launches_one(
+    recipe: Path, platform: Settings, tmp_path: Path
 ) -> None:
-    copy = back_at("job", answered=True)
-    faulty = tmp_path / "faulty.jsonl"
+    first, count = run(recipe, settings=platform).job, Counted(platform)
+    second = run(recipe, RunOptions(out=tmp_path / "second"), settings=platform)
+    assert (second.state, second.job) == ("new", first)
+    assert {"jobs", "files"}.isdisjoint(count.added())
+    assert run(recipe, RunOptions(out=tmp_path / "second", fresh=True), settings=platform).job != first
+    assert count.added()["jobs"] == 1 and "files" not in count.added()
+
+
+def test_a_job_that_failed_is_tried_again_by_the_next_call(recipe: Path, platform: Settings) -> None:
+    first = run(recipe, settings=platform)
+    journal, faulty = Journal(first.directory), first.directory / "faulty.jsonl"
     faulty.write_text('{"messages": []}\n' * 12)
     with connect(settings=platform) as there:
         doomed = there.jobs.create(there.files.upload(faulty).id, "linear").id
-    journal = json.loads((copy / "journal.json").read_text())
-    journal["steps"]["job"]["result"]["job"] = doomed
-    (copy / "journal.json").write_text(json.dumps(journal))
+        remember = journal.entries()["job"]
+        journal.finish("job", remember.key, job=doomed)
+        journal.forget("tuned")
+        (known,) = (o for o in there.ledger.operations("job") if o.result_id == first.job)
+        with there.ledger.claim("job", there.identity, known.request) as claim:
+            claim.renew("as if it had been the doomed one")
+            claim.finish(doomed)
     with pytest.raises(JobFailed, match="messages"):
-        again(finished_recipe, copy, platform)
-    result = again(finished_recipe, copy, platform)
-    assert result.job not in (doomed, finished.job)
+        run(recipe, settings=platform)
+    assert run(recipe, settings=platform).job not in (doomed, first.job)
 
 
-def test_a_lost_job_is_made_again(
-    finished: RunResult, finished_recipe: Recipe, platform: Settings, back_at: BackAt
+@pytest.mark.parametrize("ledger_knows", [True, False])
+def test_a_lost_job_is_found_by_the_ledger_or_made_again(
+    recipe: Path, platform: Settings, ledger_knows: bool
 ) -> None:
-    copy, notes, count = back_at("job", answered=True), Notes(), Counted(platform)
-    text = (copy / "journal.json").read_text()
-    (copy / "journal.json").write_text(text.replace(finished.job, "ftjob-lost"))
-    result = run(finished_recipe, RunOptions(out=copy), settings=platform, display=notes)
+    first, notes = run(recipe, settings=platform), Notes()
+    text = (first.directory / "journal.json").read_text()
+    (first.directory / "journal.json").write_text(text.replace(first.job, "ftjob-lost"))
+    for name in ("tuned", "benchmark"):
+        Journal(first.directory).forget(name)
+    if not ledger_knows:
+        with connect(settings=platform) as there:
+            there.ledger.forget(there.ledger.get(first.job).key)
+    count = Counted(platform)
+    result = run(recipe, settings=platform, display=notes)
     assert any("uploading and tuning again" in text for text in notes.texts)
-    assert result.job not in ("ftjob-lost", finished.job)
-    assert count.added() == {"jobs": 1, "batches": 1}, "the files were found by their names"
+    assert (result.job == first.job) is ledger_knows
+    assert count.added() == ({} if ledger_knows else {"jobs": 1, "batches": 1}), "files were found"
 
 
-def test_lost_files_are_uploaded_again(recipe: Path, platform: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_lost_files_are_uploaded_again_where_there_is_no_job_on_them(
+    recipe: Path, platform: Settings, forgotten: bool
+) -> None:
     first = run(recipe, settings=platform)
     journal = Journal(first.directory)
     with connect(settings=platform) as there:
         for name in ("upload train", "upload validation"):
             there.files.delete(journal.entries()[name].result["file"])
+        if forgotten:
+            there.ledger.forget(there.ledger.get(first.job).key)
     for name in ("job", "tuned", "benchmark"):
         journal.forget(name)
     count = Counted(platform)
     result = run(recipe, settings=platform)
     assert result.state == "resumed"
-    assert count.added() == {"files": 2, "jobs": 1, "batches": 1}
+    assert count.added() == ({"files": 2, "jobs": 1, "batches": 1} if forgotten else {})
+    assert (result.job == first.job) is not forgotten
+
+
+def test_files_that_vanished_and_came_again_are_the_same_to_a_job(recipe: Path, platform: Settings) -> None:
+    """An id changes with every upload; what was learnt from the content does not."""
+    first = run(recipe, settings=platform)
+    journal = Journal(first.directory)
+    with connect(settings=platform) as there:
+        there.files.delete(journal.entries()["upload train"].result["file"])
+    for name in ("upload train", "job", "tuned", "benchmark"):
+        journal.forget(name)
+    count = Counted(platform)
+    assert run(recipe, settings=platform).job == first.job
+    assert count.added() == {"files": 1}
 
 
 def test_a_lost_model_is_said_with_the_way_to_tune_it_again(
@@ -305,33 +355,3 @@ def test_another_platform_never_takes_over_the_first_ones_model(
     )
     with pytest.raises(PlatformUnreachable):
         again(finished_recipe, back_at(), elsewhere)
-
-
-@pytest.mark.parametrize("case", ["created by us", "older than the intent", "cancelled"])
-def test_a_job_on_a_platform_that_keeps_no_metadata_is_known_by_its_file(
-    finished_recipe: Recipe, platform: Settings, tmp_path: Path, rows: Path, case: str
-) -> None:
-    """The process was killed after the request; the platform's list has the job, but not our name for it."""
-    journal = Journal(tmp_path / "run")
-    training = tmp_path / "updown-train-0123456789ab.jsonl"
-    turns = '{"messages": [{"role": "user", "content": "%s"}, {"role": "assistant", "content": "up"}]}\n'
-    training.write_text("".join(turns % line for line in rows.read_text().splitlines()))
-    with connect(settings=platform) as there:
-        tuning = Tuning(finished_recipe, journal, there, SilentDisplay())
-        file = tuning.upload(training)
-        ours = tuning.job(file, None)
-        slow = {"n_epochs": 50, "batch_size": 1} if case == "cancelled" else None
-        unnamed = there.jobs.create(file, "linear", hyperparameters=slow).id
-        if case == "cancelled":
-            try:
-                there.jobs.cancel(unnamed)
-            except PlatformRefused:
-                pytest.skip("the job ended before it could be cancelled")
-        killed = json.loads(journal.path.read_text())
-        entry = killed["steps"]["job"]
-        entry.update(status="intent", finished=None, result={"operation": "unknown-there"})
-        entry["started"] += 3600 if case == "older than the intent" else 0
-        journal.path.write_text(json.dumps(killed))
-        found = Tuning(finished_recipe, Journal(tmp_path / "run"), there, SilentDisplay()).job(file, None)
-    assert (found == unnamed) is (case == "created by us")
-    assert found != ours, "another call's job has a name: it is none of ours"
