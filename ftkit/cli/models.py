@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftkit.cli.frame import App, command, table
+from ftkit.cli.platforms import platforms
 from ftkit.cli.remote import show_fields, when
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """Models of a platform and of the catalog."""
+    """Models of a platform and of the catalog, and the platforms that it knows."""
 
 
 @command(
@@ -65,7 +66,7 @@ def show(app: App, model: str) -> None:
     app.emit(result, lambda console: _show_model(console, info, known))
 
 
-for _command in (list_models, show):
+for _command in (list_models, show, platforms):
     models.add_command(_command)
 
 

@@ -45,6 +45,7 @@ CALLS = {
     "benchmark": "benchmark {test} --model linear --out scores",
     "models list": "models list",
     "models show": "models show {model}",
+    "models platforms": "models platforms",
     "chat": "chat linear hello",
     "tokenizers list": "tokenizers list",
     "doctor": "doctor",
