@@ -89,7 +89,7 @@ class _Engine:
         self._tally = _Tally(progress)
         self._retries = wire.settings.max_retries
         self._patience = LOCAL_PATIENCE if wire.provider.local else HOSTED_PATIENCE
-        self._silent = False
+        self._silent = self._ever = False
         self._heard = self._served = time.monotonic()  # when there was an answer, and one that was no 429
 
     async def run(self) -> RealtimeStats:
@@ -176,7 +176,8 @@ class _Engine:
 
     async def _bear_silence(self, outcome: Outcome, sent_at: float) -> None:
         """Wait for a platform that is not there; raises where that lasts."""
-        if not self._retries or sent_at - self._heard > self._patience:
+        patience = self._patience if self._ever else min(self._patience, LOCAL_PATIENCE)
+        if not self._retries or sent_at - self._heard > patience:
             raise outcome.as_error(self._target)
         if not self._silent:
             self._silent = True
@@ -185,7 +186,7 @@ class _Engine:
 
     def _noise(self) -> None:
         """The platform is there."""
-        self._heard = time.monotonic()
+        self._heard, self._ever = time.monotonic(), True
         if self._silent:
             self._silent = False
             self._wire.display.note("the platform answers again")

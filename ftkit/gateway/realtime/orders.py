@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ftkit.errors import DataError, Where
+from ftkit.gateway.bulk.lines import CHAT_ENDPOINT
 from ftkit.gateway.dialect import Translator
 from ftkit.gateway.realtime.limiter import Tokens
-from ftkit.gateway.requests import CHAT_ENDPOINT
 from ftkit.gateway.values import as_map, as_whole
 
 _BYTES_PER_TOKEN = 4.0

@@ -13,13 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ftkit.gateway.connection import is_loopback
+from ftkit.gateway.realtime.connections import quick_transport
 from ftkit.gateway.realtime.verdict import Sent
 
 if TYPE_CHECKING:
     from ftkit.gateway.wire import Wire
-
-_EACH = 4
-_TOTAL = 2.0
 
 
 class Sender:
@@ -31,7 +29,7 @@ class Sender:
         newer = hasattr(openai, "DefaultAsyncHttpx2Client")
         self._library = import_module("httpx2" if newer else "httpx")
         self._address = wire.target.address.rstrip("/")
-        self._seconds = wire.settings.timeout * _TOTAL
+        self._seconds = wire.settings.timeout
         make = getattr(openai, "DefaultAsyncHttpx2Client" if newer else "DefaultAsyncHttpxClient")
         self._http: Any = make(**_options(self._library, self._address, concurrency))
         self._headers = self._library.Headers(_headers(wire))
@@ -46,7 +44,7 @@ class Sender:
         request = self._library.Request(
             "POST", url, headers=self._headers, content=content, extensions=self._given
         )
-        async with asyncio.timeout(self._seconds):  # the library's own begins anew at each byte
+        async with asyncio.timeout(self._seconds):  # the library's own would begin anew at each byte
             response = await self._http.send(request)
         return Sent(response.status_code, response.headers, response.content, response)
 
@@ -61,38 +59,11 @@ def _headers(wire: Wire) -> dict[str, str]:
 
 
 def _options(library: Any, address: str, concurrency: int) -> dict[str, Any]:
-    """How the client is made: with the person's proxies where there are any, else in shards."""
+    """How the client is made: with the proxies of the environment, or with a quicker transport."""
     if not is_loopback(address) and urllib.request.getproxies():
         limits = library.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
         return {"limits": limits}
     plain = address.startswith("http://")  # nothing is verified, and to load the authorities takes 40 ms
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else library.create_ssl_context()
-    return {"trust_env": False, "transport": _shards(library, concurrency, trust)}
-
-
-def _shards(library: Any, concurrency: int, trust: ssl.SSLContext) -> Any:
-    """Many small pools in one: a pool looks through all of its connections at each request."""
-    sizes = [min(_EACH, concurrency - begin) for begin in range(0, concurrency, _EACH)]
-
-    class Shards(library.AsyncBaseTransport):  # type: ignore[misc]
-        """Gives each request to a pool that has a connection left."""
-
-        def __init__(self) -> None:
-            limits = [library.Limits(max_connections=n, max_keepalive_connections=n) for n in sizes]
-            self._pools = [library.AsyncHTTPTransport(verify=trust, limits=each) for each in limits]
-            self._free = [pool for pool, size in zip(self._pools, sizes, strict=True) for _ in range(size)]
-
-        async def handle_async_request(self, request: Any) -> Any:
-            pool = self._free.pop()
-            try:
-                response = await pool.handle_async_request(request)
-                await response.aread()
-                return response
-            finally:
-                self._free.append(pool)
-
-        async def aclose(self) -> None:
-            for pool in self._pools:
-                await pool.aclose()
-
-    return Shards()
+    trust.set_alpn_protocols(["http/1.1"])
+    return {"trust_env": False, "transport": quick_transport(library, trust)}
