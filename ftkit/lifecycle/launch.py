@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import date
 from pathlib import Path
@@ -172,7 +173,7 @@ def local_file(name: str, part: Part) -> Path | None:
     path = Path(name).expanduser()
     if path.is_file():
         return path
-    if path.suffix or len(path.parts) > 1:
+    if path.suffix or "/" in name or os.sep in name:
         raise UsageError(
             f"the {part} file is not there", where=name, hint="Give a path, or the id of an uploaded file."
         )
@@ -187,9 +188,9 @@ def ordered_files(order: JobOrder) -> tuple[JobOrder, dict[Part, Path]]:
     from ftkit.splitting import is_split, resolve_part, training_files
 
     training, validation = order.training_file, order.validation_file
-    if validation is not None and is_split(Path(validation)):
+    if validation is not None and (is_split(Path(validation)) or Path(validation).is_dir()):
         validation = str(resolve_part(validation, "validation"))
-    if is_split(Path(training)):
+    if is_split(Path(training)) or Path(training).is_dir():
         train, held_out = training_files(training)
         training = str(train)
         validation = validation if validation is not None or held_out is None else str(held_out)
