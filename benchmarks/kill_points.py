@@ -66,7 +66,7 @@ def reference(slot: Slot, data: Path, seed: int, size: tuple[str, ...] = SMALL) 
     client.start()
     if client.wait() != 0:
         raise SystemExit(f"the run does not even end well alone: {client.complaint()}")
-    slot.references[seed] = fingerprint(client.result(), client.folder), slot.count().counts
+    slot.references[seed] = fingerprint(client.result()), slot.count().counts
     labels = [one for one in dict.fromkeys(watch.seen) if one[2] <= POLLS]
     return labels, time.monotonic() - started
 
@@ -116,7 +116,7 @@ def finish(slot: Slot, client: Client, point: Point, code: int, started: float) 
         point.error = f"exit code {code} after {client.calls} calls: {client.complaint()}"
         return point
     result, counts = slot.references[point.seed]
-    mine, count = fingerprint(client.result(), client.folder), slot.count()
+    mine, count = fingerprint(client.result()), slot.count()
     point.duplicates = count.duplicates
     point.losses = [f"{name} is another" for name in result if result[name] != mine[name]]
     point.losses += missing(count, counts)

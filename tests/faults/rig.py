@@ -233,7 +233,7 @@ def write_rows(path: Path, rows: int, seed: int = 0) -> Path:
     return path
 
 
-def fingerprint(result: dict[str, Any], folder: Path) -> Any:
+def fingerprint(result: dict[str, Any]) -> Any:
     """All of a run's result that must be the same however often it was killed."""
     report, tuned = result["benchmark"], result["tuned_model"]
     scores = [

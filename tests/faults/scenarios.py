@@ -21,7 +21,7 @@ from proxy import Action, Proxy, Record, Rule
 from tally import Tally, tally
 
 from ftkit.display import SilentDisplay
-from ftkit.errors import FtkitError
+from ftkit.errors import FtkitError, PlatformError
 from ftkit.gateway import Job, Platform, chat_request, connect
 from ftkit.gateway.bulk.result import BulkResult
 from ftkit.settings import Settings
@@ -77,6 +77,17 @@ STATES: Faults = {
 """What an object may look like."""
 
 
+class Warned(SilentDisplay):
+    """A display that remembers the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, text: str) -> None:
+        """Remember it."""
+        self.warnings.append(text)
+
+
 @dataclass
 class Stage:
     """A client's surroundings: a folder, a ledger and data of its own, and a proxy before the platform."""
@@ -90,7 +101,7 @@ class Stage:
         """A new connection, as a new process would make one."""
         given = {"timeout": TIMEOUT, "max_retries": 2, "poll_seconds": 0.05, **self.options}
         settings = Settings(state_dir=self.folder / "state", runs_dir=self.folder / "runs", **given)
-        return connect("local", settings=settings, base_url=self.proxy.url, display=SilentDisplay())
+        return connect("local", settings=settings, base_url=self.proxy.url, display=Warned())
 
     def training_file(self, rows: int = 24) -> Path:
         """Examples of two labels, unlike those of any other stage."""
@@ -231,7 +242,11 @@ def _started(client: Platform, stage: Stage) -> str:
 
 
 def _watch(client: Platform, stage: Stage, job: str) -> list[str]:
-    return [event.id for event in client.jobs.watch(job, timeout=60)]
+    seen = [event.id for event in client.jobs.watch(job, timeout=60)]
+    said = client.display.warnings if isinstance(client.display, Warned) else []
+    if any("only the state" in text for text in said):  # the job's end ends a watch, events or not
+        raise PlatformError("not all events could be read")
+    return seen
 
 
 def _watch_lost(client: Platform, stage: Stage, job: str, result: list[str]) -> list[str]:

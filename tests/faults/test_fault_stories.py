@@ -33,7 +33,7 @@ def test_a_file_that_vanished_is_uploaded_again_and_only_then(stage: Stage, prox
     assert len(proxy.carried_out("POST", "/files")) == 2
 
 
-def test_a_file_that_only_seems_to_have_vanished_is_looked_for_in_the_list(stage: Stage, proxy: Proxy) -> None:
+def test_a_file_that_only_seems_to_have_vanished_is_found_in_the_list(stage: Stage, proxy: Proxy) -> None:
     """One wrong 404 on the way is no reason to send a file again that the list still has."""
     with stage.connect() as client:
         first = client.files.upload(stage.training_file()).id
