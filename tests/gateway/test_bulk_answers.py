@@ -78,7 +78,7 @@ def test_what_is_no_line_of_answers_is_counted(line: bytes) -> None:
     good = json.dumps(answered(A)).encode()
     lines = read_lines(b"\n".join([good, line, b"", b" ", good]))
     assert (lines.ids, lines.broken) == (["a", "a"], 1)
-    assert [(b, e) for b, e in zip(lines.begins, lines.ends, strict=True)][0] == (0, len(good) + 1)
+    assert (lines.begins[0], lines.ends[0]) == (0, len(good) + 1)
 
 
 def test_numbers_for_ids_and_tokens_beyond_the_usual_are_read() -> None:

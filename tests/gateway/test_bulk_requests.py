@@ -38,6 +38,9 @@ RENAMING = Translator(
 )
 
 
+UNLIMITED = ShardLimits()
+
+
 def good(custom_id: str, text: str = "x", **params: Any) -> dict[str, Any]:
     return chat_request(custom_id, "m", [{"role": "user", "content": text}], **params)
 
@@ -52,7 +55,7 @@ def written(path: Path, *lines: bytes) -> Path:
 
 
 def test_a_line_goes_out_as_it_is_where_the_platform_speaks_openai_s_words(tmp_path: Path) -> None:
-    odd = b'{"url": "/v1/x",  "body": {"b": 1.0, "model": "m"}, "custom_id": "\xc3\xa9", "method": "POST", "k": 0}'
+    odd = b'{"url": "/v1/x",  "body": {"b": 1.0, "model": "m"}, "custom_id": "\xc3\xa9", "method": "POST"}'
     path = written(
         tmp_path / "r.jsonl", b"\xef\xbb\xbf" + odd + b"\r", b"", b"  " + odd.replace(b"\xc3\xa9", b"b")
     )
@@ -131,7 +134,7 @@ def test_a_field_that_the_platform_refuses_is_named_with_its_line(tmp_path: Path
         lines_of(tmp_path / "none.jsonl")
 
 
-def prepared(source: Any, folder: Path, limits: ShardLimits = ShardLimits()) -> Prepared:
+def prepared(source: Any, folder: Path, limits: ShardLimits = UNLIMITED) -> Prepared:
     return prepare(source, folder, PLAIN, limits, SilentDisplay())
 
 
@@ -141,8 +144,8 @@ def prepared(source: Any, folder: Path, limits: ShardLimits = ShardLimits()) -> 
     limits=st.builds(
         ShardLimits,
         requests=st.none() | st.integers(1, 10),
-        bytes=st.none() | st.integers(250, 800),
-        tokens=st.none() | st.integers(80, 250),
+        bytes=st.none() | st.integers(300, 900),
+        tokens=st.none() | st.integers(100, 300),
     ),
 )
 def test_shards_hold_all_requests_in_order_within_the_limits(
@@ -206,8 +209,8 @@ def test_an_id_that_comes_twice_is_named_with_both_lines(tmp_path: Path) -> None
 def test_equal_hashes_are_no_equal_ids() -> None:
     names = ["a", "b", "c", "b"]
     assert first_repeated(array("q", [7, 7, 7, 7]), lambda: names) == (1, 3)
-    assert first_repeated(array("q", [7, 7, 1, 2]), lambda: names[:3] + ["d"]) is None
-    assert first_repeated(array("q"), lambda: []) is None
+    assert first_repeated(array("q", [7, 7, 1, 2]), lambda: [*names[:3], "d"]) is None
+    assert first_repeated(array("q"), list) is None
 
 
 def test_a_preparation_that_breaks_off_leaves_no_plan(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ def begin(
         if options.again and state.finished:
             work.clear()
             state = None
-    prepared = _prepared(wire, work, source, state)
+    limits = ShardLimits() if options.via == "realtime" else ShardLimits.of(wire.provider.limits)
+    prepared = _prepared(wire, work, source, state, limits)
     state = work.load()
     if state is None:
         choice = _chosen(wire, prepared.plan, options)
@@ -109,9 +110,11 @@ def _reopen(work: WorkFolder, state: RunState) -> None:
     work.save(state)
 
 
-def _prepared(wire: Wire, work: WorkFolder, source: Source, state: RunState | None) -> Prepared:
+def _prepared(
+    wire: Wire, work: WorkFolder, source: Source, state: RunState | None, limits: ShardLimits
+) -> Prepared:
     """The requests in shards, written anew only where they, or the platform's words, have changed."""
-    limits, old = ShardLimits.of(wire.provider.limits), Prepared.at(work.requests)
+    old = Prepared.at(work.requests)
     made_from = fingerprint(source, wire.translator, limits)
     if old is not None and made_from is not None and old.plan.fingerprint == made_from:
         return old
