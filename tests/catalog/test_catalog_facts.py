@@ -301,3 +301,112 @@ def test_azure_wants_a_byte_order_mark_and_a_base_url() -> None:
     assert azure.limits.min_examples == 10
     assert azure.base_url is None
     assert azure.notice and "base_url" in azure.notice
+
+
+HYPERPARAMETERS = {
+    "supervised": "SupervisedHyperparametersParam",
+    "dpo": "DpoHyperparametersParam",
+    "reinforcement": "ReinforcementHyperparametersParam",
+}
+
+
+@pytest.mark.parametrize("method", HYPERPARAMETERS)
+def test_openais_hyperparameters_are_those_of_its_own_package(method: str) -> None:
+    from importlib import import_module
+
+    module = import_module(f"openai.types.fine_tuning.{method}_hyperparameters_param")
+    fields = getattr(module, HYPERPARAMETERS[method]).__annotations__
+    dialect = builtin_catalog().provider("openai").dialect
+    assert set(dialect.hyperparameters[method]) == set(fields)
+    assert set(dialect.job_methods) == set(HYPERPARAMETERS)
+
+
+def test_openais_uploads_in_parts() -> None:
+    # "Each Part can be at most 64 MB, and you can add Parts until you hit the Upload maximum of 8 GB."
+    limits = builtin_catalog().provider("openai").limits
+    assert (limits.upload_part_bytes, limits.upload_bytes) == (64_000_000, 8_000_000_000)
+    # "hyperparameters ... is now deprecated in favor of `method`"
+    assert builtin_catalog().provider("openai").dialect.supervised == "method"
+
+
+def test_kluster_s_jobs() -> None:
+    kluster = builtin_catalog().provider("kluster")
+    # "each part can be at most 64 MB"; the reference's requests and answers of jobs
+    assert kluster.limits.upload_part_bytes == 64_000_000
+    assert kluster.dialect.supervised == "hyperparameters"
+    assert kluster.dialect.job_methods == ("supervised",)
+    assert kluster.dialect.batch_status["pre_schedule"] == "validating"
+    assert {"name", "tool_calls"} <= set(kluster.dialect.refuse_message)
+    assert "pause" in kluster.lacks and "uploads" not in kluster.lacks
+
+
+def test_nebius_s_jobs() -> None:
+    nebius = builtin_catalog().provider("nebius")
+    known = set(nebius.dialect.hyperparameters["supervised"])
+    # SupervisedHParameters of its openapi.json: whole numbers and decimals, an absolute learning rate
+    assert {"learning_rate", "context_length", "lora", "lora_r", "n_epochs"} <= known
+    assert "learning_rate_multiplier" not in known
+    assert not nebius.dialect.takes_auto
+    assert set(nebius.lacks) == {"pause", "uploads"}
+    assert nebius.notice and "context_length" in nebius.notice
+
+
+@pytest.mark.parametrize("name", HOSTED)
+def test_what_depends_on_the_account_is_unknown(name: str) -> None:
+    limits = builtin_catalog().provider(name).limits
+    assert (limits.tokens_per_minute, limits.batch_enqueued_tokens) == (None, None)
+    if name != "kluster":  # its tiers were the same for all
+        assert limits.requests_per_minute is None
+
+
+def test_the_local_platform_s_own_figures() -> None:
+    from ftkit.local.config import MAX_PART_BYTES, MAX_UPLOAD_BYTES
+
+    local = builtin_catalog().provider("local")
+    assert (local.limits.upload_part_bytes, local.limits.upload_bytes) == (MAX_PART_BYTES, MAX_UPLOAD_BYTES)
+
+
+@pytest.mark.parametrize("provider", builtin_catalog().providers(), ids=lambda p: p.name)
+def test_a_dialect_agrees_with_itself(provider: Provider) -> None:
+    dialect = provider.dialect
+    assert set(dialect.hyperparameters) <= set(dialect.job_methods)
+    assert not set(dialect.drop_message) & set(dialect.refuse_message)
+    assert not set(dialect.drop_job_request) & set(dialect.refuse_job_request)
+    words = {*dialect.job_status.values(), *dialect.batch_status.values()}
+    openai_words = "validating_files queued running paused succeeded failed cancelled"
+    openai_words += " validating in_progress finalizing completed expired cancelling"
+    assert words <= set(openai_words.split())
+    if provider.limits.upload_part_bytes is not None:
+        assert "uploads" not in provider.lacks
+    methods = {"sft": "supervised", "dpo": "dpo", "rft": "reinforcement"}
+    for model in builtin_catalog().models(provider.name):
+        assert {methods[m] for m in model.tunable} <= set(dialect.job_methods)
+
+
+@pytest.mark.parametrize("wrong", ["upload", "Pause", ""])
+def test_what_a_platform_lacks_is_spelt_as_known(wrong: str) -> None:
+    from pydantic import ValidationError
+
+    with pytest.raises(ValidationError, match="lacks"):
+        Provider.model_validate({"name": "p", "title": "P", "lacks": [wrong]})
+
+
+def test_the_readme_s_table_of_platforms_is_that_of_the_catalog() -> None:
+    from pathlib import Path
+
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in text.splitlines()
+        if re.match(r"\| `[a-z-]+` \|", line)
+    ]
+    said = {row[0].strip("`"): row[1:] for row in rows}
+    assert set(said) == {p.name for p in builtin_catalog().providers()}
+    for name, (methods, windows, uploads, pause, *_) in said.items():
+        provider = builtin_catalog().provider(name)
+        assert methods == (", ".join(provider.dialect.job_methods) or "unknown")
+        assert windows == ("unknown" if name == "custom" else ", ".join(provider.limits.batch_windows))
+        assert uploads == (
+            "yes" if provider.limits.upload_part_bytes else "no" if "uploads" in provider.lacks else "unknown"
+        )
+        assert pause == ("no" if "pause" in provider.lacks else "unknown" if name == "custom" else "yes")
