@@ -30,6 +30,12 @@ def odd() -> Iterator[BulkPlatform]:
         yield platform
 
 
+@pytest.fixture(autouse=True)
+def no_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This platform shows at once what it has taken."""
+    monkeypatch.setattr("ftkit.gateway.uploading.LOOKS_HOSTED", (0.0,))
+
+
 @pytest.fixture
 def requests(tmp_path: Path) -> Path:
     path = tmp_path / "requests.jsonl"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused
+from ftkit.gateway import uploading
 from ftkit.gateway.failures import surely_not_done
 from ftkit.gateway.polling import rest
 from ftkit.gateway.results import Batch
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 CLOCK_SKEW = 300.0
 """Seconds that a platform's clock may be behind ours."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+_RECENT = 120.0
 _OLDER = 200  # so many batches in a row that are older than the attempt end the search
 
 
@@ -74,7 +76,7 @@ class _Submission:
 
     def batch(self, again: bool) -> Batch:
         """What exists of the order, unless it is of no use; else a new batch."""
-        if self.claim.begun is not None and (found := self._find()) is not None:
+        if self.claim.begun is not None and (found := self._look()) is not None:
             self.wire.display.note(f"an earlier call that broke off had created the batch: {found.id}")
             self.claim.finish(found.id)
         if self.claim.done and (known := self._known(again)) is not None:
@@ -145,6 +147,17 @@ class _Submission:
         refused = isinstance(error, PlatformRefused) and error.status in (400, 422)
         ours = self._with_metadata and not self.order.metadata
         return refused and ours and "metadata" in error.message.lower()
+
+    def _look(self) -> Batch | None:
+        """Look for what was begun, and where that was just now again: a platform may be slow to show it."""
+        assert self.claim.begun is not None
+        ago = time.time() - self.claim.begun.timestamp()
+        looks = uploading.LOOKS_LOCAL if self.wire.provider.local else uploading.LOOKS_HOSTED
+        for seconds in looks if ago < _RECENT else (0.0,):
+            rest(seconds, self.wire.stop)
+            if (found := self._find()) is not None:
+                return found
+        return None
 
     def _find(self, since: float | None = None) -> Batch | None:
         """The batch that an attempt since then created."""
