@@ -158,7 +158,7 @@ def read_answer(data: dict[str, Any]) -> Answer:
     choice = _first_choice(body)
     usage = as_map(body.get("usage"))
     return Answer(
-        custom_id="" if data.get("custom_id") is None else str(data["custom_id"]),
+        custom_id="" if data.get("custom_id") is None else whole_text(str(data["custom_id"])),
         ok=problem is None,
         text=_content(choice) if problem is None else None,
         finish_reason=as_text(choice.get("finish_reason")),
