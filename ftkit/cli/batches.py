@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ftkit.gateway import Answer, Batch, Platform
+    from ftkit.gateway.bulk.result import BulkResult
+    from ftkit.gateway.realtime import Pace
 
 
 @click.group()
@@ -34,10 +38,14 @@ def batches() -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--window", default="24h", show_default=True, help="Time in which the answers are wanted.")
 @click.option("--watch", "watching", is_flag=True, help="Stay until the batch has ended.")
-def submit(app: App, path: Path, window: str, watching: bool) -> None:
-    """Check the file of requests PATH, upload it and start a batch."""
+@click.option("--again", is_flag=True, help="Start another batch of requests that have one.")
+def submit(app: App, path: Path, window: str, watching: bool, again: bool) -> None:
+    """Check the file of requests PATH, upload it and start a batch.
+
+    The same requests give the batch that there is. Requests of any number: ftkit batches run.
+    """
     with app.connect() as platform:
-        batch = platform.batches.submit(path, window)
+        batch = platform.batches.submit(path, window, again=again)
         if watching:
             app.display.note(f"batch {batch.id} created")
             batch = _follow(app, platform, batch.id)
@@ -99,17 +107,115 @@ def results(app: App, batch_id: str, out: Path | None) -> None:
     )
 
 
-@command("cancel", platform=True, examples=["ftkit batches cancel batch_abc123"])
-@click.argument("batch_id")
-def cancel(app: App, batch_id: str) -> None:
-    """Ask the platform to stop a batch; what is answered by then can be read."""
+@command(
+    "run",
+    platform=True,
+    examples=[
+        "ftkit batches run requests.jsonl --out answers.jsonl",
+        "ftkit batches run requests.jsonl.gz --out answers.jsonl --via realtime --rpm 500",
+    ],
+)
+@click.argument("path", metavar="REQUESTS", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Write the answers here.")
+@click.option(
+    "--workdir", type=click.Path(path_type=Path), help="Keep what it takes to go on here [OUT.work]."
+)
+@click.option("--window", default="24h", show_default=True, help="Time in which the answers are wanted.")
+@click.option(
+    "--via",
+    type=click.Choice(["auto", "batch", "realtime"]),
+    default="auto",
+    show_default=True,
+    help="Ask in batches, one by one, or the cheaper or quicker way.",
+)
+@click.option("--attempts", type=int, default=3, show_default=True, help="Ask what failed so often at most.")
+@click.option("--concurrency", type=int, help="In real time: requests at once.")
+@click.option("--rpm", type=float, help="In real time: requests a minute.")
+@click.option("--tpm", type=float, help="In real time: tokens a minute.")
+@click.option("--again", is_flag=True, help="Ask everything once more, although it was asked before.")
+@click.option("--detach", is_flag=True, help="Submit what the platform has room for, and leave.")
+def run(app: App, path: Path, out: Path, workdir: Path | None, detach: bool, **options: Any) -> None:
+    """Answer REQUESTS, of any number: OUT gets one line for each, in their order.
+
+    They are cut into batches of the platform's size; what fails for a reason that may pass, expires or
+    gets no answer is asked again. The same call goes on after a stop, and asks nothing twice.
+    """
+    folder = workdir or Path(f"{out}.work")
+    with _leaving(app, folder), app.connect() as platform:
+        result = platform.batches.run(
+            path,
+            out,
+            workdir=workdir,
+            pace=_pace(platform, options),
+            wait=not detach,
+            window=options["window"],
+            via=options["via"],
+            attempts=options["attempts"],
+            again=options["again"],
+        )
+    _emit_run(app, result)
+
+
+@command("resume", platform=True, examples=["ftkit batches resume answers.jsonl.work"])
+@click.argument("workdir", type=click.Path(path_type=Path))
+def resume(app: App, workdir: Path) -> None:
+    """Go on with the run in WORKDIR; what failed for a reason that may pass gets new attempts."""
+    with _leaving(app, workdir), app.connect() as platform:
+        result = platform.batches.resume(workdir)
+    _emit_run(app, result)
+
+
+@command(
+    "cancel",
+    platform=True,
+    examples=["ftkit batches cancel batch_abc123", "ftkit batches cancel answers.jsonl.work"],
+)
+@click.argument("target", metavar="ID|WORKDIR")
+def cancel(app: App, target: str) -> None:
+    """Ask the platform to stop a batch, or all batches of a run; what is answered by then is kept."""
     with app.connect() as platform:
-        batch = platform.batches.cancel(batch_id)
+        if Path(target).is_dir():
+            result = platform.batches.cancel_run(target)
+            app.emit(result, lambda console: _show_run(console, result))
+            return
+        batch = platform.batches.cancel(target)
     app.emit(batch, lambda console: console.print(f"batch {batch.id}: {batch.status}"))
 
 
-for _command in (submit, list_batches, show, watch, results, cancel):
+for _command in (submit, run, resume, list_batches, show, watch, results, cancel):
     batches.add_command(_command)
+
+
+def _pace(platform: Platform, options: Mapping[str, Any]) -> Pace | None:
+    """The platform's own pace with what was typed in place of it; None where nothing was."""
+    from ftkit.gateway.realtime import Pace
+
+    names = {"concurrency": "concurrency", "rpm": "requests_per_minute", "tpm": "tokens_per_minute"}
+    typed = {name: options[option] for option, name in names.items() if options[option] is not None}
+    return Pace.of(platform.provider.limits, **typed) if typed else None
+
+
+def _leaving(app: App, folder: Path) -> AbstractContextManager[None]:
+    return detaching(app, "what was submitted", f"ftkit batches resume {shlex.quote(str(folder))}")
+
+
+def _emit_run(app: App, result: BulkResult) -> None:
+    app.emit(result, lambda console: _show_run(console, result))
+    result.raise_if_failed(same_platform(app))
+
+
+def _show_run(console: Console, result: BulkResult) -> None:
+    if result.status == "running":
+        console.print(
+            f"{len(result.batches):,} batches submitted; go on: ftkit batches resume {result.workdir}"
+        )
+        return
+    console.print(f"{result.out}: {result.answered:,} of {result.requests:,} requests answered")
+    for code, count in sorted(result.failures.items(), key=lambda one: -one[1]):
+        console.print(f"  {count:,} failed: {code}")
+    tokens = f"{result.prompt_tokens:,} prompt and {result.completion_tokens:,} completion tokens"
+    ways = f"{len(result.batches):,} batches" if result.via == "batch" else "asked in real time"
+    console.print(f"  {tokens}; {ways}, {result.rounds} rounds", highlight=False)
 
 
 def _follow(app: App, platform: Platform, batch_id: str, timeout: float | None = None) -> Batch:
