@@ -42,14 +42,15 @@ class Translator:
         self.dialect = provider.dialect
         self._display = display
         self._told: set[str] = set()
+        d = self.dialect
+        self._of_fields = frozenset({*d.rename_request, *d.drop_request, *d.refuse_request})
+        self._of_messages = frozenset({*d.drop_message, *d.refuse_message})
         self._mapper = mapper_for(provider, self._tell)
 
     @property
     def changes_nothing(self) -> bool:
         """True where inference requests go out as they are."""
-        d = self.dialect
-        of_fields = d.rename_request or d.drop_request or d.refuse_request
-        return not (of_fields or d.drop_message or d.refuse_message or self._mapper.looks_at_requests)
+        return not (self._of_fields or self._of_messages or self._mapper.looks_at_requests)
 
     def request(self, body: Mapping[str, Any], where: Where | None = None) -> dict[str, Any]:
         """``body`` in the platform's words; NotOnPlatform for a field that it refuses.
@@ -57,6 +58,16 @@ class Translator:
         A field that is None is not sent at all, so it is never refused; neither is one whose value asks
         for what happens anyway (``n = 1``). A field given under its old and its new name keeps the new.
         """
+        if self._of_fields.isdisjoint(body):
+            said = {name: value for name, value in body.items() if value is not None}
+        else:
+            said = self._fields(body, where)
+        messages = said.get("messages")
+        if self._of_messages and isinstance(messages, list | tuple):
+            said["messages"] = [self._message(m, where) for m in messages]
+        return self._mapper.request(said, where) if self._mapper.looks_at_requests else said
+
+    def _fields(self, body: Mapping[str, Any], where: Where | None) -> dict[str, Any]:
         said: dict[str, Any] = {}
         for name, value in body.items():
             if value is None:
@@ -69,11 +80,7 @@ class Translator:
                 new = self.dialect.rename_request.get(name, name)
                 if new == name or body.get(new) is None:
                     said[new] = value
-        if (self.dialect.drop_message or self.dialect.refuse_message) and isinstance(
-            said.get("messages"), list | tuple
-        ):
-            said["messages"] = [self._message(m, where) for m in said["messages"]]
-        return self._mapper.request(said, where)
+        return said
 
     def job(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of a new fine-tuning job in the platform's words and places.
@@ -103,17 +110,17 @@ class Translator:
         return said
 
     def _message(self, message: Any, where: Where | None) -> Any:
-        d = self.dialect
-        if not isinstance(message, Mapping):
-            return message  # the platform says what is wrong with it
-        wrong = next((n for n in d.refuse_message if message.get(n) not in (None, "", [], {})), None)
+        if not isinstance(message, Mapping) or self._of_messages.isdisjoint(message):
+            return message  # where it is no message, the platform says so
+        wrong = next(
+            (n for n in self.dialect.refuse_message if message.get(n) not in (None, "", [], {})), None
+        )
         if wrong is not None:
             raise self._refusal(wrong, where, " in a message")
-        unwanted = {*d.drop_message, *d.refuse_message} & message.keys()
-        for name in unwanted:
+        for name in self._of_messages & message.keys():
             if message[name] is not None:
                 self._leave_out(name, " in a message")
-        return {n: v for n, v in message.items() if n not in unwanted} if unwanted else message
+        return {n: v for n, v in message.items() if n not in self._of_messages}
 
     def _refuse(self, name: str, value: Any, where: Where | None, what: str = "") -> None:
         """Raise, unless the field asks for what happens anyway."""
