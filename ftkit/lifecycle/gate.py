@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ftkit.settings import Settings
     from ftkit.validation import ValidationReport
 
-Part = Literal["training", "validation"]
+Part: TypeAlias = Literal["training", "validation"]
 _QUALITY = "FT5"
 _ONLY_OF_TRAINING = "FT112"  # the least number of examples is asked of what is trained on
 _VERSION = 1
@@ -63,7 +63,8 @@ class Gate:
     ) -> None:
         self.settings, self.provider, self.ledger = settings, provider, ledger
         self.model = counted_as(settings, provider, model) if model else None
-        self.method, self.display = method, display
+        self.method: TuningMethod | None = method
+        self.display = display
 
     def check(self, path: Path, part: Part = "training") -> Passed:
         """What is known of a file that passes. Raises ValidationFailed where it does not."""

@@ -56,7 +56,7 @@ class LaunchPlan(BaseModel):
 
     _order: JobOrder = PrivateAttr()
     _max_cost: float | None = PrivateAttr()
-    _digests: dict[Part, str] = PrivateAttr()
+    _passed: dict[Part, Passed] = PrivateAttr()
 
     def carry_out(
         self, platform: Platform, *, again: bool = False, display: Display | None = None
@@ -96,7 +96,8 @@ class LaunchPlan(BaseModel):
 
         identity = by_content(ledger, place, self._order)
         for part, path in self.uploads.items():
-            identity[f"{part}_file"] = f"sha256:{self._digests.get(part) or sha256_file(path)}"
+            digest = self._passed[part].sha256 if part in self._passed else sha256_file(path)
+            identity[f"{part}_file"] = f"sha256:{digest}"
         found = (job for job in ledger.operations("job", place) if job.request == identity)
         return any(job.state in ("begun", "done") and job.result.get("status") not in _WRONG for job in found)
 
@@ -127,7 +128,9 @@ def plan_launch(
     order, paths = ordered_files(order)
     ledger = open_ledger(settings, display=show)
     gate = Gate(settings, home, ledger, model=order.model, method=_METHODS[order.method.type], display=show)
-    passed = {part: gate.check(path, part) for part, path in paths.items()} if validate else {}
+    passed: dict[Part, Passed] = {}
+    for part, path in paths.items() if validate else ():
+        passed[part] = gate.check(path, part)
     where = place if place is not None else _place(settings, home)
     training = passed.get("training") or _by_id(order, gate, ledger, where)
     if training is None and "training" in paths and (max_cost is not None or settings.budget is not None):
@@ -135,7 +138,7 @@ def plan_launch(
     made = estimate(settings, home, order, training, ledger, where)
     plan = LaunchPlan(platform=home.name, request=order.request(), uploads=paths, estimate=made)
     plan._order, plan._max_cost = order, max_cost
-    plan._digests = {part: file.sha256 for part, file in passed.items()}
+    plan._passed = passed
     return plan
 
 
@@ -196,9 +199,10 @@ def ordered_files(order: JobOrder) -> tuple[JobOrder, dict[Part, Path]]:
         validation = validation if validation is not None or held_out is None else str(held_out)
     made = order.model_copy(update={"training_file": training, "validation_file": validation})
     named: dict[Part, str | None] = {"training": training, "validation": validation}
-    paths = {
-        part: path for part, name in named.items() if name is not None and (path := local_file(name, part))
-    }
+    paths: dict[Part, Path] = {}
+    for part, name in named.items():
+        if name is not None and (path := local_file(name, part)) is not None:
+            paths[part] = path
     return made, paths
 
 
