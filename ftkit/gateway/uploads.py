@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PART_BYTES = 64_000_000  # "each Part can be at most 64 MB": the stricter reading
 AT_ONCE = 4
+_USUAL_PART = 16_000_000  # what is on its way when a process is killed is sent again: small parts lose less
+_USUAL_PARTS = 256
 CLOCK_SKEW = 300.0  # seconds that a platform's clock may be behind ours
 _NOT_THERE = (405, 501)
 _KINDS = {".jsonl": "text/jsonl", ".json": "application/json", ".csv": "text/csv", ".txt": "text/plain"}
@@ -114,7 +116,7 @@ class InParts:
         self._claim.intend(
             upload=identifier,
             expires_at=expires.timestamp() if expires is not None else None,
-            part_bytes=self._wire.provider.limits.upload_part_bytes or PART_BYTES,
+            part_bytes=part_size(self._source.bytes, self._wire.provider.limits.upload_part_bytes),
             parts={},
         )
 
@@ -145,6 +147,7 @@ class InParts:
                 self._aborted.set()  # the threads end before the pool does
                 raise
         parts = self._claim.result["parts"]
+        progress.update(self._source.bytes, text="all parts sent; the platform puts them together")
         return self._complete([parts[str(number)] for number in range(count)])
 
     def _span(self, number: int) -> tuple[int, int]:
@@ -240,3 +243,8 @@ class InParts:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self._aborted.is_set():
             self._wire.rest(min(left, 0.5))
+
+
+def part_size(size: int, most: int | None) -> int:
+    """Bytes of each part of a file: 16 MB, more where that made too many parts, never more than ``most``."""
+    return min(most or PART_BYTES, max(_USUAL_PART, -(-size // _USUAL_PARTS)))

@@ -19,6 +19,7 @@ from shelf_platform import BEFORE, LOST, OK, Shelf, form_data
 
 from ftkit.errors import DataError, NotOnPlatform, PlatformRefused, PlatformUnreachable
 from ftkit.gateway import Platform, connect
+from ftkit.gateway.uploads import part_size
 from ftkit.ledger import Operation
 from ftkit.settings import Settings
 
@@ -298,6 +299,22 @@ def test_ctrl_c_stops_the_parts_and_leaves_the_rest_for_later(
     assert operation(platform).state == "begun"
     assert shelf.contents[there().files.upload(path).id] == DATA
     assert len(shelf.uploads) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "most", "part"),
+    [
+        (65_000_000, None, 16_000_000),
+        (8_000_000_000, None, 31_250_000),
+        (10**12, None, 64_000_000),
+        (10**12, 67_108_864, 67_108_864),
+        (65_000_000, 5_000_000, 5_000_000),
+    ],
+)
+def test_parts_are_small_enough_to_lose_and_large_enough_to_count(
+    size: int, most: int | None, part: int
+) -> None:
+    assert part_size(size, most) == part
 
 
 @pytest.fixture
