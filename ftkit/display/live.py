@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
 from rich.live import Live
 from rich.markup import escape
-from rich.text import Text
+from rich.segment import Segment
+from rich.style import Style
 
 from ftkit.display.board import Line, LogLines
 from ftkit.display.layout import MARKS, Cell, clock, lay_out
 
-_STYLES = {"good": "green", "bad": "red", "running": "cyan", "bar": "cyan", "series": "magenta"}
+_COLOURS = {"good": "green", "bad": "red", "running": "cyan", "bar": "cyan", "series": "magenta"}
 _DIM = ("elapsed", "left", "accuracy", "validation loss")
+_STYLES = {name: Style.parse(style) for name, style in (*_COLOURS.items(), *((n, "dim") for n in _DIM))}
 _FEW = 10
 
 
 class LiveBoard:
-    """Drawn once a second, twice where there are few lines: that costs next to nothing."""
+    """Drawn twice a second, where there are many lines once: that costs next to nothing."""
 
     def __init__(self, console: Console, count: int) -> None:
         self._console = console
@@ -68,24 +70,30 @@ class LiveBoard:
         for line in list(self._log.lines.values()):
             self._console.print(_last(line), highlight=False)
 
-    def _drawn(self) -> Text:
+    def _drawn(self) -> _Rows:
         """All lines, the running ones first; those that find no room are counted."""
         lines = sorted(self._log.lines.values(), key=lambda line: line.ended)
         room = max(self._console.height - 3, 1)
         shown, hidden = lines[:room], lines[room:]
-        rows = [_row(cells) for cells in lay_out(shown, self._console.width - 1, time.monotonic())]
+        rows = lay_out(shown, self._console.width - 1, time.monotonic())
         if hidden:
             ended = sum(line.ended for line in hidden)
-            rows.append(Text(f"  and {len(hidden)} more, {ended} ended", style="dim"))
-        return Text("\n").join(rows)
+            rows.append([Cell("elapsed", f"  and {len(hidden)} more, {ended} ended")])
+        return _Rows(rows)
 
 
-def _row(cells: list[Cell]) -> Text:
-    row = Text(no_wrap=True, overflow="crop")
-    for index, cell in enumerate(cells):
-        style = _STYLES.get(cell.kind, "dim" if cell.kind in _DIM else "")
-        row.append(f"{' ' if index else ''}{cell.text}", style=style)
-    return row
+class _Rows:
+    """Rows whose cells are laid out already: as segments, which spares rich the measuring of every word."""
+
+    def __init__(self, rows: list[list[Cell]]) -> None:
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for number, row in enumerate(self._rows):
+            if number:
+                yield Segment.line()
+            for index, cell in enumerate(row):
+                yield Segment(f" {cell.text}" if index else cell.text, _STYLES.get(cell.kind))
 
 
 def _last(line: Line) -> str:

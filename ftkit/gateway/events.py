@@ -9,14 +9,16 @@ from itertools import pairwise
 from typing import Any
 
 from ftkit.errors import NotOnPlatform, PlatformRefused
-from ftkit.gateway.reading import read_event
+from ftkit.gateway.reading import event_id, read_event
 from ftkit.gateway.results import JobEvent
+from ftkit.gateway.values import as_id
 from ftkit.gateway.wire import PAGE, Wire
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _RECENT = 2000
 
-Page = list[JobEvent]
+Page = dict[str, dict[str, Any]]
+"""Events by their ids, as the platform gave them: of those that are known no more is read."""
 
 
 class EventFeed:
@@ -44,12 +46,12 @@ class EventFeed:
         if pages is None:
             self._tail, pages = None, self._pages()
         if self._newest_page_first is None and len(pages) > 1:
-            self._newest_page_first = falling(pages[0], pages[-1])
+            self._newest_page_first = falling(_events(pages[0]), _events(pages[-1]))
         if self._newest_page_first is False and len(pages) > 1:
-            self._tail = str(pages[-2][-1].raw.get("id") or "") or self._tail
-        fresh = [[e for e in page if e.id not in self._known] for page in pages]
-        for page in fresh:  # only now: a page that fails must not lose those before it
-            self._known.update(e.id for e in page)
+            self._tail = as_id(list(pages[-2].values())[-1].get("id")) or self._tail
+        fresh = [_events(page, self._known) for page in pages]
+        for page in pages:  # only now: a page that fails must not lose those before it
+            self._known.update(page)
         return self._in_order(fresh)
 
     def _pages(self, after: str | None = None) -> list[Page]:
@@ -59,12 +61,11 @@ class EventFeed:
         pages: list[Page] = []
         met: set[str] = set()
         for items in self._wire.pages("read the events of the job", method, self._job_id, **given):
-            listed = {e.id: e for e in map(read_event, items)}  # a page may name the same one twice
-            page = [e for name, e in listed.items() if name not in met]
-            met.update(listed)
+            page = {name: item for item in items if (name := event_id(item)) not in met}
+            met.update(page)
             if page:
                 pages.append(page)
-            if self._newest_page_first and any(e.id in self._known for e in page):
+            if self._newest_page_first and any(name in self._known for name in page):
                 break  # what follows is older still, and was given out before
         return pages
 
@@ -78,9 +79,9 @@ class EventFeed:
             return None
         except NotOnPlatform:
             return None
-        return pages if any(e.id in self._known for page in pages[:1] for e in page) else None
+        return pages if any(name in self._known for page in pages[:1] for name in page) else None
 
-    def _in_order(self, pages: Sequence[Page]) -> list[JobEvent]:
+    def _in_order(self, pages: Sequence[list[JobEvent]]) -> list[JobEvent]:
         votes = [d for page in pages if (d := descending(page)) is not None]
         if votes:
             self._descending = sum(votes) * 2 >= len(votes)
@@ -110,11 +111,15 @@ class KnownIds:
 
     def update(self, names: Iterable[str]) -> None:
         """Remember ids that are not known yet."""
-        for name in names:
-            self._latest.add(hash(name))
+        for mark in (hash(name) for name in names if name not in self):
+            self._latest.add(mark)
             if len(self._latest) >= _RECENT:
                 self._old.extend(self._before)
                 self._latest, self._before = set(), self._latest
+
+
+def _events(page: Page, known: KnownIds | None = None) -> list[JobEvent]:
+    return [read_event(item) for name, item in page.items() if known is None or name not in known]
 
 
 def all_events(wire: Wire, job_id: str) -> Iterator[JobEvent]:

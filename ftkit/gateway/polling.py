@@ -15,8 +15,8 @@ from ftkit.gateway.pauses import retry_after
 
 LOCAL_SECONDS = (0.2, 1.0)
 HOSTED_SECONDS = (2.0, 15.0)
-LOCAL_SHARE, HOSTED_SHARE = 0.05, 0.25
-"""Seconds that each of many watched things adds to the shortest wait: at most 4 looks a second, hosted."""
+LOCAL_SHARE, HOSTED_SHARE = 0.05, 0.3
+"""Seconds that each of many watched things adds to the shortest wait: hosted, at most 3.3 looks a second."""
 LOCAL_PATIENCE = 15.0
 HOSTED_PATIENCE = 300.0
 LONGEST_PAUSE = 3600.0

@@ -94,10 +94,15 @@ def read_job(data: dict[str, Any], dialect: Dialect) -> Job:
     )
 
 
+def event_id(data: Mapping[str, Any]) -> str:
+    """An event's id; its content's hash where it has none, so that it is shown once."""
+    return as_id(data.get("id")) or _fingerprint(data)
+
+
 def read_event(data: dict[str, Any]) -> JobEvent:
-    """An event object; one without an id gets its content's hash, so that it is shown once."""
+    """An event object, with :func:`event_id`."""
     return JobEvent(
-        id=as_id(data.get("id")) or _fingerprint(data),
+        id=event_id(data),
         created_at=as_time(data.get("created_at")),
         level=as_text(data.get("level")) or "info",
         type=as_text(data.get("type")),
