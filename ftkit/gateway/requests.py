@@ -99,7 +99,7 @@ class _Check:
             raise DataError("there are no requests", where=where)
         found = first_repeated(self._hashes, lambda: _ids(path))
         if found is not None:
-            raise repeated(self._source, self._lines[found[0]], self._lines[found[1]])
+            raise repeated(self._source, found[0], self._lines[found[1]], self._lines[found[2]])
         return RequestFile(path, len(self._lines), self._endpoint)
 
 

@@ -38,6 +38,8 @@ CALLS = {
     "jobs wait": "jobs wait {job}",
     "jobs checkpoints": "jobs checkpoints {job}",
     "batches submit": "batches submit {requests}",
+    "batches run": "batches run {requests} --out {requests}.answers --via batch --workdir {requests}.run",
+    "batches resume": "batches resume {requests}.run",
     "batches list": "batches list",
     "batches show": "batches show {batch}",
     "batches watch": "batches watch {batch}",

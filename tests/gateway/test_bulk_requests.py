@@ -208,7 +208,7 @@ def test_an_id_that_comes_twice_is_named_with_both_lines(tmp_path: Path) -> None
 
 def test_equal_hashes_are_no_equal_ids() -> None:
     names = ["a", "b", "c", "b"]
-    assert first_repeated(array("q", [7, 7, 7, 7]), lambda: names) == (1, 3)
+    assert first_repeated(array("q", [7, 7, 7, 7]), lambda: names) == ("b", 1, 3)
     assert first_repeated(array("q", [7, 7, 1, 2]), lambda: [*names[:3], "d"]) is None
     assert first_repeated(array("q"), list) is None
 

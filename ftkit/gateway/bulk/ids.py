@@ -28,8 +28,8 @@ _encode = msgspec.json.Encoder().encode
 _decode_ids = msgspec.json.Decoder(str).decode_lines
 
 
-def first_repeated(hashes: array[int], ids: Callable[[], Iterable[str]]) -> tuple[int, int] | None:
-    """The first request whose id came before, and the one that had it: (earlier, later), counted from 0.
+def first_repeated(hashes: array[int], ids: Callable[[], Iterable[str]]) -> tuple[str, int, int] | None:
+    """The first id that came before, where it was and where it is again, counted from 0.
 
     ``hashes`` are the ids' hashes in order; ``ids`` gives the ids once more, which is asked only where
     hashes are equal.
@@ -45,7 +45,7 @@ def first_repeated(hashes: array[int], ids: Callable[[], Iterable[str]]) -> tupl
     seen: dict[str, int] = {}
     for position, custom_id in enumerate(ids()):
         if position in wanted and seen.setdefault(custom_id, position) != position:
-            return seen[custom_id], position
+            return custom_id, seen[custom_id], position
     return None
 
 

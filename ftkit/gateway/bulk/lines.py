@@ -59,10 +59,10 @@ def place(source: Source, number: int) -> Where:
     return Where(Path(source) if isinstance(source, str | Path) else "requests", number)
 
 
-def repeated(source: Source, earlier: int, later: int) -> DataError:
+def repeated(source: Source, custom_id: str, earlier: int, later: int) -> DataError:
     """The error for a custom_id that comes twice; both are lines of the source."""
     return DataError(
-        f"this custom_id was used before, on line {earlier}",
+        f"custom_id {custom_id!r} was used before, on line {earlier}",
         where=place(source, later),
         hint="Answers are joined by custom_id: give each request its own.",
     )

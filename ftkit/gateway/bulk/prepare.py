@@ -128,8 +128,7 @@ class _Written:
         """DataError where a custom_id came twice."""
         found = first_repeated(self._hashes, lambda: read_ids(self._folder / IDS))
         if found is not None:
-            earlier, later = (self.lines[position] for position in found)
-            raise repeated(self._source, earlier, later)
+            raise repeated(self._source, found[0], self.lines[found[1]], self.lines[found[2]])
 
     def plan(self, made_from: str | None) -> Plan:
         """What was written."""
