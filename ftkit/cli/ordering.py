@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ftkit.gateway.orders import JobOrder
-    from ftkit.lifecycle.launch import LaunchPlan
+    from ftkit.lifecycle.launching import LaunchPlan
 
 _HYPERPARAMETERS = {
     "epochs": "n_epochs",
@@ -228,7 +228,7 @@ def create(
     Files that lie on this machine are validated and uploaded first. What the job costs and how long it
     takes is estimated before anything is sent.
     """
-    from ftkit.lifecycle.launch import plan_launch
+    from ftkit.lifecycle.launching import plan_launch
 
     plan = plan_launch(app.settings, asked.order(), max_cost=max_cost, validate=validate, display=app.display)
     if dry_run:

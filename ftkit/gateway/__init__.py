@@ -13,6 +13,7 @@ from ftkit._lazy import lazy_names
 if TYPE_CHECKING:
     from ftkit.gateway.aio import AsyncPlatform, connect_async
     from ftkit.gateway.connection import connect
+    from ftkit.gateway.orders import Dpo, JobOrder, Reinforcement, Supervised, Wandb
     from ftkit.gateway.platform import Platform
     from ftkit.gateway.realtime.pace import Pace
     from ftkit.gateway.requests import chat_request
@@ -33,12 +34,17 @@ _HOME = {
     "Batch": "ftkit.gateway.results",
     "ChatReply": "ftkit.gateway.results",
     "Checkpoint": "ftkit.gateway.results",
+    "Dpo": "ftkit.gateway.orders",
     "FileInfo": "ftkit.gateway.results",
     "Job": "ftkit.gateway.results",
     "JobEvent": "ftkit.gateway.results",
+    "JobOrder": "ftkit.gateway.orders",
     "ModelInfo": "ftkit.gateway.results",
     "Pace": "ftkit.gateway.realtime.pace",
     "Platform": "ftkit.gateway.platform",
+    "Reinforcement": "ftkit.gateway.orders",
+    "Supervised": "ftkit.gateway.orders",
+    "Wandb": "ftkit.gateway.orders",
     "chat_request": "ftkit.gateway.requests",
     "connect": "ftkit.gateway.connection",
     "connect_async": "ftkit.gateway.aio",
@@ -50,12 +56,17 @@ __all__ = [
     "Batch",
     "ChatReply",
     "Checkpoint",
+    "Dpo",
     "FileInfo",
     "Job",
     "JobEvent",
+    "JobOrder",
     "ModelInfo",
     "Pace",
     "Platform",
+    "Reinforcement",
+    "Supervised",
+    "Wandb",
     "chat_request",
     "connect",
     "connect_async",

@@ -151,7 +151,9 @@ def _unreachable(cause: BaseException, target: Target, doing: str) -> PlatformUn
         hint = "Run the command again: the local platform starts by itself when it is needed."
     else:
         hint = "Check the address, your network and its proxy, and the platform's status page."
-    return PlatformUnreachable(message, hint=f"{target.notice}\n{hint}" if target.notice else hint)
+    if target.notice:  # the whole of it was said when the platform was connected to
+        hint = f"{target.title} has closed: that may be why. {hint}"
+    return PlatformUnreachable(message, hint=hint)
 
 
 def _refused(error: APIStatusError, target: Target, doing: str) -> PlatformError:

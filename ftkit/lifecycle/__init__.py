@@ -1,4 +1,4 @@
-"""Recipes, and the runs that carry them out step by step."""
+"""Recipes and the runs that carry them out step by step; launching single jobs, checked and estimated."""
 
 from __future__ import annotations
 
@@ -7,20 +7,44 @@ from typing import TYPE_CHECKING
 from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ftkit.lifecycle.estimate import Estimate
+    from ftkit.lifecycle.gate import Passed, check_for
+    from ftkit.lifecycle.launching import Launched, LaunchPlan, launch, plan_launch
     from ftkit.lifecycle.options import RunOptions
     from ftkit.lifecycle.recipe import Recipe, available_recipes, load_recipe
     from ftkit.lifecycle.result import RunResult
     from ftkit.lifecycle.runner import run
 
 _HOME = {
+    "Estimate": "ftkit.lifecycle.estimate",
+    "LaunchPlan": "ftkit.lifecycle.launching",
+    "Launched": "ftkit.lifecycle.launching",
+    "Passed": "ftkit.lifecycle.gate",
     "Recipe": "ftkit.lifecycle.recipe",
     "RunOptions": "ftkit.lifecycle.options",
     "RunResult": "ftkit.lifecycle.result",
     "available_recipes": "ftkit.lifecycle.recipe",
+    "check_for": "ftkit.lifecycle.gate",
+    "launch": "ftkit.lifecycle.launching",
     "load_recipe": "ftkit.lifecycle.recipe",
+    "plan_launch": "ftkit.lifecycle.launching",
     "run": "ftkit.lifecycle.runner",
 }
 
-__all__ = ["Recipe", "RunOptions", "RunResult", "available_recipes", "load_recipe", "run"]
+__all__ = [
+    "Estimate",
+    "LaunchPlan",
+    "Launched",
+    "Passed",
+    "Recipe",
+    "RunOptions",
+    "RunResult",
+    "available_recipes",
+    "check_for",
+    "launch",
+    "load_recipe",
+    "plan_launch",
+    "run",
+]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -18,7 +18,7 @@ from ftkit.display import SilentDisplay
 from ftkit.errors import NotOnPlatform, UsageError, ValidationFailed
 from ftkit.gateway import Platform, connect
 from ftkit.gateway.orders import JobOrder
-from ftkit.lifecycle.launch import launch, plan_launch
+from ftkit.lifecycle.launching import launch, plan_launch
 from ftkit.settings import Settings
 
 canned_server, canned = canned_platform.canned_server, canned_platform.canned

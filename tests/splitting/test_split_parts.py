@@ -13,7 +13,7 @@ from split_helpers import chat, divide
 from ftkit.cli.split import split as split_command
 from ftkit.errors import DataError, UsageError
 from ftkit.gateway.orders import JobOrder
-from ftkit.lifecycle.launch import ordered_files
+from ftkit.lifecycle.launching import ordered_files
 from ftkit.splitting import is_split, resolve_part, training_files
 
 

@@ -70,6 +70,9 @@ class LaunchPlan(BaseModel):
         if again or not self._launched(ledger, platform.identity):
             self._guard(platform, show, ledger)
             show.note(summary(made))
+            if made.dollars is None or made.dollars.high is None:
+                for reason in (note for note in made.notes if not note.startswith("time:")):
+                    show.note(reason)
         ids = {f"{part}_file": platform.files.upload(path).id for part, path in self.uploads.items()}
         order = self._order.model_copy(update=ids)
         facts = {
