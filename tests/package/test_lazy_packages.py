@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-PACKAGES = ("ftkit", "ftkit.data", "ftkit.gateway", "ftkit.local", "ftkit.tokens")
+PACKAGES = ("ftkit", "ftkit.data", "ftkit.gateway", "ftkit.gateway.realtime", "ftkit.local", "ftkit.tokens")
 
 
 @pytest.mark.parametrize("name", PACKAGES)

@@ -32,14 +32,19 @@ def test_the_python_example_runs_as_printed(tmp_path: Path) -> None:
             turns = [("system", "Answer up or down."), ("user", f"{text} in unit {i}"), ("assistant", label)]
             example = {"messages": [{"role": role, "content": content} for role, content in turns]}
             file.write(json.dumps(example) + "\n")
-    (example_code,) = blocks("python")
+    example_code, asynchronous = blocks("python")
     try:
         done = subprocess.run(
-            [sys.executable, "-c", f"{example_code}\nprint(scores.models[0].accuracy, result.state)"],
+            [
+                sys.executable,
+                "-c",
+                f"{example_code}\n{asynchronous}\nprint(scores.models[0].accuracy, result.state)",
+            ],
             capture_output=True, text=True, timeout=150, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "1.0 new"
+        assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 100
     finally:
         server = tmp_path / "state" / "local" / "server.json"
         if server.exists():
