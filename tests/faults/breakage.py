@@ -126,14 +126,13 @@ def status(code: int, *, after: bool = False, retry_after: str | None = None) ->
 
 
 def refused(seconds: float) -> Action:
-    """The request is answered, and then for so long nobody listens."""
+    """The connection breaks before the request is carried out, and for so long nobody listens."""
 
-    @named("connection refused")
+    @named("reset, then refused")
     async def act(exchange: Exchange) -> None:
-        await exchange.answer(await exchange.carry_out())
         await exchange.proxy.shut()
         exchange.proxy.later(seconds, exchange.proxy.open)
-        exchange.close()
+        exchange.reset()
 
     return act
 

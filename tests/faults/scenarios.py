@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import breakage as b
 from proxy import Action, Proxy, Record, Rule
-from tally import Tally, tally
+from tally import tally
 
 from ftkit.display import SilentDisplay
 from ftkit.errors import FtkitError, PlatformError
@@ -29,10 +29,11 @@ from ftkit.settings import Settings
 TIMEOUT = 1.0  # seconds after which our client gives up waiting
 CALLS = 3  # how often a command is given before the fault counts as not survived
 
-Faults = dict[str, Callable[[], Action]]
+Faults = dict[str, Callable[[], Action | None]]  # None: nobody listens when the operation begins
 
 BEFORE: Faults = {
-    "connection refused": lambda: b.refused(0.4),
+    "connection refused": lambda: None,
+    "reset, then refused": lambda: b.refused(0.4),
     "reset before": lambda: b.reset_before,
     "timeout": lambda: b.silence(TIMEOUT * 3),
     "200 with HTML": lambda: b.html,
@@ -175,47 +176,59 @@ def attempt(
     platform: str, folder: Path, operation: Operation, fault: str, *, lasting: bool = False
 ) -> Outcome:
     """Do an operation while ``fault`` happens, once, or (``lasting``) all through the first call."""
-    started, result, error, calls = time.monotonic(), None, None, 0
+    started, error, losses = time.monotonic(), None, []
     with Proxy(platform) as proxy:
         stage = Stage(proxy, folder, options=operation.options)
         with stage.connect() as client:
             prepared = operation.prepare(client, stage)
-        method, path, nth = operation.hits
-        rule = Rule(method, path, operation.faults[fault](), nth, times=0 if lasting else 1)
         begun = len(proxy.records)
-        proxy.plan = [rule]
+        _break(proxy, operation, fault, lasting)
         for calls in range(1, CALLS + 1):  # noqa: B007
-            try:
-                with stage.connect() as client:
-                    result, error = operation.work(client, stage, prepared), None
+            result, error = _call(stage, operation, prepared)
+            if error is None:
                 break
-            except FtkitError as raised:
-                error = f"{type(raised).__name__}: {raised}"
-                proxy.plan = []
-        proxy.plan = []
-        records, losses = list(proxy.records), []
+            _mend(proxy)
+        _mend(proxy)
+        records = list(proxy.records)
         if error is None:
             with stage.connect() as client:
                 losses = operation.lost(client, stage, prepared, result)
-    count = tally(records)
-    duplicates = dict(count.duplicates)
-    again = duplicates.pop("chats", 0)
+    duplicates = dict(tally(records).duplicates)
     return Outcome(
-        operation.name,
-        fault + (", lasting" if lasting else ""),
-        calls,
-        any(r.fault for r in records[begun:]),
-        duplicates,
-        losses,
-        time.monotonic() - started,
-        error,
-        again,
-        records,
+        operation=operation.name,
+        fault=fault + (", lasting" if lasting else ""),
+        calls=calls,
+        met=operation.faults[fault]() is None or any(r.fault for r in records[begun:]),
+        again=duplicates.pop("chats", 0),
+        duplicates=duplicates,
+        losses=losses,
+        seconds=time.monotonic() - started,
+        error=error,
+        records=records,
     )
 
 
-def _sent(stage: Stage) -> Tally:
-    return tally(stage.proxy.records)
+def _break(proxy: Proxy, operation: Operation, fault: str, lasting: bool) -> None:
+    action = operation.faults[fault]()
+    if action is None:
+        proxy.down(None if lasting else 0.4)
+    else:
+        method, path, nth = operation.hits
+        proxy.plan = [Rule(method, path, action, nth, times=0 if lasting else 1)]
+
+
+def _mend(proxy: Proxy) -> None:
+    proxy.plan = []
+    proxy.up()
+
+
+def _call(stage: Stage, operation: Operation, prepared: Any) -> tuple[Any, str | None]:
+    """The operation's result, and what it failed of."""
+    try:
+        with stage.connect() as client:
+            return operation.work(client, stage, prepared), None
+    except FtkitError as error:
+        return None, f"{type(error).__name__}: {error}"
 
 
 def _upload(client: Platform, stage: Stage, prepared: Any = None) -> str:

@@ -1,4 +1,4 @@
-"""`kill -9` of a whole `ftkit run` where it hurts most; benchmarks/kill_points.py tries hundreds of places."""
+"""`kill -9` of a whole `ftkit run` where it hurts; benchmarks/kill_points.py tries hundreds of places."""
 
 from __future__ import annotations
 
