@@ -45,6 +45,12 @@ if TYPE_CHECKING:
 @click.option("--epochs", "n_epochs", type=AUTO_INT, help="Passes over the training rows, or auto.")
 @click.option("--batch-size", type=AUTO_INT, help="Examples per step, or auto.")
 @click.option("--learning-rate-multiplier", type=AUTO_FLOAT, help="Factor on the learning rate, or auto.")
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    metavar="DOLLARS",
+    help="Launch no job that may cost more, or whose cost is not known.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the run.")
 @click.option(
     "--fresh",

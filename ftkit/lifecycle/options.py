@@ -20,6 +20,7 @@ class RunOptions(BaseModel):
     sizes together. ``columns`` maps the recipe's column names to those of ``data``;
     ``file_columns`` names the columns of a file without a header row. ``fresh`` starts over: another
     job is launched, also where a good one exists, and the old directory is kept under another name.
+    ``max_cost``, in US dollars, lets no job begin that may cost more.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +39,7 @@ class RunOptions(BaseModel):
     hyperparameters: dict[str, Any] = {}
     out: Path | None = None
     fresh: bool = False
+    max_cost: float | None = Field(default=None, ge=0)
 
     def applied_to(self, recipe: Recipe, platform: str) -> Recipe:
         """The recipe as this run carries it out on ``platform``."""

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from ftkit.data import sha256_file
 from ftkit.display import Display, Progress
+from ftkit.gateway.orders import JobOrder, method_of
+from ftkit.lifecycle.gate import Gate, Part
 from ftkit.lifecycle.journal import Journal, key_of
+from ftkit.lifecycle.launching import launch
 from ftkit.lifecycle.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -24,11 +27,22 @@ class Tuning:
     twice. The journal keeps which file and which job are this run's.
     """
 
-    def __init__(self, recipe: Recipe, journal: Journal, platform: Platform, display: Display) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        journal: Journal,
+        platform: Platform,
+        display: Display,
+        max_cost: float | None = None,
+    ) -> None:
         self.recipe, self.journal, self.platform, self.display = recipe, journal, platform, display
+        self.max_cost = max_cost
 
-    def upload(self, path: Path) -> str:
-        """The platform's id of a file, uploaded now or by an earlier call of anybody."""
+    def upload(self, path: Path, part: Part = "training") -> str:
+        """The platform's id of a file, uploaded now or by an earlier call of anybody.
+
+        Raises ValidationFailed where the file has not passed validation for the platform and model.
+        """
         step = f"upload {path.stem.rsplit('-', 2)[1]}"
         digest = sha256_file(path)
         key = key_of(digest, self.platform.identity)
@@ -36,30 +50,43 @@ class Tuning:
             return str(done["file"])
         facts = {"name": path.name, "sha256": digest, "bytes": path.stat().st_size}
         self.journal.intend(step, key, **facts)
+        self._gate().check(path, part)
         uploaded = self.platform.files.upload(path, purpose="fine-tune")
         self.journal.finish(step, key, file=uploaded.id, **facts)
         return uploaded.id
+
+    def _gate(self) -> Gate:
+        platform = self.platform
+        return Gate(
+            platform.settings,
+            platform.provider,
+            platform.ledger,
+            model=self.recipe.train.model,
+            method="sft",
+            display=self.display,
+        )
 
     def job(self, training_file: str, validation_file: str | None, *, another: bool = False) -> str:
         """The id of the job that tunes on these files: the one that exists, or a new one.
 
         One that failed, was cancelled or has vanished counts for nothing; ``another`` launches a new
-        one also where a good one exists.
+        one also where a good one exists. Raises UsageError where it may cost more than ``max_cost``
+        or than the budget holds, NotOnPlatform where the model takes no more jobs.
         """
         train, seed = self.recipe.train, self.recipe.split.seed
         key = key_of(training_file, validation_file, train, seed, self.platform.identity)
         if done := self.journal.done("job", key):
             return str(done["job"])
         self.journal.intend("job", key)
-        job = self.platform.jobs.create(
+        order = JobOrder(
             training_file=training_file,
             model=train.model,
             validation_file=validation_file,
             suffix=train.suffix,
             seed=seed,
-            hyperparameters=train.hyperparameters.model_dump(),
-            again=another,
+            method=method_of("supervised", train.hyperparameters.model_dump()),  # type: ignore[arg-type]
         )
+        job = launch(self.platform, order, max_cost=self.max_cost, again=another, display=self.display)
         self.journal.finish("job", key, job=job.id)
         return job.id
 

@@ -22,6 +22,7 @@ from ftkit.errors import (
     UsageError,
     storage_error,
 )
+from ftkit.lifecycle.gate import Part
 from ftkit.lifecycle.journal import JOURNAL_FILE, Journal, key_of
 from ftkit.lifecycle.options import RunOptions
 from ftkit.lifecycle.prepare import Preparation
@@ -63,7 +64,7 @@ def run(
         _set_aside(directory)
     with _locked(directory):
         this = _Run(made, directory, place, settings, display or SilentDisplay())
-        this.fresh = options.fresh
+        this.fresh, this.max_cost = options.fresh, options.max_cost
         return this.carry_out()
 
 
@@ -80,6 +81,7 @@ class _Run:
         self.started = time.monotonic()
         self.stage = "starting"
         self.fresh = False  # a job that exists is not taken: another one is launched
+        self.max_cost: float | None = None
         self.job_id: str | None = None
         self._platform: Platform | None = None
 
@@ -163,8 +165,11 @@ class _Run:
 
     def _tune(self, preparation: Preparation, parts: dict[str, Path], key: str) -> dict[str, object]:
         self.stage = "uploading"
-        tuning = Tuning(self.recipe, self.journal, self.platform, self.display)
-        files = {n: tuning.upload(preparation.upload_file(p)) for n, p in parts.items() if n != "test"}
+        tuning = Tuning(self.recipe, self.journal, self.platform, self.display, self.max_cost)
+        roles: dict[str, Part] = {"train": "training", "validation": "validation"}
+        files = {
+            n: tuning.upload(preparation.upload_file(p), roles[n]) for n, p in parts.items() if n in roles
+        }
         self.stage = "creating the job"
         self.job_id = tuning.job(files["train"], files.get("validation"), another=self.fresh)
         self.stage = "watching the job"
