@@ -154,7 +154,8 @@ def summary(made: Estimate) -> str:
     """The estimate in one line."""
     parts = [f"costs {dollars_in_words(made.dollars)}"]
     if made.tokens is not None and made.trained_tokens is not None:
-        shown = f"{_number(made.trained_tokens)} tokens ({made.tokens:,} in {_number(made.epochs)} epochs)"
+        epochs = f"{_number(made.epochs)} epoch{'' if made.epochs == Span(low=1, high=1) else 's'}"
+        shown = f"{_number(made.trained_tokens)} tokens ({made.tokens:,} in {epochs})"
         parts.insert(0, f"trains on {shown}")
     if made.seconds is not None:
         parts.append(f"takes {_duration(made.seconds)}, as earlier jobs did")

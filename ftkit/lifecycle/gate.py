@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ftkit.ledger import Ledger
     from ftkit.settings import Settings
     from ftkit.validation import ValidationReport
+    from ftkit.validation.options import Counts
 
 Part: TypeAlias = Literal["training", "validation"]
 _QUALITY = "FT5"
@@ -94,18 +95,20 @@ class Gate:
     def _checked(self, path: Path, part: Part) -> tuple[dict[str, Any], ValidationReport]:
         uncounted = None
         try:
-            report = self._report(path, part, "exact")
+            report = self._report(path, part, "exact" if part == "training" else "limits")
         except TokenizerMissing as error:
             uncounted = error.message
             report = self._report(path, part, "bound")
         fit = report.fits[0] if report.fits else None
         tokens = fit.billable_tokens if fit is not None else None
-        if tokens is None and uncounted is None:
+        if tokens is None and uncounted is None and part == "validation":
+            uncounted = "a validation file is not trained on"
+        elif tokens is None and uncounted is None:
             uncounted = "the model's tokenizer is not known" if self.model else "the model is not known"
         uncounted = uncounted if tokens is None else None
         return {"rows": report.accepted, "tokens": tokens, "uncounted": uncounted}, report
 
-    def _report(self, path: Path, part: Part, counts: Literal["exact", "bound"]) -> ValidationReport:
+    def _report(self, path: Path, part: Part, counts: Counts) -> ValidationReport:
         from ftkit.validation import ValidateOptions, validate
 
         ignored = (_QUALITY, *((_ONLY_OF_TRAINING,) if part == "validation" else ()))
@@ -125,11 +128,12 @@ class Gate:
         what = f"; the first: {first.code} {first.message}" if first else ""
         option = "" if self.provider.local else f" --platform {self.provider.name}"
         model = f" --model {self.model.id}" if self.model is not None else ""
+        method = f" --method {self.method}" if self.method not in (None, "sft") else ""
         return ValidationFailed(
             f"the file has not passed validation for {self.provider.title}: {count}{what}",
             report=report,
             where=Where(path, first.line, first.column) if first else Where(path),
-            hint=f"Every finding: ftkit validate {path}{option}{model}\n"
+            hint=f"Every finding: ftkit validate {path}{option}{model}{method}\n"
             "To send it as it is: --no-validate, validate=False.",
         )
 

@@ -208,6 +208,11 @@ def test_an_estimate_in_words_holds_what_matters(ledger: Ledger) -> None:
         assert words in text
 
 
+@pytest.mark.parametrize(("epochs", "words"), [(1, "(50,000 in 1 epoch)"), (2, "(50,000 in 2 epochs)")])
+def test_one_epoch_is_one(ledger: Ledger, epochs: int, words: str) -> None:
+    assert words in summary(made(ledger, ordered(n_epochs=epochs), passed()))
+
+
 def test_an_estimate_survives_its_own_json(ledger: Ledger) -> None:
     result = made(ledger, ordered(n_epochs=3), passed())
     assert Estimate.model_validate_json(result.model_dump_json()) == result

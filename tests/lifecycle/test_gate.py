@@ -131,7 +131,9 @@ def test_what_is_let_through_by_name_is_counted_and_not_remembered(faulty: Path)
 
 def test_a_validation_file_may_have_few_examples_and_a_training_file_not(tmp_path: Path) -> None:
     few = write(tmp_path / "few.jsonl", [chat(n) for n in range(4)])
-    assert check(few, part="validation").rows == 4
+    held_out = check(few, part="validation", model="linear")
+    assert (held_out.rows, held_out.tokens) == (4, None)
+    assert held_out.uncounted == "a validation file is not trained on"
     with pytest.raises(ValidationFailed, match="FT112"):
         check(few)
 
@@ -160,8 +162,9 @@ def test_a_severity_of_the_settings_holds_at_the_gate(good: Path) -> None:
 
 
 def test_a_method_s_rows_must_be_of_its_kind(good: Path) -> None:
-    with pytest.raises(ValidationFailed):
+    with pytest.raises(ValidationFailed) as caught:
         check(good, model="linear", method="dpo")
+    assert f"ftkit validate {good} --model linear --method dpo\n" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("part", ["training", "validation"])

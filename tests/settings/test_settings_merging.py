@@ -269,3 +269,18 @@ def test_a_text_that_is_never_closed_is_one_fault() -> None:
     _, found = parse_toml('a = 1\nb = """never\nclosed\n', Path("x.toml"))
     assert found
     assert all("not valid TOML" in fault.message for fault in found)
+
+
+@pytest.mark.parametrize(("text", "budget"), [("12.5", 12.5), ("0", 0.0), ("", 3.0)])
+def test_a_budget_of_the_environment_is_stronger_than_that_of_a_file(
+    project: Path, monkeypatch: pytest.MonkeyPatch, text: str, budget: float
+) -> None:
+    project.write_text("budget = 3")
+    monkeypatch.setenv("FTKIT_BUDGET", text)
+    assert load_settings().budget == budget
+
+
+def test_a_budget_below_nothing_is_a_fault(project: Path) -> None:
+    project.write_text("budget = -1")
+    (fault,) = faults()
+    assert fault.startswith("ftkit.toml:1: budget: ")
