@@ -73,11 +73,13 @@ class Files:
         return checked_id("file", str(id_or_path))
 
     def list(self, purpose: str | None = None) -> Iterator[FileInfo]:
-        """All files, page by page."""
+        """All files, page by page; only those of one purpose, also where the platform knows no such filter."""
         given = {"purpose": purpose} if purpose else {}
         method = self._wire.client.files.with_raw_response.list
         for page in self._wire.pages("list the files", method, limit=PAGE, **given):
-            yield from (read_file(item) for item in page)
+            for info in map(read_file, page):
+                if purpose is None or info.purpose in (None, purpose):
+                    yield info
 
     def get(self, file_id: str) -> FileInfo:
         """One file; NotOnPlatform where there is none of this id."""

@@ -229,3 +229,12 @@ def test_a_platform_without_a_log_of_events_is_watched_by_its_states(canned: Any
     assert set(canned.paths()) == {f"/fine_tuning/jobs/{JOB['id']}"}
     with pytest.raises(NotOnPlatform, match="no checkpoints"):
         list(kluster.jobs.checkpoints(str(JOB["id"])))
+
+
+def test_files_of_one_purpose_also_where_the_platform_gives_all(canned: Any, to_canned: Any) -> None:
+    purposes = ["batch", "fine-tune", None, "batch_output"]
+    canned.answer("GET", "/files", {"data": [{"id": f"f{n}", "purpose": p} for n, p in enumerate(purposes)]})
+    files = to_canned("kluster").files
+    assert [f.id for f in files.list("fine-tune")] == ["f1", "f2"]
+    assert [f.id for f in files.list()] == ["f0", "f1", "f2", "f3"]
+    assert [a.query.get("purpose") for a in canned.asked] == ["fine-tune", None]

@@ -220,7 +220,7 @@ def test_another_job_is_not_taken_for_the_one_that_was_begun(
 @pytest.mark.parametrize(
     "same",
     [
-        {"created_at": time.time() - 200},  # the platform's clock is behind
+        {"created_at": lambda: time.time() - 200},  # the platform's clock is behind
         {"created_at": None},
         {"model": "m-2024-08-06"},
         {"model": None},
@@ -234,7 +234,8 @@ def test_a_platform_may_tell_the_job_a_little_differently(
 ) -> None:
     hosted = Hosted(canned)
     killed(hosted, to_canned, made=False)
-    hosted.jobs.append({"id": "j0", "status": "queued", "training_file": "file-1", "model": "m"} | same)
+    told = {name: value() if callable(value) else value for name, value in same.items()}
+    hosted.jobs.append({"id": "j0", "status": "queued", "training_file": "file-1", "model": "m"} | told)
     assert to_canned().jobs.create("file-1", "m").id == "j0"
     assert hosted.posts == 0
 
