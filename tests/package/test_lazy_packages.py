@@ -8,7 +8,15 @@ import sys
 
 import pytest
 
-PACKAGES = ("ftkit", "ftkit.data", "ftkit.gateway", "ftkit.gateway.realtime", "ftkit.local", "ftkit.tokens")
+PACKAGES = (
+    "ftkit",
+    "ftkit.data",
+    "ftkit.gateway",
+    "ftkit.gateway.realtime",
+    "ftkit.ledger",
+    "ftkit.local",
+    "ftkit.tokens",
+)
 
 
 @pytest.mark.parametrize("name", PACKAGES)
