@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from ftkit.benchmarking.answers import write_answers
 from ftkit.benchmarking.requests import Shard
-from ftkit.benchmarking.state import METADATA_KEY, AnswersState, BatchState, StateFile
+from ftkit.benchmarking.state import AnswersState, BatchState, StateFile
 from ftkit.data import sha256_file
-from ftkit.errors import BatchFailed, NotOnPlatform
+from ftkit.errors import BatchFailed
 from ftkit.gateway.polling import HOSTED_PATIENCE, LOCAL_PATIENCE, Pacer, Patience
 
 if TYPE_CHECKING:
@@ -45,13 +45,23 @@ class Asked:
 
 
 class Inference:
-    """All batches of one benchmark: ``submit`` every model first, then ``collect``."""
+    """All batches of one benchmark: ``submit`` every model first, then ``collect``.
+
+    The gateway's ledger knows which requests have a batch; ``again`` asks for others.
+    """
 
     def __init__(
-        self, platform: Platform, state: StateFile, folder: Path, window: str, display: Display
+        self,
+        platform: Platform,
+        state: StateFile,
+        folder: Path,
+        window: str,
+        display: Display,
+        *,
+        again: bool = False,
     ) -> None:
         self.platform, self.state, self.folder = platform, state, folder
-        self.window, self.display = window, display
+        self.window, self.display, self.again = window, display, again
         self._submitted_at: dict[str, float] = {}
 
     def answered(self, asked: Asked) -> bool:
@@ -67,49 +77,23 @@ class Inference:
             self.display.note(f"{asked.model}: {asked.rows:,} answers are here already")
             return
         for shard in asked.shards:
-            batch = self.state.batch(shard.sha256, shard.rows)
-            if self._taken_up(asked.model, batch):
-                continue
-            if batch.batch_id is not None:
-                batch = self.state.plan(shard.sha256, shard.rows)
-            self._send(asked.model, shard, batch)
+            known = self.state.batch(shard.sha256, shard.rows)
+            batch = self._submitted(asked.model, self.folder / shard.file)
+            if batch.id != known.batch_id:
+                known = self.state.plan(shard.sha256, shard.rows)
+                if not batch.ended:
+                    self._submitted_at[batch.id] = time.monotonic()
+            known.batch_id, known.status = batch.id, batch.status
+            self.state.save()
+            self.display.note(f"{asked.model}: batch {batch.id} ({batch.status}), {shard.rows:,} requests")
 
-    def _taken_up(self, model: str, batch: BatchState) -> bool:
-        """Whether an earlier call submitted this batch, and it is still good for something."""
-        found = self._find(batch)
-        if found is None:
-            return False
-        batch.batch_id, batch.status = found.id, found.status
-        if _useless(found):
-            self.display.note(f"{model}: batch {found.id} has {_words(found)}; it is submitted again")
-            return False
-        self.display.note(f"{model}: taking up batch {found.id} ({found.status})")
-        self.state.save()
-        return True
-
-    def _find(self, batch: BatchState) -> Batch | None:
-        if batch.batch_id is not None:
-            try:
-                return self.platform.batches.get(batch.batch_id)
-            except NotOnPlatform:
-                self.display.warn(f"the platform no longer knows batch {batch.batch_id}")
-                return None
-        if batch.status != "intended":
-            return None
-        # the last call was cut off between asking and hearing the answer
-        listed = self.platform.batches.list()
-        return next((b for b in listed if (b.metadata or {}).get(METADATA_KEY) == batch.operation), None)
-
-    def _send(self, model: str, shard: Shard, batch: BatchState) -> None:
-        batch.status = "intended"
-        self.state.save()
-        made = self.platform.batches.submit(
-            self.folder / shard.file, window=self.window, metadata={METADATA_KEY: batch.operation}
-        )
-        batch.batch_id, batch.status = made.id, made.status
-        self.state.save()
-        self._submitted_at[made.id] = time.monotonic()
-        self.display.note(f"{model}: batch {made.id}, {shard.rows:,} requests")
+    def _submitted(self, model: str, path: Path) -> Batch:
+        """The batch of a request file: the one that there is, unless it is of no use or all is asked anew."""
+        batch = self.platform.batches.submit(path, self.window, again=self.again)
+        if not _useless(batch):
+            return batch
+        self.display.note(f"{model}: batch {batch.id} has {_words(batch)}; it is submitted again")
+        return self.platform.batches.submit(path, self.window, again=True)
 
     def collect(self, all_asked: Sequence[Asked]) -> None:
         """Wait for every batch, side by side, and fetch each model's answers as soon as it has ended.
@@ -171,13 +155,14 @@ class Inference:
     def _seconds(self, batch: Batch) -> float | None:
         """The wall time of a batch: as measured here, or by the platform's stamps (whole seconds).
 
-        What was measured is too long where the batch ended while nobody looked.
+        What was measured is too long where the batch ended while nobody looked, and too short where
+        another process had submitted it.
         """
         started, stamped = self._submitted_at.get(batch.id), _between(batch)
         if started is None:
             return stamped or None
         measured = time.monotonic() - started
-        return measured if stamped is None else min(measured, stamped + 1)
+        return measured if stamped is None else min(max(measured, stamped - 1), stamped + 1)
 
     def _fetch(self, asked: Asked, batches: Sequence[Batch]) -> None:
         for batch in batches:

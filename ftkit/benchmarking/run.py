@@ -67,7 +67,7 @@ def benchmark(
     asked = task.write_requests(names, said, platform.provider.limits, shown)
     state = StateFile(task.folder, f"{platform.name} {platform.identity}", resume=resume)
     window = _window(platform.provider.limits.batch_windows)
-    _infer(Inference(platform, state, task.folder, window, shown), asked)
+    _infer(Inference(platform, state, task.folder, window, shown, again=not resume), asked)
     tallies = score_answers(task, asked, shown)
     scores = [
         score_of(about, tallies[one.model], state.batches_of(one.hashes))

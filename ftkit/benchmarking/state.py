@@ -1,13 +1,11 @@
 """Remembers, in ``state.json``, which batches were asked for and which answers are here already.
 
-Each batch is written down before it is submitted, under the key of what it does, and again with
-the platform's id: a benchmark that was killed anywhere goes on without paying twice.
+A benchmark that was killed anywhere goes on from here, and by the gateway's ledger: the same request
+file is the same batch.
 """
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,16 +17,14 @@ from ftkit.data import atomic_write
 from ftkit.errors import DataError, storage_error
 
 STATE_FILE = "state.json"
-METADATA_KEY = "ftkit_operation"
 
 
 class BatchState(BaseModel):
-    """One submission. ``status`` is ``planned`` (not asked for yet), ``intended`` (about to be asked
-    for, perhaps asked for) or the platform's own word; ``seconds`` is the wall time of its work."""
+    """One submission. ``status`` is ``planned`` (not asked for yet) or the platform's own word;
+    ``seconds`` is the wall time of its work. What older versions kept beside that is passed over."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="ignore")
 
-    operation: str
     requests_sha256: str
     rows: int
     status: str = "planned"
@@ -91,10 +87,8 @@ class StateFile:
         return self.state.batches.get(requests_sha256) or self.plan(requests_sha256, rows)
 
     def plan(self, requests_sha256: str, rows: int) -> BatchState:
-        """A new submission of a request file in place of an older one, under a key of its own."""
-        text = f"{self.state.platform}\n{requests_sha256}\n{uuid.uuid4().hex}"
-        operation = hashlib.sha256(text.encode()).hexdigest()[:32]
-        made = BatchState(operation=operation, requests_sha256=requests_sha256, rows=rows)
+        """A new submission of a request file in place of an older one."""
+        made = BatchState(requests_sha256=requests_sha256, rows=rows)
         self.state.batches[requests_sha256] = made
         return made
 

@@ -68,11 +68,7 @@ class Bench:
             score_of(
                 ModelFacts(name, name, "tuned" if name.startswith("ft:") else "base", None),
                 tallies[name],
-                [
-                    BatchState(
-                        operation="o", requests_sha256="0" * 64, rows=1, batch_id="batch_1", seconds=1.5
-                    )
-                ],
+                [BatchState(requests_sha256="0" * 64, rows=1, batch_id="batch_1", seconds=1.5)],
             )
             for name in replies
         ]

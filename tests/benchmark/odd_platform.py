@@ -46,11 +46,7 @@ class OddPlatform:
                 else None
             )
         if what == "files":
-            return (
-                self._upload(body, kind)
-                if method == "POST"
-                else self.files.get(rest.removesuffix("/content"))
-            )
+            return self._upload(body, kind) if method == "POST" else self._file(rest)
         if what == "batches" and method == "POST":
             return self._create(json.loads(body))
         if what == "batches" and not rest:
@@ -62,15 +58,20 @@ class OddPlatform:
         part = next(p for p in body.split(b"--" + boundary) if b"filename=" in p)
         file_id = f"file-{len(self.files)}"
         self.files[file_id] = part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+        return self._file_object(file_id)
+
+    def _file(self, rest: str) -> Any:
+        file_id, _, content = rest.partition("/")
+        if not file_id:
+            return {"object": "list", "data": [self._file_object(f) for f in self.files], "has_more": False}
+        if content or file_id not in self.files:
+            return self.files.get(file_id)
+        return self._file_object(file_id)
+
+    def _file_object(self, file_id: str) -> Json:
         size = len(self.files[file_id])
-        return {
-            "id": file_id,
-            "object": "file",
-            "bytes": size,
-            "created_at": 1,
-            "filename": "f",
-            "purpose": "batch",
-        }
+        fixed = {"object": "file", "created_at": 1, "filename": "f", "purpose": "batch"}
+        return {"id": file_id, "bytes": size, **fixed}
 
     def _create(self, asked: Json) -> Json | Cut:
         if self.cut_before_create:

@@ -14,7 +14,7 @@ import ftkit.benchmarking.state
 from ftkit.benchmarking import BenchmarkReport, benchmark
 from ftkit.benchmarking.inference import Asked, Inference
 from ftkit.benchmarking.requests import RequestWriter
-from ftkit.benchmarking.state import METADATA_KEY, AnswersState, State, StateFile
+from ftkit.benchmarking.state import AnswersState, State, StateFile
 from ftkit.catalog import ProviderLimits
 from ftkit.data import atomic_write
 from ftkit.display import SilentDisplay
@@ -22,7 +22,7 @@ from ftkit.errors import StorageError
 from ftkit.gateway import Platform, connect
 from ftkit.settings import Settings
 
-SAVES = 8  # intent and answer of two batches, the end of each, the answers of each
+SAVES = 6  # the submission of two batches, the end of each, the answers of each
 
 
 class Killed(BaseException):
@@ -91,36 +91,7 @@ def test_the_saves_are_as_many_as_are_tested(
     monkeypatch.setattr(ftkit.benchmarking.state, "atomic_write", counting_write)
     run(platform, data)
     assert len(written) == SAVES
-    first = next(iter(written[0].batches.values()))
-    assert (first.status, first.batch_id) == ("intended", None)
-
-
-def test_another_s_batch_is_not_taken_for_ours(
-    odd: OddPlatform, platform: Platform, data: Path, tmp_path: Path
-) -> None:
-    run(platform, data)
-    for batch in odd.batches.values():
-        batch["metadata"] = {METADATA_KEY: "somebody else's"}
-    state = json.loads((tmp_path / "w" / "state.json").read_text())
-    for batch in state["batches"].values():
-        batch.update(batch_id=None, status="intended")
-    (tmp_path / "w" / "state.json").write_text(json.dumps({**state, "answers": {}}))
-    report = run(platform, data)
-    assert len(odd.batches) == 4
-    assert [score.batches[0].id for score in report.models] == ["batch_2", "batch_3"]
-
-
-def test_a_platform_without_metadata_is_asked_again_at_worst(
-    odd: OddPlatform, platform: Platform, data: Path, tmp_path: Path
-) -> None:
-    run(platform, data)
-    for batch in odd.batches.values():
-        batch["metadata"] = None
-    state = json.loads((tmp_path / "w" / "state.json").read_text())
-    for batch in state["batches"].values():
-        batch.update(batch_id=None, status="intended")
-    (tmp_path / "w" / "state.json").write_text(json.dumps({**state, "answers": {}}))
-    assert [score.correct for score in run(platform, data).models] == [6, 2]
+    assert [batch.batch_id for batch in written[0].batches.values()] == ["batch_0"]
 
 
 def test_the_state_of_another_platform_is_not_taken_up(tmp_path: Path) -> None:
@@ -132,14 +103,23 @@ def test_the_state_of_another_platform_is_not_taken_up(tmp_path: Path) -> None:
     assert StateFile(tmp_path, "two", resume=True).state.batches == {}
 
 
-def test_each_submission_has_a_key_of_its_own(tmp_path: Path) -> None:
+def test_a_new_submission_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     state = StateFile(tmp_path, "one", resume=True)
     first = state.batch("a" * 64, 3)
     assert state.batch("a" * 64, 3) is first
     second = state.plan("a" * 64, 3)
     assert state.batch("a" * 64, 3) is second
-    assert len({first.operation, second.operation, state.batch("b" * 64, 3).operation}) == 3
     assert state.batches_of(["a" * 64]) == [second]
+
+
+def test_the_state_of_an_older_version_is_read(tmp_path: Path) -> None:
+    state = StateFile(tmp_path, "one", resume=True)
+    state.batch("a" * 64, 3).batch_id = "batch_1"
+    state.save()
+    old = json.loads((tmp_path / "state.json").read_text())
+    old["batches"]["a" * 64]["operation"] = "0" * 32
+    (tmp_path / "state.json").write_text(json.dumps(old))
+    assert StateFile(tmp_path, "one", resume=True).batch("a" * 64, 3).batch_id == "batch_1"
 
 
 def test_answers_count_only_for_the_very_requests(platform: Platform, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,10 +163,10 @@ class _Submission:
         begun = self.claim.begun.timestamp() if self.claim.begun is not None else since or time.time()
         taken = {one.result_id for one in self.wire.ledger.operations("batch", self.wire.identity)}
         input_file_id = self.claim.result.get("input_file_id")
-        for batch in _since(self.batches.list(), begun - CLOCK_SKEW):
+        for batch, older in _newest(self.batches.list(), begun - CLOCK_SKEW):
             if batch.metadata.get(OPERATION) == self.claim.name:
-                return batch
-            unnamed = OPERATION not in batch.metadata and batch.id not in taken
+                return batch  # whatever the platform's clock says
+            unnamed = OPERATION not in batch.metadata and batch.id not in taken and not older
             if unnamed and input_file_id is not None and batch.input_file_id == input_file_id:
                 return batch
         return None
@@ -193,19 +192,15 @@ def _answered(error: PlatformError) -> bool:
     return type(error.__cause__).__name__ == "APIConnectionError"
 
 
-def _since(batches: Iterator[Batch], moment: float) -> Iterator[Batch]:
-    """The batches created at ``moment`` or later, of a list that has the newest first."""
+def _newest(batches: Iterator[Batch], moment: float) -> Iterator[tuple[Batch, bool]]:
+    """The batches of a list that has the newest first, each with whether it was created before ``moment``;
+    the list ends where many in a row were."""
     older = 0
-
-    def goes_on(batch: Batch) -> bool:
-        nonlocal older
-        is_older = batch.created_at is not None and batch.created_at.timestamp() < moment
-        older = older + 1 if is_older else 0
-        return older < _OLDER
-
-    for batch in takewhile(goes_on, batches):
-        if not older:
-            yield batch
+    for batch in batches:
+        older = older + 1 if batch.created_at is not None and batch.created_at.timestamp() < moment else 0
+        yield batch, older > 0
+        if older == _OLDER:
+            return
 
 
 def _unknown(error: PlatformError) -> PlatformError:
