@@ -73,7 +73,7 @@ class Files:
         return checked_id("file", str(id_or_path))
 
     def list(self, purpose: str | None = None) -> Iterator[FileInfo]:
-        """All files, page by page; only those of one purpose, also where the platform knows no such filter."""
+        """All files, page by page; or those of one purpose, also where the platform has no such filter."""
         given = {"purpose": purpose} if purpose else {}
         method = self._wire.client.files.with_raw_response.list
         for page in self._wire.pages("list the files", method, limit=PAGE, **given):
