@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -100,22 +101,34 @@ class KnownIds:
     def __init__(self) -> None:
         self._latest: set[int] = set()
         self._before: set[int] = set()
-        self._old = array("q")
+        self._old: list[array[int]] = []  # each sorted, and longer than the next
 
     def __contains__(self, name: str) -> bool:
         mark = hash(name)
-        return mark in self._latest or mark in self._before or mark in self._old
+        return mark in self._latest or mark in self._before or any(_holds(part, mark) for part in self._old)
 
     def __len__(self) -> int:
-        return len(self._latest) + len(self._before) + len(self._old)
+        return len(self._latest) + len(self._before) + sum(map(len, self._old))
 
     def update(self, names: Iterable[str]) -> None:
         """Remember ids that are not known yet."""
-        for mark in (hash(name) for name in names if name not in self):
-            self._latest.add(mark)
-            if len(self._latest) >= _RECENT:
-                self._old.extend(self._before)
-                self._latest, self._before = set(), self._latest
+        for name in names:
+            if name not in self:
+                self._latest.add(hash(name))
+                if len(self._latest) >= _RECENT:
+                    self._put_away(sorted(self._before))
+                    self._latest, self._before = set(), self._latest
+
+    def _put_away(self, marks: list[int]) -> None:
+        while self._old and len(self._old[-1]) <= len(marks):
+            marks = sorted([*self._old.pop(), *marks])
+        if marks:
+            self._old.append(array("q", marks))
+
+
+def _holds(part: array[int], mark: int) -> bool:
+    place = bisect_left(part, mark)
+    return place < len(part) and part[place] == mark
 
 
 def _events(page: Page, known: KnownIds | None = None) -> list[JobEvent]:
