@@ -286,9 +286,8 @@ def test_nobody_asks_during_a_pause(canned: Canned, to_canned: Connect) -> None:
     canned.answer("POST", CHAT, once_busy)
     stats, got = run(to_canned(), requests(40), Pace(concurrency=4))
     assert (stats.answered, len(got), stats.pauses) == (40, 40, 1)
-    after = [t for t in times if t > times[9] + 0.1]
-    assert after, "the rest goes on after the pause"
-    assert min(after) - times[9] >= 0.45
+    early = [t for t in times[10:] if t < times[9] + 0.5]
+    assert len(early) <= 3, "only what was under way already"
 
 
 def test_a_pause_of_a_day_is_an_error(canned: Canned, to_canned: Connect) -> None:

@@ -89,65 +89,67 @@ class Line(asyncio.Protocol):
             self._answer.set_exception(error)
 
 
-def quick_transport(library: Any, trust: ssl.SSLContext) -> Any:
-    """A transport for clients of ``library`` (httpx or one of its kind); ``trust`` is for https."""
+class QuickTransport:
+    """What a client of ``library`` (httpx or one of its kind) sends by; ``trust`` is for https.
 
-    class Quick(library.AsyncBaseTransport):  # type: ignore[misc]
-        """Each request gets a connection that is free, or a new one."""
+    Each request gets a connection that is free, or a new one.
+    """
 
-        def __init__(self) -> None:
-            self._free: dict[_Origin, list[Line]] = {}
+    def __init__(self, library: Any, trust: ssl.SSLContext) -> None:
+        self._library = library
+        self._trust = trust
+        self._free: dict[_Origin, list[Line]] = {}
 
-        async def handle_async_request(self, request: Any) -> Any:
-            url = request.url
-            origin = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
-            line = self._take(origin) or await self._connect(origin, request)
-            try:
-                answer = await line.ask(_written(request, await request.aread()))
-            except BaseException as error:
+    async def handle_async_request(self, request: Any) -> Any:
+        """The answer, read to its end. Raises the library's errors."""
+        url, library = request.url, self._library
+        origin = (url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80))
+        line = self._take(origin) or await self._connect(origin, request)
+        try:
+            answer = await line.ask(_written(request, await request.aread()))
+        except BaseException as error:
+            line.close()
+            if isinstance(error, BrokenAnswer):
+                raise library.RemoteProtocolError(str(error), request=request) from error
+            if isinstance(error, OSError):
+                raise library.ReadError(str(error), request=request) from error
+            raise
+        if answer.keep:
+            self._free.setdefault(origin, []).append(line)
+        else:
+            line.close()
+        stream = library.ByteStream(answer.body)
+        return library.Response(answer.status, headers=answer.headers, stream=stream)
+
+    async def aclose(self) -> None:
+        """Close what is free; nothing else is left when the workers have ended."""
+        for lines in self._free.values():
+            for line in lines:
                 line.close()
-                if isinstance(error, BrokenAnswer):
-                    raise library.RemoteProtocolError(str(error), request=request) from error
-                if isinstance(error, OSError):
-                    raise library.ReadError(str(error), request=request) from error
-                raise
-            if answer.keep:
-                self._free.setdefault(origin, []).append(line)
-            else:
-                line.close()
-            stream = library.ByteStream(answer.body)
-            return library.Response(answer.status, headers=answer.headers, stream=stream)
+        self._free.clear()
 
-        async def aclose(self) -> None:
-            for lines in self._free.values():
-                for line in lines:
-                    line.close()
-            self._free.clear()
+    def _take(self, origin: _Origin) -> Line | None:
+        lines = self._free.get(origin, [])
+        while lines:
+            line = lines.pop()
+            if line.usable:
+                return line
+            line.close()
+        return None
 
-        def _take(self, origin: _Origin) -> Line | None:
-            lines = self._free.get(origin, [])
-            while lines:
-                line = lines.pop()
-                if line.usable:
-                    return line
-                line.close()
-            return None
-
-        async def _connect(self, origin: _Origin, request: Any) -> Line:
-            scheme, host, port = origin
-            secure = trust if scheme == "https" else None
-            try:
-                async with asyncio.timeout(_CONNECT_SECONDS):
-                    _, line = await asyncio.get_running_loop().create_connection(
-                        Line, host, port, ssl=secure, happy_eyeballs_delay=0.25
-                    )
-            except TimeoutError as error:
-                raise library.ConnectTimeout("no connection in time", request=request) from error
-            except OSError as error:  # certificates that do not hold too
-                raise library.ConnectError(str(error), request=request) from error
-            return line
-
-    return Quick()
+    async def _connect(self, origin: _Origin, request: Any) -> Line:
+        scheme, host, port = origin
+        secure = self._trust if scheme == "https" else None
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                _, line = await asyncio.get_running_loop().create_connection(
+                    Line, host, port, ssl=secure, happy_eyeballs_delay=0.25
+                )
+        except TimeoutError as error:
+            raise self._library.ConnectTimeout("no connection in time", request=request) from error
+        except OSError as error:  # certificates that do not hold too
+            raise self._library.ConnectError(str(error), request=request) from error
+        return line
 
 
 def _written(request: Any, body: bytes) -> bytes:

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ftkit.gateway.connection import is_loopback
-from ftkit.gateway.realtime.connections import quick_transport
+from ftkit.gateway.realtime.connections import QuickTransport
 from ftkit.gateway.realtime.verdict import Sent
 
 if TYPE_CHECKING:
@@ -66,4 +66,4 @@ def _options(library: Any, address: str, concurrency: int) -> dict[str, Any]:
     plain = address.startswith("http://")  # nothing is verified, and to load the authorities takes 40 ms
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else library.create_ssl_context()
     trust.set_alpn_protocols(["http/1.1"])
-    return {"trust_env": False, "transport": quick_transport(library, trust)}
+    return {"trust_env": False, "transport": QuickTransport(library, trust)}
