@@ -45,14 +45,15 @@ class Store:
         self._guard = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
+        self._file: tuple[int, int] | None = None
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One transaction: all of it is on the disk when the block ends, or none of it."""
         with self._guard, self._said():
             connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -82,14 +83,17 @@ class Store:
             self._connection = None
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is None or self._pid != os.getpid():
-            if self._connection is not None:
-                _inherited.append(self._connection)
+        if self._connection is not None and self._pid != os.getpid():
+            _inherited.append(self._connection)
+            self._connection = None
+        if self._connection is not None and _identity(self.path) != self._file:
+            self.close()  # somebody removed the file: what is written to it now nobody would see
+        if self._connection is None:
             self.make_folder()
             # a journal's mode cannot be changed by two at once: SQLite does not wait there
             with holding(self.lock_path, _OPENING, self._not_for_ever):
                 self._connection = self._prepared()
-            self._pid = os.getpid()
+            self._pid, self._file = os.getpid(), _identity(self.path)
         return self._connection
 
     def _not_for_ever(self, seconds: float) -> None:
@@ -177,6 +181,15 @@ class Store:
 def _hint(error: sqlite3.DatabaseError) -> str:
     name = getattr(error, "sqlite_errorname", "")
     return next((hint for start, hint in _HINTS.items() if name.startswith(start)), _HINTS[""])
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _sync_folder(folder: Path) -> None:

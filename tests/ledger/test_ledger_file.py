@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -176,6 +177,27 @@ def test_a_damaged_ledger_says_so(path: Path) -> None:
     with pytest.raises(StorageError, match="malformed") as caught:
         used(path)
     assert "Put a copy of it back" in str(caught.value.hint)
+
+
+def test_a_ledger_removed_under_a_running_process_is_begun_anew(ledger: Ledger, path: Path) -> None:
+    """What a process writes into a file without a name, no other would ever see."""
+    with ledger.claim("upload", "p", {"n": 0}) as claim:
+        claim.intend()
+        shutil.rmtree(path.parent)
+        claim.finish("file-1")
+    with Ledger(path).claim("upload", "p", {"n": 0}) as later:
+        assert later.result_id == "file-1"
+    ledger.close()
+
+
+def test_where_there_can_be_no_wal_it_is_said(tmp_path: Path) -> None:
+    """SQLite's own memory has none, as some network file systems have none."""
+    with (
+        pytest.raises(StorageError, match="cannot be kept on this file system") as caught,
+        Store(Path(":memory:")).write(),
+    ):
+        raise AssertionError("not reached")
+    assert "FTKIT_STATE_DIR" in str(caught.value.hint)
 
 
 def test_an_empty_file_becomes_a_ledger(path: Path) -> None:
