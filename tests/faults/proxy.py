@@ -182,6 +182,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
+        self._held: socket | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -239,10 +240,7 @@ class Proxy:
         """Listen, at the same port as before."""
         if self._server is not None:
             return
-        listener = socket()
-        listener.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
+        listener, self._held = self._held or self._bound(), None
         self._server = await asyncio.start_server(self._client, sock=listener, limit=1 << 20)
 
     async def shut(self) -> None:
@@ -251,6 +249,7 @@ class Proxy:
             return
         self._server.close()
         self._server = None
+        self._held = self._bound()  # nobody else may take the port meanwhile
         for writer in list(self._writers):
             writer.close()
 
@@ -272,11 +271,20 @@ class Proxy:
         finally:
             writer.close()
 
+    def _bound(self) -> socket:
+        own = socket()
+        own.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+        own.bind(("127.0.0.1", self.port))
+        self.port = own.getsockname()[1]
+        return own
+
     def _do(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 
     async def _end(self) -> None:
         await self.shut()
+        if self._held is not None:
+            self._held.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
