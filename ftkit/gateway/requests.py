@@ -15,7 +15,8 @@ from ftkit.data.jsonl import open_jsonl_writer
 from ftkit.data.stream import PACKED_SUFFIXES
 from ftkit.errors import DataError, storage_error
 from ftkit.gateway.bulk.ids import first_repeated, line_blocks
-from ftkit.gateway.bulk.lines import CHAT_ENDPOINT, Request, Source, place, read_requests, repeated
+from ftkit.gateway.bulk.lines import CHAT_ENDPOINT, Source, place, read_requests, repeated
+from ftkit.gateway.bulk.unchanged import Request
 from ftkit.gateway.dialect import Translator
 
 

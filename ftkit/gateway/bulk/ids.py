@@ -6,9 +6,10 @@ hashes and offsets. Equal hashes are never trusted: the ids themselves are compa
 
 from __future__ import annotations
 
+import mmap
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     Positions = NDArray[np.int64]
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+_MAPPED = 1 << 27  # a larger file of ids is read, not mapped: what is mapped counts as memory
 _decode_ids = msgspec.json.Decoder(str).decode_lines
 
 
@@ -53,6 +56,14 @@ def id_line(custom_id: str) -> bytes:
     """An id as it stands in a file of ids, without the line's end."""
     line = _encode(custom_id)
     return line if line.isascii() else escape_breaks(line)
+
+
+def id_lines(ids: list[str]) -> list[bytes]:
+    """:func:`id_line` of each."""
+    lines = _encode_lines(ids)
+    if not lines.isascii():
+        return [id_line(one) for one in ids]
+    return lines.split(b"\n")[:-1]
 
 
 def read_ids(path: Path) -> Iterator[str]:
@@ -106,35 +117,45 @@ class IdIndex:
         self._order = np.argsort(hashes, kind="stable")
         self._sorted = hashes[self._order]
         self._file = os.open(path, os.O_RDONLY)
+        small = 0 < os.fstat(self._file).st_size <= _MAPPED
+        self._map = mmap.mmap(self._file, 0, access=mmap.ACCESS_READ) if small else None
 
     def close(self) -> None:
         """Let the file go."""
+        if self._map is not None:
+            self._map.close()
         os.close(self._file)
 
-    def positions(self, ids: Sequence[str]) -> Positions:
+    def positions(self, ids: list[str]) -> Positions:
         """For each id the position of its request, counted from 0; -1 for a stranger."""
         import numpy as np
 
         wanted = np.fromiter(map(hash, ids), np.int64, len(ids))
         at = np.searchsorted(self._sorted, wanted)
-        near = self._order[np.minimum(at, len(self._order) - 1)] if len(self._order) else at
+        near = self._order[np.minimum(at, len(self._order) - 1)]
+        lines = id_lines(ids)
+        if self._lines(near) == lines:
+            return near
+        there = zip(self._lines(near), lines, near.tolist(), at.tolist(), wanted.tolist(), strict=True)
         found = [
-            position if self._is(position, custom_id) else self._further(custom_id, place, number)
-            for position, custom_id, place, number in zip(
-                near.tolist(), ids, at.tolist(), wanted.tolist(), strict=True
-            )
+            position if stored == line else self._further(line, place, number)
+            for stored, line, position, place, number in there
         ]
         return np.array(found, np.int64)
 
-    def _is(self, position: int, custom_id: str) -> bool:
-        start, end = int(self._offsets[position]), int(self._offsets[position + 1])
-        return os.pread(self._file, end - start - 1, start) == id_line(custom_id)
+    def _lines(self, positions: Positions) -> list[bytes]:
+        """The ids at these positions, as they stand in the file."""
+        spans = zip(self._offsets[positions].tolist(), self._offsets[positions + 1].tolist(), strict=True)
+        if self._map is None:
+            return [os.pread(self._file, end - start - 1, start) for start, end in spans]
+        mapped = self._map
+        return [mapped[start : end - 1] for start, end in spans]
 
-    def _further(self, custom_id: str, place: int, number: int) -> int:
+    def _further(self, line: bytes, place: int, number: int) -> int:
         """The position among further ids with the same hash; -1 where it is not there."""
         while place < len(self._sorted) and self._sorted[place] == number:
-            position = int(self._order[place])
-            if self._is(position, custom_id):
-                return position
+            position = self._order[place : place + 1]
+            if self._lines(position) == [line]:
+                return int(position[0])
             place += 1
         return -1

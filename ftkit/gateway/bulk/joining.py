@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +67,10 @@ def failure(custom_id: str, code: str, message: str) -> bytes:
 
 
 def _blocks(table: AnswerTable, ids: Path) -> Iterator[list[tuple[str, int, int, int, int]]]:
-    block: list[str] = []
-    start = 0
-    for custom_id in read_ids(ids):
-        block.append(custom_id)
-        if len(block) == _BLOCK:
-            yield _rows(table, block, start)
-            start += len(block)
-            block = []
-    if block:
+    start, names = 0, read_ids(ids)
+    while block := list(islice(names, _BLOCK)):
         yield _rows(table, block, start)
+        start += len(block)
 
 
 def _rows(table: AnswerTable, ids: list[str], start: int) -> list[tuple[str, int, int, int, int]]:

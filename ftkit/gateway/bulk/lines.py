@@ -3,55 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from ftkit.data.files import encode_json
 from ftkit.data.jsonl import escape_breaks, parse_line
-from ftkit.data.stream import read_lines
 from ftkit.errors import DataError, UsageError, Where
+from ftkit.gateway.bulk.unchanged import Request, all_as_they_are, as_it_is, whole_lines
 from ftkit.gateway.dialect import Translator
 
 CHAT_ENDPOINT = "/v1/chat/completions"
 _FORM = 'A request: {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": {...}}'
-_BOM = b"\xef\xbb\xbf"
+_BLOCK = 256
 
 Source = str | Path | Iterable[Mapping[str, Any]]
-
-
-class Request(NamedTuple):
-    """One checked request: ``line`` is its JSON as the platform takes it, ``number`` its line (or its
-    count) in the source, ``most`` the most tokens that its answer may have where it says so, ``same``
-    True where the line is the source's own.
-    """
-
-    custom_id: str
-    url: str
-    line: bytes
-    number: int
-    model: str
-    most: int | None
-    same: bool
-
-
-class _Body(msgspec.Struct):
-    model: str = ""
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-
-
-class _Line(msgspec.Struct):
-    """The parts of a request that matter here; the decoder passes over the rest, several times as fast."""
-
-    custom_id: str
-    body: _Body
-    url: str
-    method: str
-
-
-_glance = msgspec.json.Decoder(_Line).decode
 
 
 def place(source: Source, number: int) -> Where:
@@ -69,61 +35,62 @@ def repeated(source: Source, custom_id: str, earlier: int, later: int) -> DataEr
 
 
 def read_requests(source: Source, translator: Translator) -> Iterator[Request]:
-    """Yield the requests of a JSON lines file (plain, .gz, .zst) or of an iterable, in order.
+    """The requests of :func:`request_blocks`, one by one."""
+    return chain.from_iterable(request_blocks(source, translator))
+
+
+def request_blocks(source: Source, translator: Translator) -> Iterator[list[Request]]:
+    """Yield the requests of a JSON lines file (plain, .gz, .zst) or of an iterable, in order, some at a time.
 
     Raises UsageError where the file is missing; with the place of the first fault, DataError for a
     request without custom_id or body or for another endpoint than the ones before, NotOnPlatform for a
     field that the platform refuses.
     """
     endpoint: str | None = None
-    for request in _requests(source, translator):
-        if request.url != endpoint:
-            if endpoint is not None:
-                raise DataError(
-                    f"this request is for {request.url}, the ones before are for {endpoint}",
-                    where=place(source, request.number),
-                    hint="A batch has one endpoint: make a batch of each.",
-                )
-            endpoint = request.url
-        yield request
+    blocks = (
+        _in_file(Path(source), translator) if isinstance(source, str | Path) else _given(source, translator)
+    )
+    for block in blocks:
+        endpoint = endpoint or block[0].url
+        other = next((request for request in block if request.url != endpoint), None)
+        if other is not None:
+            raise DataError(
+                f"this request is for {other.url}, the ones before are for {endpoint}",
+                where=place(source, other.number),
+                hint="A batch has one endpoint: make a batch of each.",
+            )
+        yield block
 
 
-def _requests(source: Source, translator: Translator) -> Iterator[Request]:
-    if not isinstance(source, str | Path):
-        for number, given in enumerate(source, 1):
-            yield _said(given, number, source, translator)
-        return
-    path = Path(source)
+def _given(source: Iterable[Mapping[str, Any]], translator: Translator) -> Iterator[list[Request]]:
+    said = (_said(given, number, source, translator) for number, given in enumerate(source, 1))
+    while block := list(islice(said, _BLOCK)):
+        yield block
+
+
+def _in_file(path: Path, translator: Translator) -> Iterator[list[Request]]:
     if not path.is_file():
         raise UsageError("the file of requests is not there", where=str(path))
-    plain = translator.changes_nothing
-    for number, raw in enumerate(read_lines(path), 1):
-        line = raw.removeprefix(_BOM) if number == 1 else raw
-        if plain and (request := _as_it_is(line, number)) is not None:
-            yield request
-        elif line and not line.isspace():
-            yield _said(parse_line(line, path, number), number, source, translator)
+    plain, number = translator.changes_nothing, 1
+    for text in whole_lines(path):
+        block = all_as_they_are(text, number) if plain else None
+        if block is None:
+            lines = text.splitlines()
+            block = [r for at, line in enumerate(lines, number) if (r := _one(line, at, path, translator))]
+            number += len(lines)
+        else:
+            number += len(block)
+        if block:
+            yield block
 
 
-def _as_it_is(line: bytes, number: int) -> Request | None:
-    """A request whose line can go out unchanged; None where it takes a longer look.
-
-    A line with escapes gets one, because an escape may be half of a character.
-    """
-    if b"\\u" in line:
+def _one(line: bytes, number: int, path: Path, translator: Translator) -> Request | None:
+    """The request of a line; None for an empty one."""
+    if translator.changes_nothing and (request := as_it_is(line, number)) is not None:
+        return request
+    if not line or line.isspace():
         return None
-    try:
-        seen = _glance(line)
-        if not line.isascii():
-            line.decode()
-            line = escape_breaks(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not seen.custom_id or seen.method != "POST" or not seen.url:
-        return None
-    body = seen.body
-    most = body.max_completion_tokens or body.max_tokens
-    return Request(seen.custom_id, seen.url, line.strip(), number, body.model, most, True)
+    return _said(parse_line(line, path, number), number, path, translator)
 
 
 def _said(given: Any, number: int, source: Source, translator: Translator) -> Request:

@@ -53,6 +53,11 @@ def estimated_tokens(line: bytes) -> int:
     return len(line) // _BYTES_PER_TOKEN + 1
 
 
+def tokens_of(sizes: list[int]) -> int:
+    """:func:`estimated_tokens` of all lines of these sizes, line ends included."""
+    return sum([(size - 1) // _BYTES_PER_TOKEN for size in sizes]) + len(sizes)
+
+
 class Shard(BaseModel):
     """One file of requests: ``first`` is the position of its first one, counted from 0 over all shards."""
 

@@ -18,8 +18,8 @@ from ftkit.data.files import atomic_write
 from ftkit.data.jsonl import JsonlWriter, open_jsonl_writer
 from ftkit.display import Display
 from ftkit.errors import DataError, storage_error
-from ftkit.gateway.bulk.ids import first_repeated, id_line, read_ids
-from ftkit.gateway.bulk.lines import Request, Source, place, read_requests, repeated
+from ftkit.gateway.bulk.ids import first_repeated, id_lines, read_ids
+from ftkit.gateway.bulk.lines import Source, place, repeated, request_blocks
 from ftkit.gateway.bulk.plan import (
     IDS,
     LINES,
@@ -30,12 +30,13 @@ from ftkit.gateway.bulk.plan import (
     Shard,
     ShardLimits,
     estimated_tokens,
+    tokens_of,
     write_numbers,
 )
+from ftkit.gateway.bulk.unchanged import Request
 from ftkit.gateway.dialect import Translator
 
 _MOST_MODELS = 20
-_BLOCK = 256
 
 
 def prepare(
@@ -98,8 +99,7 @@ class _Written:
         with ExitStack() as stack:
             ids = stack.enter_context(open_jsonl_writer(self._folder / IDS))
             shard: _OpenShard | None = None
-            requests = read_requests(self._source, self._translator)
-            while block := list(islice(requests, _BLOCK)):
+            for block in request_blocks(self._source, self._translator):
                 todo = block
                 while todo:
                     room = shard.room(todo, self._limits) if shard is not None else 0
@@ -111,7 +111,7 @@ class _Written:
                     sizes = shard.write([request.line for request in todo[:room]])
                     self.offsets.extend(islice(accumulate(sizes, initial=self.offsets[-1]), 1, None))
                     todo = todo[room:]
-                ids.write_lines([id_line(request.custom_id) for request in block])
+                ids.write_lines(id_lines([request.custom_id for request in block]))
                 self._note(block)
                 yield self.rows
             self._end(shard)
@@ -194,8 +194,9 @@ class _OpenShard:
     def write(self, lines: list[bytes]) -> list[int]:
         """Write requests; what each takes in the file."""
         self.writer.write_lines(lines)
-        self._tokens += sum(map(estimated_tokens, lines))
-        return [len(line) + 1 for line in lines]
+        sizes = [len(line) + 1 for line in lines]
+        self._tokens += tokens_of(sizes)
+        return sizes
 
     def closed(self) -> Shard:
         """Close the file and say what is in it."""
