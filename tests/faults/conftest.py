@@ -39,18 +39,25 @@ def stage(proxy: Proxy, tmp_path: Path) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def outcomes(platform_url: str, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
-    """What came of an operation under each of its faults, once or lasting; all of them tried at once."""
+def outcomes(
+    platform_url: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Outcomes:
+    """What came of an operation under each fault that this session asks for; all of them tried at once."""
     known: dict[tuple[str, bool], dict[str, Outcome]] = {}
+
+    def asked(operation: Operation) -> list[str]:
+        cases = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+        return list(dict.fromkeys(c["fault"] for c in cases if c.get("operation") is operation))
 
     def of(operation: Operation, lasting: bool) -> dict[str, Outcome]:
         if (key := (operation.name, lasting)) not in known:
-            folders = [(fault, tmp_path_factory.mktemp("stage")) for fault in operation.faults]
+            folders = {fault: tmp_path_factory.mktemp("stage") for fault in asked(operation)}
             with ThreadPoolExecutor(AT_ONCE) as pool:
-                made = pool.map(
-                    lambda one: attempt(platform_url, one[1], operation, one[0], lasting=lasting), folders
-                )
-                known[key] = {fault: outcome for (fault, _), outcome in zip(folders, made, strict=True)}
+                made = {
+                    fault: pool.submit(attempt, platform_url, folder, operation, fault, lasting=lasting)
+                    for fault, folder in folders.items()
+                }
+            known[key] = {fault: outcome.result() for fault, outcome in made.items()}
         return known[key]
 
     return of

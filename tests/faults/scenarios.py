@@ -100,7 +100,7 @@ class Stage:
 
     def connect(self) -> Platform:
         """A new connection, as a new process would make one."""
-        given = {"timeout": TIMEOUT, "max_retries": 2, "poll_seconds": 0.05, **self.options}
+        given = {"timeout": TIMEOUT, "max_retries": 2, "poll_seconds": 0.1, **self.options}
         settings = Settings(state_dir=self.folder / "state", runs_dir=self.folder / "runs", **given)
         return connect("local", settings=settings, base_url=self.proxy.url, display=Warned())
 
@@ -241,8 +241,7 @@ def _upload_lost(client: Platform, stage: Stage, prepared: Any, result: str) -> 
 
 
 def _create(client: Platform, stage: Stage, training_file: str) -> Job:
-    options = {"n_epochs": 6, "batch_size": 1}  # more than one page of events
-    return client.jobs.create(training_file, "linear", seed=7, suffix="faults", hyperparameters=options)
+    return client.jobs.create(training_file, "linear", suffix="faults", hyperparameters={"n_epochs": 1})
 
 
 def _create_lost(client: Platform, stage: Stage, prepared: Any, result: Job) -> list[str]:
@@ -251,7 +250,8 @@ def _create_lost(client: Platform, stage: Stage, prepared: Any, result: Job) -> 
 
 
 def _started(client: Platform, stage: Stage) -> str:
-    return _create(client, stage, _upload(client, stage)).id
+    options = {"n_epochs": 4, "batch_size": 1}  # more than one page of events
+    return client.jobs.create(_upload(client, stage), "linear", hyperparameters=options).id
 
 
 def _watch(client: Platform, stage: Stage, job: str) -> list[str]:

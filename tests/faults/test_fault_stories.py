@@ -150,7 +150,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-@pytest.mark.parametrize("workers_too", [True, False])
+@pytest.mark.parametrize("workers_too", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_watch_lives_through_the_death_of_the_platform(
     server: Server, tmp_path: Path, workers_too: bool
 ) -> None:
@@ -158,7 +158,7 @@ def test_a_watch_lives_through_the_death_of_the_platform(
         stage = Stage(proxy, tmp_path)
         with stage.connect() as client:
             file = client.files.upload(stage.training_file()).id
-            job = client.jobs.create(file, "linear", hyperparameters={"n_epochs": 40, "batch_size": 1})
+            job = client.jobs.create(file, "linear", hyperparameters={"n_epochs": 20, "batch_size": 1})
             trained = threading.Event()
 
             def murder() -> None:
