@@ -137,7 +137,8 @@ def transient(error: PlatformError) -> bool:
     """True where the same question may get an answer a little later; a quota that is used up does not."""
     if isinstance(error, PlatformRefused):
         status = error.status or 0
-        return (status in (408, 409, 425, 429) or status >= 500) and error.code not in _MONEY
+        passing = status in (408, 409, 425, 429) or (status >= 500 and status != 501)
+        return passing and error.code not in _MONEY
     return isinstance(error, PlatformUnreachable)
 
 

@@ -219,19 +219,6 @@ def test_answers_of_both_files(canned: Any, to_canned: Any) -> None:
     assert answers == {"1": (True, "up"), "2": (False, "too long")}
 
 
-def test_a_download_that_breaks_is_tried_again(
-    canned: Any, to_canned: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr("ftkit.gateway.files.time.sleep", waits.append)
-    line = b'{"custom_id": "1", "error": {"message": "x"}}\n'
-    canned.answer("GET", "/batches/b", {"id": "b", "status": "completed", "output_file_id": "out"})
-    canned.answer("GET", "/files/out/content", (200, line[:9], {"content-length": "500"}), (200, line * 2))
-    platform = to_canned(settings={"max_retries": 1})
-    assert [a.custom_id for a in platform.batches.results("b")] == ["1", "1"]
-    assert waits == [0.5]
-
-
 def test_a_broken_line_is_named(canned: Any, to_canned: Any) -> None:
     canned.answer("GET", "/batches/b", {"id": "b", "status": "completed", "output_file_id": "out"})
     canned.answer("GET", "/files/out/content", (200, b'{"custom_id": "1"}\n[1]\n'))
