@@ -206,7 +206,7 @@ def test_pages_only_are_a_wrong_address(canned: Canned, to_canned: Connect) -> N
 
 def test_a_page_after_answers_is_a_failed_answer(canned: Canned, to_canned: Connect) -> None:
     canned.answer("POST", CHAT, reply(), "<html><title>Sign in</title></html>")
-    stats, got = run(to_canned(), requests(2), Pace(concurrency=1))
+    stats, got = run(to_canned(settings={"timeout": 60.0}), requests(2), Pace(concurrency=1))
     assert (stats.answered, stats.failed) == (1, 1)
     assert "an HTML page" in str(read_answer(got[1]).error)
 
