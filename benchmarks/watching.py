@@ -49,7 +49,8 @@ def main() -> None:
     if options.serve:
         serve(options.serve == "busy")
     elif options.watch:
-        print(json.dumps(watch(*options.watch, options.jobs, options.seconds)))
+        address, shown = options.watch
+        print(json.dumps(watch(address, shown, options.jobs, options.seconds)))
     else:
         table(options.jobs, options.seconds, options.runs)
 
@@ -117,7 +118,7 @@ def watch(address: str, shown: str, jobs: int, seconds: float) -> dict[str, floa
         "nothing": SilentDisplay(), "board": RichDisplay(terminal), "lines": PlainDisplay(io.StringIO())
     }[shown]  # fmt: skip
     met: set[str] = set()
-    events, used, asked, began = 0, 0.0, 0, 0.0
+    events, used, asked, began, took = 0, 0.0, 0, 0.0, 0.0
     started = time.monotonic()
     with connect("custom", settings=Settings(), base_url=address, api_key="none", display=display) as client:
         stop = client._wire.stop

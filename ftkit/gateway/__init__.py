@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ftkit.gateway.connection import connect
     from ftkit.gateway.orders import Dpo, JobOrder, Reinforcement, Supervised, Wandb
     from ftkit.gateway.platform import Platform
+    from ftkit.gateway.progress import JobFigures
     from ftkit.gateway.realtime.pace import Pace
     from ftkit.gateway.requests import chat_request
     from ftkit.gateway.results import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         JobEvent,
         ModelInfo,
     )
+    from ftkit.gateway.watched import Update
 
 _HOME = {
     "Answer": "ftkit.gateway.results",
@@ -38,12 +40,14 @@ _HOME = {
     "FileInfo": "ftkit.gateway.results",
     "Job": "ftkit.gateway.results",
     "JobEvent": "ftkit.gateway.results",
+    "JobFigures": "ftkit.gateway.progress",
     "JobOrder": "ftkit.gateway.orders",
     "ModelInfo": "ftkit.gateway.results",
     "Pace": "ftkit.gateway.realtime.pace",
     "Platform": "ftkit.gateway.platform",
     "Reinforcement": "ftkit.gateway.orders",
     "Supervised": "ftkit.gateway.orders",
+    "Update": "ftkit.gateway.watched",
     "Wandb": "ftkit.gateway.orders",
     "chat_request": "ftkit.gateway.requests",
     "connect": "ftkit.gateway.connection",
@@ -60,12 +64,14 @@ __all__ = [
     "FileInfo",
     "Job",
     "JobEvent",
+    "JobFigures",
     "JobOrder",
     "ModelInfo",
     "Pace",
     "Platform",
     "Reinforcement",
     "Supervised",
+    "Update",
     "Wandb",
     "chat_request",
     "connect",

@@ -91,12 +91,12 @@ def checked_webhook(url: str) -> str:
     """The host of a webhook's address; UsageError where it is none."""
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        host = parts.hostname if parts.scheme in ("http", "https") and (parts.port or 1) > 0 else None
     except ValueError:
-        good = False
-    if not good:
+        host = None
+    if not host:
         raise UsageError("this is no address of a webhook", hint="It looks like https://host/path.")
-    return str(parts.hostname)
+    return host
 
 
 def _post(url: str, body: bytes) -> tuple[str | None, bool]:

@@ -50,8 +50,8 @@ def play(display: Display, count: int = 1, **ends: Any) -> None:
                 shown = Line(f"j{number}", "running", done=step, total=100, figures={"loss": 1 / step})
                 board.show(shown)
                 board.event(shown.id, f"Step {step}/100", metrics=True, record={"id": f"e{step}"})
-            board.event(shown.id, "saving [bold]", level="warn", record={"id": "w"})
-            board.show(Line(shown.id, "succeeded", ended=True, ok=True, result="ft:m:x", **ends))
+            board.event(f"j{number}", "saving [bold]", level="warn", record={"id": "w"})
+            board.show(Line(f"j{number}", "succeeded", ended=True, ok=True, result="ft:m:x", **ends))
 
 
 def test_all_columns_of_a_wide_terminal() -> None:
