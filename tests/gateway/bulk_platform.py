@@ -143,6 +143,10 @@ class BulkPlatform:
         self.running_most = max(self.running_most, len(running))
         return batch
 
+    def requests_of(self, batch_id: str) -> int:
+        """How many requests a batch has."""
+        return int(self.batches[batch_id]["request_counts"]["total"])
+
     def requests(self, file_id: str) -> Lines:
         """The requests of an uploaded file."""
         return [json.loads(line) for line in self.files[file_id].splitlines()]

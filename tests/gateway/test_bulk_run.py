@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -344,6 +345,52 @@ def test_a_batch_cancelled_elsewhere_stops_the_run_and_not_its_other_batches(
     odd.do = do
     result = run(some(4), limits={"batch_requests": 2})
     assert (result.status, result.answered, len(odd.batches)) == ("cancelled", 3, 2)
+
+
+def test_a_new_run_goes_on_where_a_cancelled_one_was_thrown_away(
+    odd: BulkPlatform, run: Run, tmp_path: Path
+) -> None:
+    odd.polls = 10**6
+    run(some(4), wait=False)
+    with connected(odd, tmp_path) as platform:
+        platform.batches.cancel_run(tmp_path / "work")
+    odd.polls = 0
+    result = run(some(4), workdir=tmp_path / "another")
+    assert (result.status, result.answered, result.rounds) == ("completed", 4, 2)
+    assert [odd.asked[f"r{n}"] for n in range(4)] == [1, 1, 2, 2]
+
+
+def test_a_run_is_cancelled_while_another_one_works_on_it(
+    odd: BulkPlatform, run: Run, tmp_path: Path
+) -> None:
+    """One batch at a time: the others are never submitted."""
+    odd.polls = 10**6
+    results: list[BulkResult] = []
+
+    def work() -> None:
+        results.append(run(some(8), limits={"batch_enqueued_tokens": 100}))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    until(lambda: bool(odd.batches))
+    until(lambda: "batch_0" in (tmp_path / "work" / "state.json").read_text())
+    with connected(odd, tmp_path) as platform:
+        stopped = platform.batches.cancel_run(tmp_path / "work")
+    thread.join(30)
+    assert [one.status for one in (*results, stopped)] == ["cancelled"] * 2
+    assert (stopped.answered, len(odd.batches)) == (results[0].answered, 1)
+    odd.polls = 0
+    with connected(odd, tmp_path, batch_enqueued_tokens=100) as platform:
+        result = platform.batches.resume(tmp_path / "work")
+    assert texts(result) == [f"TEXT {n}" for n in range(8)]
+    assert sum(odd.asked.values()) == 8 + odd.requests_of("batch_0") - stopped.answered
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_an_order_of_its_own_is_found_again_after_a_lost_answer(odd: BulkPlatform, run: Run) -> None:

@@ -24,6 +24,7 @@ _FULL = ("token_limit_exceeded", "enqueued_token_limit_exceeded")
 _FULL_WORDS = re.compile(r"enqueued token", re.IGNORECASE)
 _LIMIT = re.compile(r"limit: ([0-9][0-9,]*)", re.IGNORECASE)
 _ITS_OWN = ("internal_error", "server_error", "internal_server_error", "service_unavailable", "timeout")
+_CANCELLED = ("cancelling", "cancelled")
 _HOLD = (30.0, 600.0)  # seconds between two tries of a batch for which the platform has no room
 
 
@@ -35,6 +36,7 @@ class Following:
         self._waiting = [piece for piece in pieces if not piece.ended and piece.batch_id is None]
         self._running = {piece.number: piece for piece in pieces if not piece.ended and piece.batch_id}
         self._batches: dict[int, Batch] = {}
+        self._long_cancelled: set[int] = set()  # by an earlier run: its rest is asked for now
         local = self._wire.provider.local
         self._pacer = Pacer(local, self._wire.settings.poll_seconds, self._wire.stop)
         outage, seconds = Outage(self._wire.display), LOCAL_PATIENCE if local else HOSTED_PATIENCE
@@ -72,6 +74,8 @@ class Following:
                 self._no_room(piece, error.message)
                 break
             piece.batch_id, piece.status = batch.id, batch.status
+            if batch.status in _CANCELLED:
+                self._long_cancelled.add(piece.number)
             self._session.save()
             self._running[piece.number] = piece
         return len(self._running) > before
@@ -152,7 +156,7 @@ class Following:
             piece.batch_id = None  # the next call submits it anew
             self._session.save()
             raise self._refused(piece, batch, at)
-        if batch.status == "cancelled":
+        if batch.status == "cancelled" and piece.number not in self._long_cancelled:
             self._session.stopped = True
         if batch.status != "completed":
             words = f"{batch.completed:,} of {batch.total or piece.rows:,} requests answered"

@@ -62,11 +62,12 @@ class Cutter:
         tokens = 0
         with ExitStack() as stack:
             writer = stack.enter_context(open_jsonl_writer(self._work.path / file))
-            for line in self._prepared.lines(positions.tolist()):
+            for ended in self._prepared.lines(positions.tolist()):
+                line = ended.removesuffix(b"\n")
                 more = tokens + estimated_tokens(line)
-                if writer.rows and not self._limits.allow(writer.rows + 1, writer.bytes + len(line), more):
+                if writer.rows and not self._limits.allow(writer.rows + 1, writer.bytes + len(ended), more):
                     break
-                writer.write_line(line.rstrip(b"\n"))
+                writer.write_line(line)
                 tokens = more
         return _piece(writer, file, tokens, number, round_number)
 

@@ -83,6 +83,7 @@ def _seen_through(session: Session, options: BulkOptions, began: float) -> BulkR
     with session.wire.display.work(title, session.prepared.count, "requests") as progress:
         while True:
             _ask_round(session, options, progress)
+            session.stopped |= session.work.cancelled
             if not options.wait and not all(piece.ended for piece in state.pieces):
                 return _result(session, "running", {}, began)
             done = state.round - state.base >= state.attempts

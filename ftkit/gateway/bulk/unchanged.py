@@ -46,7 +46,6 @@ class _Line(msgspec.Struct):
 
 
 _glance = msgspec.json.Decoder(_Line).decode
-_request = Request._make
 _glance_many = msgspec.json.Decoder(_Line).decode_lines
 
 
@@ -80,7 +79,7 @@ def all_as_they_are(block: bytes, number: int) -> list[Request] | None:
     if len(lines) != len(seen) or not all(one.custom_id and one.method == "POST" and one.url for one in seen):
         return None
     return [
-        _request((one.custom_id, one.url, line, at, one.body.model, _most(one.body), True))
+        Request(one.custom_id, one.url, line, at, one.body.model, _most(one.body), True)
         for at, (one, line) in enumerate(zip(seen, lines, strict=True), number)
     ]
 
