@@ -12,6 +12,7 @@ from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.gateway.aio import AsyncPlatform, connect_async
+    from ftkit.gateway.bulk.result import BulkResult
     from ftkit.gateway.connection import connect
     from ftkit.gateway.orders import Dpo, JobOrder, Reinforcement, Supervised, Wandb
     from ftkit.gateway.platform import Platform
@@ -34,6 +35,7 @@ _HOME = {
     "Answer": "ftkit.gateway.results",
     "AsyncPlatform": "ftkit.gateway.aio",
     "Batch": "ftkit.gateway.results",
+    "BulkResult": "ftkit.gateway.bulk.result",
     "ChatReply": "ftkit.gateway.results",
     "Checkpoint": "ftkit.gateway.results",
     "Dpo": "ftkit.gateway.orders",
@@ -58,6 +60,7 @@ __all__ = [
     "Answer",
     "AsyncPlatform",
     "Batch",
+    "BulkResult",
     "ChatReply",
     "Checkpoint",
     "Dpo",
