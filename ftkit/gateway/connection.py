@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ftkit.catalog import Provider
@@ -168,20 +168,22 @@ def _client(address: str, key: str, settings: Settings) -> OpenAI:
 
     import openai
 
+    from ftkit.gateway.slowness import not_too_slow
     from ftkit.gateway.wire import without_ambient_account
 
-    http = None
+    given: dict[str, Any] = {"event_hooks": {"response": [not_too_slow(settings.timeout)]}}
     if is_loopback(address):
-        # A proxy cannot reach this machine's own addresses. Newer clients use another HTTP library.
-        make = getattr(openai, "DefaultHttpx2Client", None) or openai.DefaultHttpxClient
+        # A proxy cannot reach this machine's own addresses.
+        given["trust_env"] = False
         # In plain HTTP nothing is verified: not to load the authorities saves 40 ms of every call.
-        trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if address.startswith("http://") else True
-        http = make(trust_env=False, verify=trust)
+        given["verify"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if address.startswith("http://") else True
+    # Newer clients use another HTTP library.
+    make = getattr(openai, "DefaultHttpx2Client", None) or openai.DefaultHttpxClient
     client = openai.OpenAI(
         base_url=address,
         api_key=key,
         timeout=settings.timeout,
         max_retries=settings.max_retries,
-        http_client=http,
+        http_client=make(**given),
     )
     return without_ambient_account(client)

@@ -153,6 +153,17 @@ def drip(pieces: int = 20, pause: float = 0.02) -> Action:
     return act
 
 
+@named("endless slow-loris")
+async def trickle(exchange: Exchange) -> None:
+    """A byte now and then, often enough for every timeout between two bytes, and no end."""
+    answer = await exchange.carry_out()
+    await exchange.write(exchange.head(answer.status, answer.headers, 10_000_000))
+    for _ in range(1500):
+        await exchange.write(b" ")
+        await asyncio.sleep(0.2)
+    exchange.close()
+
+
 def changed(name: str, change: Callable[[Any], Any]) -> Action:
     """The platform's JSON answer with something changed in it."""
 

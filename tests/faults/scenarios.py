@@ -27,6 +27,7 @@ from ftkit.gateway.bulk.result import BulkResult
 from ftkit.settings import Settings
 
 TIMEOUT = 1.0  # seconds after which our client gives up waiting
+LONGEST = 150.0  # seconds; whoever waits longer waits for ever
 CALLS = 3  # how often a command is given before the fault counts as not survived
 
 Faults = dict[str, Callable[[], Action | None]]  # None: nobody listens when the operation begins
@@ -49,6 +50,7 @@ AFTER: Faults = {
     "truncated": lambda: b.truncated,
     "timeout after": lambda: b.silence(TIMEOUT * 3, after=True),
     "slow-loris": lambda: b.drip(),
+    "endless slow-loris": lambda: b.trickle,
     "200 with HTML, carried out": lambda: b.html_after,
     **{
         f"{code}, carried out": (lambda code=code: b.status(code, after=True))
@@ -158,7 +160,7 @@ class Outcome:
     @property
     def survived(self) -> bool:
         """True where it ended well, once, with nothing missing."""
-        return self.error is None and not self.duplicates and not self.losses
+        return self.error is None and not self.duplicates and not self.losses and self.seconds < LONGEST
 
     def __str__(self) -> str:
         story = "\n".join(
