@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ftkit.gateway.connection import is_loopback
-from ftkit.gateway.realtime.connections import QuickTransport
+from ftkit.gateway.realtime.connections import Lanes
 from ftkit.gateway.realtime.verdict import Sent
 
 if TYPE_CHECKING:
@@ -59,11 +59,10 @@ def _headers(wire: Wire) -> dict[str, str]:
 
 
 def _options(library: Any, address: str, concurrency: int) -> dict[str, Any]:
-    """How the client is made: with the proxies of the environment, or with a quicker transport."""
+    """How the client is made: with the proxies of the environment, or with a lane for each request."""
     if not is_loopback(address) and urllib.request.getproxies():
         limits = library.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
         return {"limits": limits}
     plain = address.startswith("http://")  # nothing is verified, and to load the authorities takes 40 ms
     trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else library.create_ssl_context()
-    trust.set_alpn_protocols(["http/1.1"])
-    return {"trust_env": False, "transport": QuickTransport(library, trust)}
+    return {"trust_env": False, "transport": Lanes(library, trust)}
