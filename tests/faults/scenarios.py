@@ -313,6 +313,11 @@ JOB = r"/fine_tuning/jobs/[^/]+"
 CONTENTS = "/files/[^/]+/content"
 POSTED = BEFORE | AFTER
 PARTS = {"providers": {"local": {"limits": {"upload_part_bytes": 1500}}}}  # of a file of some 5,000
+NAMELESS = {
+    "providers": {
+        "local": {"dialect": {"drop_job_request": ["metadata"], "drop_batch_request": ["metadata"]}}
+    }
+}
 _batch, _realtime = _run("batch"), _run("realtime")
 OPERATIONS = [
     Operation("upload", ("POST", "/files", 1), _upload, _upload_lost, POSTED),
@@ -336,11 +341,28 @@ OPERATIONS = [
         options=PARTS,
     ),
     Operation("create a job", ("POST", "/fine_tuning/jobs", 1), _create, _create_lost, POSTED, _upload),
+    Operation(
+        "create a job, no metadata kept",
+        ("POST", "/fine_tuning/jobs", 1),
+        _create,
+        _create_lost,
+        POSTED,
+        _upload,
+        NAMELESS,
+    ),
     Operation("watch: state", ("GET", JOB, 1), _watch, _watch_lost, POSTED | STATES, _started),
     Operation("watch: events", ("GET", JOB + "/events", 1), _watch, _watch_lost, POSTED | LISTS, _started),
     Operation("download", ("GET", CONTENTS, 1), _download, _download_lost, POSTED | CONTENT, _whole_content),
     Operation("batch: upload", ("POST", "/files", 1), _batch, _run_lost, POSTED),
     Operation("batch: create", ("POST", "/batches", 1), _batch, _run_lost, POSTED),
+    Operation(
+        "batch: create, no metadata kept",
+        ("POST", "/batches", 1),
+        _batch,
+        _run_lost,
+        POSTED,
+        options=NAMELESS,
+    ),
     Operation("batch: watch", ("GET", "/batches/[^/]+", 1), _batch, _run_lost, POSTED | STATES),
     Operation("batch: answers", ("GET", CONTENTS, 1), _batch, _run_lost, POSTED | CONTENT),
     Operation("real time", ("POST", "/chat/completions", 3), _realtime, _run_lost, POSTED),
