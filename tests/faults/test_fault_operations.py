@@ -8,16 +8,25 @@ from typing import Any
 import pytest
 from scenarios import OPERATIONS, Operation, Outcome
 
-ALIKE = {"408", "409", "429", "502", "503", "504", "503, Retry-After"}
-ALIKE |= {f"{status}, carried out" for status in ("408", "502", "503", "504")}
-"""What differs from another fault by a number only: always tried where money is at stake, else if slow."""
+COSTLY = ("upload", "create a job", "batch: create")
+"""Operations that cost money when they are done twice: every fault is always tried."""
+ALIKE = {f"{code}" for code in (408, 409, 429, 502, 503, 504)} | {"503, Retry-After"}
+ALIKE |= {f"{code}, carried out" for code in (408, 502, 503, 504)}
+ALIKE |= {
+    "reset before",
+    "reset, then refused",
+    "reset mid-body",
+    "timeout after",
+    "200 with HTML, carried out",
+}
+"""Much like another fault: tried on the other operations only where there is time."""
 CASES = [(o, f) for o in OPERATIONS for f in o.faults]
 Outcomes = Callable[[Operation, bool], dict[str, Outcome]]
 
 
 def case(operation: Operation, fault: str) -> Any:
     """A test's parameters, marked where they are left out of the quick tests."""
-    slow = fault in ALIKE and operation.name not in ("upload", "create a job", "batch: create")
+    slow = fault in ALIKE and operation.name not in COSTLY
     marks = [pytest.mark.slow] if slow else []
     return pytest.param(operation, fault, id=f"{operation.name}-{fault}", marks=marks)
 
