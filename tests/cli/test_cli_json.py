@@ -49,11 +49,14 @@ CALLS = {
     "models show": "models show {model}",
     "models platforms": "models platforms",
     "chat": "chat linear hello",
+    "ledger list": "ledger list",
+    "ledger show": "ledger show {job}",
+    "ledger export": "ledger export",
     "tokenizers list": "tokenizers list",
     "doctor": "doctor",
     "completion": "completion bash",
 }
-LINES = ("jobs events", "batches results")  # one object a line, as they come
+LINES = ("jobs events", "batches results", "ledger export")  # one object a line, as they come
 ELSEWHERE = {
     "serve": "prints no result: it serves",
     "tokenizers fetch": "needs a network",
@@ -62,6 +65,7 @@ ELSEWHERE = {
     "jobs pause": "needs a job that runs",
     "jobs resume": "needs a job that was paused",
     "batches cancel": "needs a batch that runs",
+    "ledger forget": "tests/ledger: what is forgotten is missed by the calls after it",
 }
 
 
