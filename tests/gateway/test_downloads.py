@@ -228,7 +228,7 @@ class Relay:
         with suppress(OSError), closing(client), socket.create_connection(self._target) as server:
             while head := client.recv(65536):
                 self.requests.append(head)
-                server.sendall(head.replace(b"connection: keep-alive", b"connection: close     ", 1))
+                server.sendall(re.sub(rb"(?i)connection: keep-alive", b"connection: close", head, count=1))
                 left = self.cuts.pop(0) if b"/content" in head and self.cuts else 1 << 60
                 while left > 0 and (data := server.recv(min(65536, left))):
                     client.sendall(data)
