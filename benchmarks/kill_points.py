@@ -35,6 +35,7 @@ CALLS = 4
 SEEDS = (1, 2, 3, 4)
 POLLS = 3  # of requests that are sent again and again, so many are boundaries of their own
 RANDOM_SHARE = 0.2
+ENDED = ("succeeded", "failed", "cancelled", "completed", "expired")
 SMALL = ("--train", "24", "--validation", "9", "--test", "9", "--epochs", "3")
 LARGE = ("--train", "1500", "--validation", "30", "--test", "3000", "--epochs", "12")
 
@@ -98,7 +99,7 @@ def kill_server(slot: Slot, data: Path, seed: int, stage: str, rng: random.Rando
     client.start()
     if boundaries.hit.wait(PATIENCE):
         time.sleep(rng.uniform(0.0, 1.5 if stage == "training" else 0.5))
-        point.killed = True
+        point.killed = any(one["status"] not in ENDED for one in slot.server.there(path))
         slot.server.kill(workers)
         time.sleep(rng.uniform(0.0, 1.0))
         slot.server.start()
