@@ -114,7 +114,7 @@ class UploadStore:
             file_id=None,
             part_ids=None,
         )
-        names = StoredUpload.__slots__
+        names = tuple(StoredUpload.__slots__)
         with self._db.write() as connection:
             connection.execute(
                 f"INSERT INTO uploads ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
