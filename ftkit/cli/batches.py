@@ -214,8 +214,11 @@ def _show_run(console: Console, result: BulkResult) -> None:
     for code, count in sorted(result.failures.items(), key=lambda one: -one[1]):
         console.print(f"  {count:,} failed: {code}")
     tokens = f"{result.prompt_tokens:,} prompt and {result.completion_tokens:,} completion tokens"
-    ways = f"{len(result.batches):,} batches" if result.via == "batch" else "asked in real time"
-    console.print(f"  {tokens}; {ways}, {result.rounds} rounds", highlight=False)
+    number = len(result.batches)
+    batches = f"{number:,} {'batch' if number == 1 else 'batches'}"
+    ways = batches if result.via == "batch" else "asked in real time"
+    rounds = f", {result.rounds} rounds" if result.rounds > 1 else ""
+    console.print(f"  {tokens}; {ways}{rounds}", highlight=False)
 
 
 def _follow(app: App, platform: Platform, batch_id: str, timeout: float | None = None) -> Batch:

@@ -233,6 +233,7 @@ def create(
     plan = plan_launch(app.settings, asked.order(), max_cost=max_cost, validate=validate, display=app.display)
     if dry_run:
         app.emit(plan, lambda console: _show_plan(console, plan))
+        plan.check_cost()
         return
     with app.connect() as platform:
         job = plan.carry_out(platform, again=again)

@@ -129,4 +129,6 @@ def show_job(console: Console, job: Job) -> None:
     if job.hyperparameters:
         fields["hyperparameters"] = ", ".join(f"{k} {v}" for k, v in job.hyperparameters.items())
     fields["result_files"] = ", ".join(job.result_files)
-    show_fields(console, {k: v for k, v in fields.items() if k != "raw"})
+    fields["metadata"] = ", ".join(f"{k} {v}" for k, v in job.metadata.items())
+    # the estimate of a job that was just launched has been told before it was
+    show_fields(console, {k: v for k, v in fields.items() if k not in ("raw", "estimate")})

@@ -84,12 +84,16 @@ class LaunchPlan(BaseModel):
         job = platform.jobs.create(order, again=again, facts=facts)
         return Launched(**dict(job), estimate=made)
 
+    def check_cost(self) -> None:
+        """UsageError where the job may cost more than was allowed, or nobody knows what it costs."""
+        if self._max_cost is not None:
+            check_cost(self.estimate, self._max_cost)
+
     def _guard(self, platform: Platform, display: Display, ledger: Ledger) -> None:
         order, settings = self._order, platform.settings
         entry = settings.catalog.model(order.model, platform.provider.name)
         check_model(order.model, entry, platform.provider.title, display, _told_end(platform, order.model))
-        if self._max_cost is not None:
-            check_cost(self.estimate, self._max_cost)
+        self.check_cost()
         if settings.budget is not None:
             check_budget(self.estimate, settings.budget, spent_on(ledger, platform.identity), display)
 
@@ -121,8 +125,8 @@ def plan_launch(
     """All that can be said of a launch before a platform is connected to; nothing is sent.
 
     The order's files may be ids, paths, or a split (its train and validation part). Raises UsageError
-    where a file is not there, ValidationFailed where it has not passed, NotOnPlatform where the model
-    takes no more jobs, UsageError where the job costs more than ``max_cost``.
+    where a file is not there, ValidationFailed where it has not passed. What the job may cost is
+    judged by the plan's ``check_cost`` and before it is carried out.
     """
     from ftkit.ledger import open_ledger
 

@@ -120,6 +120,14 @@ def test_wrong_options_are_said_and_nothing_is_asked(
     assert canned.asked == []
 
 
+def test_a_dry_run_says_that_the_job_would_be_refused(canned: Any, at: Command, training: Path) -> None:
+    options = ["--training-file", str(training), "--model", "unknown", "--max-cost", "5", "--dry-run"]
+    done = at("jobs", "create", *options)
+    assert done.returncode == 2
+    assert "sends" in done.stdout and "is not known" in done.stderr
+    assert canned.asked == []
+
+
 def test_a_dry_run_asks_nobody(canned: Any, at: Command, training: Path) -> None:
     options = ["--training-file", str(training), "--model", "linear", "--suffix", "x", "--dry-run"]
     done = at("jobs", "create", "--platform", "local", *options)
