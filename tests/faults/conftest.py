@@ -18,11 +18,24 @@ Outcomes = Callable[[Operation, bool], dict[str, Outcome]]
 
 
 @pytest.fixture(scope="session")
-def platform_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a local platform that lives as long as the session."""
-    with connect("local", settings=Settings(state_dir=tmp_path_factory.mktemp("platform"))) as platform:
-        yield platform.base_url
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Of a local platform that is started where it is needed: it ends by itself between files far apart."""
+    settings = Settings(state_dir=tmp_path_factory.mktemp("platform"))
+    yield settings
+    with connect("local", settings=settings) as platform:
         platform.stop_local()
+
+
+def address_of(home: Settings) -> str:
+    """The address of the platform, which runs now."""
+    with connect("local", settings=home) as platform:
+        return platform.base_url
+
+
+@pytest.fixture
+def platform_url(home: Settings) -> str:
+    """The address of a local platform."""
+    return address_of(home)
 
 
 @pytest.fixture
@@ -40,7 +53,7 @@ def stage(proxy: Proxy, tmp_path: Path) -> Stage:
 
 @pytest.fixture(scope="session")
 def outcomes(
-    platform_url: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    home: Settings, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Outcomes:
     """What came of an operation under each fault that this session asks for; all of them tried at once."""
     known: dict[tuple[str, bool], dict[str, Outcome]] = {}
@@ -51,10 +64,11 @@ def outcomes(
 
     def of(operation: Operation, lasting: bool) -> dict[str, Outcome]:
         if (key := (operation.name, lasting)) not in known:
+            url = address_of(home)
             folders = {fault: tmp_path_factory.mktemp("stage") for fault in asked(operation)}
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 made = {
-                    fault: pool.submit(attempt, platform_url, folder, operation, fault, lasting=lasting)
+                    fault: pool.submit(attempt, url, folder, operation, fault, lasting=lasting)
                     for fault, folder in folders.items()
                 }
             known[key] = {fault: outcome.result() for fault, outcome in made.items()}
