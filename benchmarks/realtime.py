@@ -217,7 +217,6 @@ WORDS = """# The real-time path
 `AsyncOpenAI`: a semaphore of 200 and `gather` over a thousand requests at a time; `bare raw` the same
 with raw responses and `json.loads`; `sockets` sends prepared bytes and is what this machine and the
 server can do at all. The server answers at once, in a process of its own. `grown` is what the peak of
-memory gains after a warm-up of 200 requests.
 memory gains after a warm-up of 200 requests. The bare loops use the client as it comes, which keeps 100
 connections and opens the others anew. Machines differ and are shared (this one was busy with other
 work, which is what the ranges show): read the ratios, and CPU rather than wall.
