@@ -1,24 +1,21 @@
-"""Chat completions: check a request's body, cut a reply as it asks, and say the answer in OpenAI's form.
+"""Chat completions: check a request's body, and say the answer in OpenAI's form.
 
 The chat route and the batch worker both come through here, so an answer is the same either way.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from ftkit.local.config import MAX_NAME_LENGTH
+from ftkit.local.engines.asking import Answer, Ask, Reply
 from ftkit.local.envelope import ApiError, bad_value, missing
 from ftkit.local.ids import new_id
 from ftkit.local.names import ServedModel
-from ftkit.tokens.words import WORD_PATTERN, split_words
 
-_WORD = re.compile(WORD_PATTERN)
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_CHOICES = 128
 MAX_MESSAGES = 2048
@@ -44,24 +41,12 @@ _NO_CHANGE = {
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A checked request. ``most_tokens`` counts the linear engine's own tokens (words and marks)."""
+    """A checked request: what is asked of which model, and how the answer is to come."""
 
     model: str
-    messages: list[dict[str, Any]]
-    choices: int
-    most_tokens: int | None
-    stop: tuple[str, ...]
+    ask: Ask
     stream: bool
     include_usage: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A reply after ``stop`` and ``max_tokens``."""
-
-    text: str
-    finish_reason: str
-    tokens: int
 
 
 def chat_request(body: Any) -> ChatRequest:
@@ -84,10 +69,12 @@ def chat_request(body: Any) -> ChatRequest:
     name = "max_tokens" if most is None else "max_completion_tokens"
     return ChatRequest(
         model=model,
-        messages=_messages(body),
-        choices=_whole(body, "n", 1, MAX_CHOICES) or 1,
-        most_tokens=_whole(body, name, 1, 1 << 31),
-        stop=_stop(body.get("stop")),
+        ask=Ask(
+            messages=_messages(body),
+            choices=_whole(body, "n", 1, MAX_CHOICES) or 1,
+            most_tokens=_whole(body, name, 1, 1 << 31),
+            stop=_stop(body.get("stop")),
+        ),
         stream=stream,
         include_usage=_flag(options or {}, "include_usage", "stream_options."),
     )
@@ -182,53 +169,24 @@ def _stop(value: Any) -> tuple[str, ...]:
     return tuple(stops)
 
 
-def cut(reply: str, request: ChatRequest) -> Cut:
-    """End a reply before its first stop text and after ``most_tokens`` tokens."""
-    ends = [found for stop in request.stop if (found := reply.find(stop)) >= 0]
-    if ends:
-        reply = reply[: min(ends)]
-    tokens = 0
-    for match in _WORD.finditer(reply):
-        if tokens == request.most_tokens:
-            return Cut(reply[: match.start()].rstrip(), "length", tokens)
-        tokens += 1
-    return Cut(reply, "stop", tokens)
-
-
-def prompt_tokens(messages: list[dict[str, Any]]) -> int:
-    """The prompt's size in the linear engine's tokens: words, numbers and marks of all contents."""
-    total = 0
-    for message in messages:
-        content = message.get("content")
-        if isinstance(content, str):
-            total += _count(content)
-        elif isinstance(content, list):
-            total += sum(_count(str(part.get("text") or "")) for part in content)
-    return total
-
-
-@lru_cache(maxsize=1024)
-def _count(text: str) -> int:
-    """``count_words``, remembered: the requests of a batch share their system prompt."""
-    return len(split_words(text))
-
-
 def usage(prompt: int, completion: int) -> dict[str, int]:
     """OpenAI's usage object."""
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
 
 
-def completion(request: ChatRequest, model: ServedModel, reply: str) -> dict[str, Any]:
+def completion(request: ChatRequest, model: ServedModel, answer: Answer) -> dict[str, Any]:
     """The whole answer to a request, with the model's name as it was asked for."""
-    made = cut(reply, request)
-    message = {"role": "assistant", "content": made.text, "refusal": None}
-    choice = {"message": message, "logprobs": None, "finish_reason": made.finish_reason}
     return {
         "id": new_id("chatcmpl-"),
         "object": "chat.completion",
         "created": int(time.time()),
         "model": request.model,
-        "choices": [{"index": index, **choice} for index in range(request.choices)],
-        "usage": usage(prompt_tokens(request.messages), made.tokens * request.choices),
+        "choices": [_choice(index, reply) for index, reply in enumerate(answer.replies)],
+        "usage": usage(answer.prompt_tokens, sum(reply.tokens for reply in answer.replies)),
         "system_fingerprint": model.fingerprint,
     }
+
+
+def _choice(index: int, reply: Reply) -> dict[str, Any]:
+    message = {"role": "assistant", "content": reply.text, "refusal": None}
+    return {"index": index, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from ftkit.local.engines.base import ModelSpec
+
 ORGANIZATION: Final = "ftkit"
 """Name of the one organisation on a local platform, as it stands in jobs and in tuned models' names."""
 
@@ -38,7 +40,8 @@ class ServeOptions:
 
     ``port`` 0 takes any free one. ``api_key_file`` holds the accepted keys, one a line. ``idle_exit`` is in
     seconds: the server ends when no request came for so long and nothing is queued or running.
-    ``stand_ins`` are further hosted model names that the linear engine answers for.
+    ``models`` are configured models; ``stand_ins`` further hosted names, ``NAME`` for the linear engine to
+    answer, ``NAME=MODEL`` for any model of this platform.
     """
 
     state: Path
@@ -48,4 +51,5 @@ class ServeOptions:
     idle_exit: float | None = None
     workers: int = 2
     stand_ins: tuple[str, ...] = ()
+    models: tuple[ModelSpec, ...] = ()
     verbose: bool = False

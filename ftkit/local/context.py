@@ -10,6 +10,7 @@ from ftkit.local.models import LoadedModels
 from ftkit.local.names import Names
 from ftkit.local.state import State
 from ftkit.local.supervisor import Supervisor
+from ftkit.local.worker_options import worker_arguments
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Context:
     def open(cls, options: ServeOptions, keys: tuple[str, ...]) -> Context:
         """Open the state directory. Raises ``StorageError`` when it cannot be used."""
         state = State(options.state)
-        names = Names(state.models, options.stand_ins)
+        names = Names(state.models, options.stand_ins, options.models)
         state.prepare()
         return cls(
             options=options,
@@ -48,5 +49,5 @@ class Context:
             state=state,
             names=names,
             models=LoadedModels(state.models),
-            supervisor=Supervisor(state, options.workers, options.stand_ins),
+            supervisor=Supervisor(state, options.workers, worker_arguments(options)),
         )

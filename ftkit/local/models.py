@@ -25,7 +25,7 @@ class LoadedModels:
 
     def get(self, model: ServedModel) -> Responder:
         """The loaded model. Raises ``ApiError`` (500 or 503) when its engine or its files are broken."""
-        key = model.tuned.folder if model.tuned else f"base:{model.engine}"
+        key = model.tuned.folder if model.tuned else f"base:{model.spec.name}"
         with self._guard:
             found = self._kept.get(key)
             if found is None:
@@ -44,10 +44,10 @@ class LoadedModels:
                 type="server_error",
                 code="engine_unavailable",
             )
-        if model.tuned is None:
-            return engine.base()
         try:
-            return engine.load(self._store.path(model.tuned))
+            if model.tuned is None:
+                return engine.base(model.spec)
+            return engine.load(self._store.path(model.tuned), model.spec)
         except (OSError, ValueError, KeyError) as error:
             raise ApiError(
                 500,

@@ -11,10 +11,13 @@ from typing import Any, Final
 
 from ftkit.errors import ConfigurationError
 from ftkit.local.config import MAX_NAME_LENGTH, ORGANIZATION
+from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.registry import engine_names
 from ftkit.local.store.models import ModelStore, TunedModel
 
 DEFAULT_ENGINE: Final = "linear"
+NEED_A_SOURCE: Final = frozenset(("transformers",))
+"""Engines that have no model of their own: each of theirs is configured."""
 OWNER: Final = "ftkit-local"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*")
 
@@ -24,15 +27,21 @@ class ServedModel:
     """A name that can be asked for.
 
     ``base`` is the untuned model's name; ``stand_in_for`` the hosted model that an engine of this
-    platform answers for; ``tuned`` what was trained, or None for an untuned model.
+    platform answers for; ``spec`` what is loaded to answer; ``tuned`` what was trained, or None for an
+    untuned model.
     """
 
     id: str
     created_at: int
     base: str
-    engine: str
+    spec: ModelSpec
     stand_in_for: str | None
     tuned: TunedModel | None = None
+
+    @property
+    def engine(self) -> str:
+        """The engine's name."""
+        return self.spec.engine
 
     def view(self) -> dict[str, Any]:
         """OpenAI's model object, with ``engine`` and ``stand_in_for`` beside its fields."""
@@ -61,17 +70,28 @@ def built_in_stand_ins() -> dict[str, str]:
 
 
 class Names:
-    """Every model name of one platform."""
+    """Every model name of one platform.
 
-    def __init__(self, store: ModelStore, stand_ins: Iterable[str] = ()) -> None:
+    ``models`` are configured ones; ``stand_ins`` hosted names, each answered by the linear engine, or by
+    the model after the ``=`` in ``NAME=MODEL``. Raises ``ConfigurationError`` where they contradict.
+    """
+
+    def __init__(
+        self, store: ModelStore, stand_ins: Iterable[str] = (), models: Iterable[ModelSpec] = ()
+    ) -> None:
         self._store = store
+        self._own = {name: ModelSpec(name, name) for name in engine_names() if name not in NEED_A_SOURCE}
+        for model in models:
+            self._own[_name(model.name)] = _known_engine(model)
         self._stand_ins = built_in_stand_ins()
-        for name in stand_ins:
-            if not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+        for given in stand_ins:
+            name, _, target = given.partition("=")
+            if target and target not in self._own:
                 raise ConfigurationError(
-                    f"{name!r} cannot be a model's name", hint="Use letters, digits and . _ : / -"
+                    f"{_name(name)} cannot stand for {target!r}: there is no model of this name",
+                    hint=f"Models: {', '.join(self._own)}. Configure more with --model.",
                 )
-            self._stand_ins[name] = DEFAULT_ENGINE
+            self._stand_ins[_name(name)] = target or DEFAULT_ENGINE
 
     def find(self, name: str) -> ServedModel | None:
         """The model of this name, tuned or not; None when there is none."""
@@ -79,21 +99,47 @@ class Names:
 
     def base(self, name: str) -> ServedModel | None:
         """The untuned model of this name; None when there is none."""
+        own = self._own.get(name)
+        if own is not None:
+            return ServedModel(name, 0, name, own, None)
         if name in self._stand_ins:
-            return ServedModel(name, 0, name, self._stand_ins[name], name)
-        return ServedModel(name, 0, name, name, None) if name in engine_names() else None
+            return ServedModel(name, 0, name, self._own[self._stand_ins[name]], name)
+        return None
 
     def all(self) -> list[ServedModel]:
-        """Engines' own models, stand-ins, then the tuned ones, newest first."""
-        bases = [self.base(name) for name in (*engine_names(), *self._stand_ins)]
+        """The platform's own models, stand-ins, then the tuned ones, newest first."""
+        bases = [self.base(name) for name in (*self._own, *self._stand_ins)]
         tuned = [self._tuned(model) for model in self._store.all()]
         return [model for model in (*bases, *tuned) if model is not None]
 
     def _tuned(self, model: TunedModel | None) -> ServedModel | None:
+        """A tuned model whose base is no longer configured keeps its engine: a linear one needs no more."""
         if model is None:
             return None
-        stand_in = model.base if model.base != model.engine else None
-        return ServedModel(model.id, model.created_at, model.base, model.engine, stand_in, model)
+        base = self.base(model.base)
+        if base is None or base.engine != model.engine:
+            spec, stand_in = ModelSpec(model.base, model.engine), None
+            if model.base != model.engine:
+                stand_in = model.base
+            return ServedModel(model.id, model.created_at, model.base, spec, stand_in, model)
+        return ServedModel(model.id, model.created_at, model.base, base.spec, base.stand_in_for, model)
+
+
+def _name(name: str) -> str:
+    if not _NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+        raise ConfigurationError(
+            f"{name!r} cannot be a model's name", hint="Use letters, digits and . _ : / -"
+        )
+    return name
+
+
+def _known_engine(model: ModelSpec) -> ModelSpec:
+    if model.engine not in engine_names():
+        raise ConfigurationError(
+            f"model {model.name}: there is no engine {model.engine!r}",
+            hint=f"Engines here: {', '.join(engine_names())}.",
+        )
+    return model
 
 
 def tuned_name(base: str, suffix: str | None, unique: str) -> str:

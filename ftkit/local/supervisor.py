@@ -22,10 +22,10 @@ _CRASH_PAUSE_SECONDS = 0.5
 class Supervisor:
     """At most ``most`` workers on one state. Runs in the server's event loop."""
 
-    def __init__(self, state: State, most: int, stand_ins: Sequence[str] = ()) -> None:
+    def __init__(self, state: State, most: int, arguments: Sequence[str] = ()) -> None:
         self._state = state
         self._most = max(1, most)
-        self._stand_ins = tuple(stand_ins)
+        self._arguments = tuple(arguments)
         self._workers: dict[str, Process] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._news = asyncio.Event()
@@ -98,7 +98,7 @@ class Supervisor:
             "-m",
             "ftkit.local.worker",
             str(self._state.root),
-            *self._stand_ins,
+            *self._arguments,
             stdin=PIPE,
             env={
                 **os.environ,

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from ftkit.local.config import LEASE_SECONDS, WORKER_IDLE_SECONDS
+from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.registry import Engines
 from ftkit.local.models import LoadedModels
 from ftkit.local.names import Names
@@ -22,6 +23,7 @@ from ftkit.local.state import State
 from ftkit.local.store.leases import Lease, LeaseLost
 from ftkit.local.work.batches import fail_batch, run_batch
 from ftkit.local.work.jobs import fail_job, run_job
+from ftkit.local.worker_options import read_arguments
 
 _log = logging.getLogger("ftkit.local.worker")
 MAX_CRASHES = 3
@@ -31,12 +33,19 @@ MAX_CRASHES = 3
 class Worker:
     """Claims work, does it, and ends when there was none for a while."""
 
-    def __init__(self, root: Path, owner: str, stand_ins: tuple[str, ...], idle_seconds: float) -> None:
+    def __init__(
+        self,
+        root: Path,
+        owner: str,
+        stand_ins: tuple[str, ...],
+        idle_seconds: float,
+        models: tuple[ModelSpec, ...] = (),
+    ) -> None:
         self._state = State(root)
         self._owner = owner
         self._idle_seconds = idle_seconds
         self._engines = Engines()
-        self._names = Names(self._state.models, stand_ins)
+        self._names = Names(self._state.models, stand_ins, models)
         self._models = LoadedModels(self._state.models, self._engines)
         self.wake = threading.Event()
 
@@ -61,7 +70,7 @@ class Worker:
                 self._give_up(lease, f"Its worker process died {MAX_CRASHES} times; it is not tried again.")
             elif lease.table == "jobs":
                 job = self._state.jobs.get(lease.id)
-                run_job(self._state, lease, self._engines.get(job.engine) if job else None)
+                run_job(self._state, lease, self._engines.get(job.engine) if job else None, self._names)
             else:
                 run_batch(self._state, lease, self._names, self._models)
         except LeaseLost:
@@ -102,10 +111,10 @@ def _watch_server(worker: Worker) -> None:
 def main() -> None:
     """Run a worker on the state directory named first; settings come in the environment from the server."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    stand_ins = tuple(sys.argv[2:])
+    stand_ins, models = read_arguments(sys.argv[2:])
     idle = float(os.environ.get("FTKIT_LOCAL_WORKER_IDLE", WORKER_IDLE_SECONDS))
     owner = os.environ.get("FTKIT_LOCAL_WORKER_ID", f"worker-{os.getpid()}")
-    worker = Worker(Path(sys.argv[1]), owner, stand_ins, idle)
+    worker = Worker(Path(sys.argv[1]), owner, stand_ins, idle, models)
     threading.Thread(target=_watch_server, args=(worker,), daemon=True).start()
     worker.run()
 

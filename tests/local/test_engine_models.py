@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from local_engine import ENGINE, Trained, train, user
 
+from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.linear.features import COLUMNS
 from ftkit.local.engines.linear.model import LinearModel, chunked, read_arrays
+
+LINEAR = ModelSpec("linear", "linear")
 
 ROWS = [(f"{'lemon' if n % 2 else 'cherry'} number {n}", "sauer 🍋" if n % 2 else "süß\n") for n in range(20)]
 
@@ -82,7 +85,7 @@ def test_a_damaged_file_is_a_value_error_with_its_name(
     (folder / name).write_bytes(damage((folder / name).read_bytes()))
     with pytest.raises(ValueError, match=f"{name} is damaged"):
         if name == "model.npz":
-            ENGINE.load(folder)
+            ENGINE.load(folder, LINEAR)
         else:
             train(folder, ROWS, n_epochs=4, resume=folder)
 
@@ -130,14 +133,14 @@ def test_a_flipped_bit_anywhere_is_noticed_or_without_effect(folder: Path, train
 def test_a_description_that_does_not_fit_is_refused(folder: Path, text: bytes) -> None:
     (folder / "model.json").write_bytes(text)
     with pytest.raises(ValueError):
-        ENGINE.load(folder)
+        ENGINE.load(folder, LINEAR)
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.npz"])
 def test_a_file_that_is_not_there_is_said_as_that(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(FileNotFoundError, match=name):
-        ENGINE.load(folder)
+        ENGINE.load(folder, LINEAR)
 
 
 def swapped(folder: Path, **change: np.ndarray | None) -> None:
@@ -166,7 +169,7 @@ def test_parts_that_do_not_belong_together_are_refused(
 ) -> None:
     swapped(folder, **{name: value})
     with pytest.raises(ValueError):
-        ENGINE.load(folder)
+        ENGINE.load(folder, LINEAR)
 
 
 @pytest.mark.parametrize("column", [-1, COLUMNS, 2**31 - 1])
@@ -176,7 +179,7 @@ def test_a_column_out_of_range_is_refused(folder: Path, column: int) -> None:
     columns[0] = column
     swapped(folder, columns=columns)
     with pytest.raises(ValueError, match="do not belong together"):
-        ENGINE.load(folder)
+        ENGINE.load(folder, LINEAR)
 
 
 class Bomb:
@@ -195,7 +198,7 @@ def test_nothing_in_a_model_file_is_ever_unpickled(folder: Path, tmp_path: Path)
     arrays[0] = Bomb(trace)
     np.savez(folder / "model.npz", columns=arrays, idf=arrays, weights=arrays, bias=arrays)
     with pytest.raises(ValueError, match=r"model\.npz is damaged"):
-        ENGINE.load(folder)
+        ENGINE.load(folder, LINEAR)
     assert not trace.exists()
     with np.load(folder / "model.npz", allow_pickle=True) as found:
         found["bias"]

@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from local_engine import ENGINE, user
 
+from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.linear.labels import MAX_LABELS, named_labels
 from ftkit.local.engines.linear.untrained import NO_LABELS
+
+LINEAR = ModelSpec("linear", "linear")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,7 @@ def test_any_text_is_read_without_a_fault_into_distinct_short_labels(text: str) 
 
 
 def respond(*messages: tuple[str, Any]) -> str:
-    [answer] = ENGINE.base().respond([[{"role": role, "content": text} for role, text in messages]])
+    [answer] = ENGINE.base(LINEAR).respond([[{"role": role, "content": text} for role, text in messages]])
     return answer
 
 
@@ -134,7 +137,7 @@ def test_where_no_labels_are_named_it_says_what_it_is(messages: list[tuple[str, 
 
 def test_each_conversation_is_answered_by_its_own_prompt() -> None:
     """The responder remembers prompts: more of them than it keeps, asked twice, in another order."""
-    base = ENGINE.base()
+    base = ENGINE.base(LINEAR)
     asked = [
         [{"role": "system", "content": f"One of: no{n}, yes{n}"}, *user(f"yes{n} it is")] for n in range(300)
     ]

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from local_platform import SYSTEM, fruit_rows
 
-from ftkit.local.engines.base import StepMetrics, TrainingError, TrainingExample, TrainingRequest
+from ftkit.local.engines.base import ModelSpec, StepMetrics, TrainingError, TrainingExample, TrainingRequest
 from ftkit.local.engines.linear import LinearEngine
 from ftkit.local.engines.linear.features import BLOCK, COLUMNS, MAX_CHARACTERS, count_features, segments_of
 from ftkit.local.engines.linear.model import FeatureScale, LinearModel, Vectors
 from ftkit.local.engines.registry import Engines, engine_names
+
+LINEAR = ModelSpec("linear", "linear")
 
 ENGINE = LinearEngine()
 
@@ -74,7 +76,7 @@ def train(
 
 
 def answers(folder: Path, texts: list[str]) -> list[str]:
-    return ENGINE.load(folder).respond([conversation(text) for text in texts])
+    return ENGINE.load(folder, LINEAR).respond([conversation(text) for text in texts])
 
 
 def test_words_pairs_and_character_grams_are_counted() -> None:
@@ -238,7 +240,7 @@ def test_a_model_is_saved_without_pickle(tmp_path: Path) -> None:
         assert all(arrays[name].dtype != object for name in arrays)
     (folder / "model.json").write_text('{"engine": "other"}')
     with pytest.raises(ValueError, match="no linear model"):
-        ENGINE.load(folder)
+        ENGINE.load(folder, LINEAR)
 
 
 def test_one_reply_only_is_learnt_too(tmp_path: Path) -> None:
@@ -265,7 +267,7 @@ def test_an_unknown_validation_reply_is_wrong(tmp_path: Path) -> None:
 
 
 def test_answers_do_not_depend_on_company(tmp_path: Path) -> None:
-    model = ENGINE.load(train(tmp_path, fruit_rows(100)).saved[-1])
+    model = ENGINE.load(train(tmp_path, fruit_rows(100)).saved[-1], LINEAR)
     texts = [text for text, _ in fruit_rows(700)]
     together = model.respond([conversation(text) for text in texts])
     alone = [model.respond([conversation(text)])[0] for text in texts[::50]]

@@ -6,9 +6,12 @@ import time
 
 import pytest
 
+from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.linear import LinearEngine
 from ftkit.local.engines.linear.labels import MAX_LABELS, named_labels
 from ftkit.local.engines.linear.untrained import NO_LABELS
+
+LINEAR = ModelSpec("linear", "linear")
 
 
 @pytest.mark.parametrize(
@@ -51,8 +54,8 @@ def test_long_instructions_are_read_quickly() -> None:
 
 def respond(system: str, text: str) -> str:
     messages = [{"role": "system", "content": system}, {"role": "user", "content": text}]
-    [first] = LinearEngine().base().respond([messages])
-    [again] = LinearEngine().base().respond([messages])
+    [first] = LinearEngine().base(LINEAR).respond([messages])
+    [again] = LinearEngine().base(LINEAR).respond([messages])
     assert first == again
     return first
 
@@ -75,13 +78,13 @@ def test_the_label_most_like_the_text_wins(text: str, label: str) -> None:
 
 
 def test_labels_may_stand_in_the_message_itself() -> None:
-    [answer] = LinearEngine().base().respond([[{"role": "user", "content": "Is snow hot or cold?"}]])
+    [answer] = LinearEngine().base(LINEAR).respond([[{"role": "user", "content": "Is snow hot or cold?"}]])
     assert answer == "hot"
 
 
 def test_without_labels_it_says_so() -> None:
     assert respond("Be kind.", "Hello!") == NO_LABELS
-    assert LinearEngine().base().respond([[], [{"role": "system", "content": NAMED}]]) == [
+    assert LinearEngine().base(LINEAR).respond([[], [{"role": "system", "content": NAMED}]]) == [
         NO_LABELS,
         "sports",
     ]

@@ -10,8 +10,9 @@ import pytest
 from local_platform import batch_bytes, chat_example, jsonl
 
 from ftkit.errors import ConfigurationError
-from ftkit.local.completions import chat_request, cut, message_fault, prompt_tokens
+from ftkit.local.completions import chat_request, message_fault
 from ftkit.local.engines.base import TrainingError
+from ftkit.local.engines.whole import cut, prompt_tokens
 from ftkit.local.envelope import ApiError
 from ftkit.local.ids import new_id
 from ftkit.local.jsonio import dump_line, load
@@ -105,7 +106,7 @@ def test_a_check_knows_the_one_model(tmp_path: Path) -> None:
 
 
 def request(**extra: Any) -> Any:
-    return chat_request({"model": "m", "messages": [user("x")], **extra})
+    return chat_request({"model": "m", "messages": [user("x")], **extra}).ask
 
 
 @pytest.mark.parametrize(

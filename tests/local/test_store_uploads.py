@@ -11,7 +11,7 @@ import pytest
 from local_state import keep, open_state
 
 from ftkit.local.state import State
-from ftkit.local.store.schema import SCHEMA, UPLOADS
+from ftkit.local.store.schema import IDEMPOTENCY, SCHEMA, UPLOADS
 from ftkit.local.store.uploads import NotPending, StoredUpload
 
 
@@ -119,8 +119,10 @@ def test_the_state_of_an_older_version_is_brought_up_to_this_one(tmp_path: Path)
     root.mkdir()
     with sqlite3.connect(root / "platform.db") as old:
         for statement in SCHEMA:
-            if statement not in UPLOADS:
+            if statement not in (*UPLOADS, *IDEMPOTENCY):
                 old.execute(statement)
+        old.execute("ALTER TABLE jobs DROP COLUMN method")
+        old.execute("ALTER TABLE batches DROP COLUMN output_seconds")
         old.execute("PRAGMA user_version=1")
     old.close()
     state = open_state(root)

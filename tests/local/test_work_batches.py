@@ -24,7 +24,7 @@ from local_state import (
     work,
 )
 
-from ftkit.local.engines.base import Messages, Responder
+from ftkit.local.engines.base import Messages, ModelSpec, Responder
 from ftkit.local.models import LoadedModels
 from ftkit.local.names import Names, ServedModel
 from ftkit.local.state import State
@@ -341,7 +341,9 @@ def test_only_so_many_models_stay_loaded(state: State) -> None:
         for path in folder.glob("model.*"):
             (copy / path.name).write_bytes(path.read_bytes())
         tuned_model = type(found.tuned)(f"{name}{number}", 0, "linear", "linear", copy.name)
-        served.append(ServedModel(f"{name}{number}", 0, "linear", "linear", None, tuned_model))
+        served.append(
+            ServedModel(f"{name}{number}", 0, "linear", ModelSpec("linear", "linear"), None, tuned_model)
+        )
     loaded: Sequence[Any] = [models.get(model) for model in served[:4]]
     assert models.get(served[0]) is loaded[0]
     models.get(served[4])

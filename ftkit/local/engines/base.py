@@ -1,14 +1,29 @@
-"""What a training engine is: it plans, trains and answers; the platform does everything else."""
+"""What a training engine is: it plans, trains and answers; the platform does everything else.
+
+The things it is asked for and answers with are in ``asking``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-Messages = Sequence[Mapping[str, Any]]
-"""A conversation: chat messages with ``role`` and ``content``."""
+from ftkit.local.engines.asking import Ability, Answer, Ask, Delta, Embedded, Messages, Refusal
+
+__all__ = [
+    "Engine",
+    "Hyperparameters",
+    "Messages",
+    "ModelSpec",
+    "Responder",
+    "StepMetrics",
+    "TrainingCallbacks",
+    "TrainingError",
+    "TrainingExample",
+    "TrainingRequest",
+]
 
 
 class TrainingError(Exception):
@@ -22,6 +37,21 @@ class TrainingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """An untuned model of a platform: its name, the engine, and what the engine needs to find it.
+
+    ``source`` is the engine's own word for it (a folder or hub name for ``transformers``); ``options`` the
+    engine's settings for it, as the server's configuration gives them. The two come from who runs the server,
+    never from a client.
+    """
+
+    name: str
+    engine: str
+    source: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingExample:
     """What a model should say (``reply``) after a conversation (``messages``)."""
 
@@ -31,11 +61,12 @@ class TrainingExample:
 
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """Resolved hyperparameters: nothing is "auto" any more."""
+    """Resolved hyperparameters: nothing is "auto" any more. ``more``: the engine's or the method's own."""
 
     n_epochs: int
     batch_size: int
     learning_rate_multiplier: float
+    more: Mapping[str, Any] = field(default_factory=dict)
 
     def view(self) -> dict[str, Any]:
         """As they stand in a job."""
@@ -43,6 +74,7 @@ class Hyperparameters:
             "n_epochs": self.n_epochs,
             "batch_size": self.batch_size,
             "learning_rate_multiplier": self.learning_rate_multiplier,
+            **self.more,
         }
 
 
@@ -63,7 +95,7 @@ class StepMetrics:
 
 
 class TrainingCallbacks(Protocol):
-    """How an engine reports. Either call may raise: the job was taken away, and training must end."""
+    """How an engine reports. Any call may raise: the job was taken away, and training must end."""
 
     def step(self, metrics: StepMetrics) -> None:
         """A step was done."""
@@ -74,10 +106,13 @@ class TrainingCallbacks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """One training: re-iterable examples, how to train, and where to go on.
+    """One training: what to train, re-iterable data, how to train, and where to go on.
 
-    ``scratch`` is an empty folder for temporary files. ``resume`` is the folder of an earlier
-    checkpoint of the same training, or None.
+    ``examples`` are (conversation, reply) pairs, one for each assistant message that counts; ``rows`` the
+    same data as whole records of the training file, for engines that read them themselves (and the only
+    form of data for a ``method`` other than "supervised"). ``scratch`` is an empty folder for temporary
+    files. ``resume`` is the folder of an earlier checkpoint of the same training, ``tuned`` that of the
+    tuned model that is trained further; or None.
     """
 
     examples: Iterable[TrainingExample]
@@ -86,35 +121,63 @@ class TrainingRequest:
     seed: int
     scratch: Path
     resume: Path | None = None
+    rows: Iterable[Mapping[str, Any]] = ()
+    validation_rows: Iterable[Mapping[str, Any]] | None = None
+    method: str = "supervised"
+    model: ModelSpec | None = None
+    tuned: Path | None = None
 
 
 class Responder(Protocol):
-    """A loaded model."""
+    """A loaded model. ``abilities`` is what it can be asked for; an ask beyond them never reaches it."""
 
-    def respond(self, conversations: Sequence[Messages]) -> list[str]:
-        """One reply to each conversation."""
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can."""
+        ...
+
+    def answer(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
+        """An answer to each, or why there is none for this one."""
+        ...
+
+    def stream(self, ask: Ask) -> Iterator[Delta]:
+        """The answer in pieces, as they are made; every choice ends with a piece that has a finish reason."""
+        ...
+
+    def embed(self, texts: Sequence[str], dimensions: int | None) -> Embedded:
+        """A vector for each text."""
         ...
 
 
 class Engine(Protocol):
-    """A training engine, found by the entry point group ``ftkit.engines``."""
+    """A training engine, found by the entry point group ``ftkit.engines``.
+
+    ``methods`` are the fine-tuning methods that it can ("supervised", "dpo"); ``trains_tuned`` whether a
+    tuned model can be trained further; ``separate`` whether its models answer in a process of their own,
+    because they are too heavy for the server's.
+    """
 
     name: str
+    methods: frozenset[str]
+    trains_tuned: bool
+    separate: bool
 
     def plan(self, requested: Mapping[str, Any], examples: int) -> Hyperparameters:
         """Choose what is "auto" or absent in ``requested`` for a training set of this size."""
         ...
 
-    def train(self, request: TrainingRequest, callbacks: TrainingCallbacks) -> None:
+    def train(self, request: TrainingRequest, callbacks: TrainingCallbacks) -> int | None:
         """Train, calling ``callbacks.checkpoint`` at the end of every epoch; the last one is the model.
 
-        Raises ``TrainingError`` when the data is not for this engine.
+        Returns the tokens that were trained, all epochs together, as the engine counts them; None leaves
+        the count to the platform. Raises ``TrainingError`` when the data is not for this engine.
         """
-
-    def base(self) -> Responder:
-        """The model before any training."""
         ...
 
-    def load(self, folder: Path) -> Responder:
+    def base(self, model: ModelSpec) -> Responder:
+        """The model before any training. Raises ``ValueError`` when it cannot be loaded."""
+        ...
+
+    def load(self, folder: Path, model: ModelSpec) -> Responder:
         """A model that ``checkpoint``'s ``save`` wrote. Raises ``ValueError`` when it is none."""
         ...

@@ -13,7 +13,8 @@ from starlette.responses import Response, StreamingResponse
 
 from ftkit.local.completions import chat_request, completion
 from ftkit.local.context import Context
-from ftkit.local.envelope import model_not_found
+from ftkit.local.engines.asking import Refusal
+from ftkit.local.envelope import bad_value, model_not_found
 from ftkit.local.jsonio import dump
 from ftkit.local.routing import body_route
 
@@ -27,8 +28,10 @@ def create(context: Context, request: Request, body: dict[str, Any]) -> Any:
     model = context.names.find(wanted.model)
     if model is None:
         raise model_not_found(wanted.model)
-    reply = context.models.get(model).respond([wanted.messages])[0]
-    answer = completion(wanted, model, reply)
+    [found] = context.models.get(model).answer([wanted.ask])
+    if isinstance(found, Refusal):
+        raise bad_value(found.param or "messages", found.message, found.code)
+    answer = completion(wanted, model, found)
     return _stream(answer, wanted.include_usage) if wanted.stream else answer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 UPLOADS = (
     """CREATE TABLE uploads (
@@ -30,7 +30,25 @@ UPLOADS = (
     "CREATE INDEX upload_parts_sha256 ON upload_parts (sha256)",
 )
 
-MIGRATIONS = {1: UPLOADS}
+IDEMPOTENCY = (
+    """CREATE TABLE idempotency (
+        key_sha256 TEXT PRIMARY KEY,
+        request_sha256 TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        status INTEGER,
+        body BLOB
+    )""",
+    "CREATE INDEX idempotency_age ON idempotency (created_at)",
+)
+
+MIGRATIONS = {
+    1: UPLOADS,
+    2: (
+        "ALTER TABLE jobs ADD COLUMN method TEXT",
+        "ALTER TABLE batches ADD COLUMN output_seconds INTEGER",
+        *IDEMPOTENCY,
+    ),
+}
 """The statements that lead from each older version to the next one."""
 
 SCHEMA = (
@@ -69,7 +87,8 @@ SCHEMA = (
         lease_owner TEXT,
         lease_until REAL,
         attempts INTEGER NOT NULL DEFAULT 0,
-        crashes INTEGER NOT NULL DEFAULT 0
+        crashes INTEGER NOT NULL DEFAULT 0,
+        method TEXT
     )""",
     """CREATE TABLE events (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -147,7 +166,9 @@ SCHEMA = (
         lease_owner TEXT,
         lease_until REAL,
         attempts INTEGER NOT NULL DEFAULT 0,
-        crashes INTEGER NOT NULL DEFAULT 0
+        crashes INTEGER NOT NULL DEFAULT 0,
+        output_seconds INTEGER
     )""",
     *UPLOADS,
+    *IDEMPOTENCY,
 )

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ftkit.local.completions import ChatRequest, chat_request, completion
-from ftkit.local.envelope import ApiError, model_not_found
+from ftkit.local.engines.asking import Answer, Refusal
+from ftkit.local.envelope import ApiError, bad_value, model_not_found
 from ftkit.local.ids import new_id
 from ftkit.local.jsonio import dump_line, dump_text
 from ftkit.local.models import LoadedModels
@@ -143,7 +144,7 @@ class BatchRun:
         for position, item in enumerate(wanted):
             if not isinstance(item, ApiError):
                 by_model.setdefault(item[1].id, []).append(position)
-        replies: dict[int, str | ApiError] = {}
+        replies: dict[int, Answer | ApiError] = {}
         for positions in by_model.values():
             replies.update(zip(positions, self._ask(positions, wanted), strict=True))
         answers = Answers()
@@ -167,12 +168,13 @@ class BatchRun:
         model = self._find(request.model)
         return (request, model) if model is not None else model_not_found(request.model)
 
-    def _ask(self, positions: list[int], wanted: Sequence[Any]) -> Sequence[str | ApiError]:
+    def _ask(self, positions: list[int], wanted: Sequence[Any]) -> Sequence[Answer | ApiError]:
         try:
             responder = self._models.get(wanted[positions[0]][1])
         except ApiError as error:
             return [error] * len(positions)
-        return responder.respond([wanted[position][0].messages for position in positions])
+        found = responder.answer([wanted[position][0].ask for position in positions])
+        return [_outcome(answer) for answer in found]
 
     def _record(self, lines: Sequence[Line], answers: Answers, output: BinaryIO, errors: BinaryIO) -> None:
         """Make a piece's answers durable."""
@@ -245,6 +247,12 @@ class BatchRun:
             }
             _finish(connection, batch.id, ending, parts=None, **files)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _outcome(answer: Answer | Refusal) -> Answer | ApiError:
+    if isinstance(answer, Refusal):
+        return bad_value(answer.param or "messages", answer.message, answer.code)
+    return answer
 
 
 def _twin(part: Path) -> Path:

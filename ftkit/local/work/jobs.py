@@ -20,7 +20,7 @@ from ftkit.local.engines.base import (
 )
 from ftkit.local.ids import new_id
 from ftkit.local.jsonio import dump_text
-from ftkit.local.names import tuned_name
+from ftkit.local.names import Names, ServedModel, tuned_name
 from ftkit.local.state import State
 from ftkit.local.store.events import add_event
 from ftkit.local.store.jobs import Job
@@ -34,8 +34,11 @@ KEPT_CHECKPOINTS = 3
 _FLUSH_SECONDS = 0.5
 
 
-def run_job(state: State, lease: Lease, engine: Engine | None) -> None:
-    """Bring a job to its end, from where an earlier worker left it. Raises ``LeaseLost``."""
+def run_job(state: State, lease: Lease, engine: Engine | None, names: Names | None = None) -> None:
+    """Bring a job to its end, from where an earlier worker left it. Raises ``LeaseLost``.
+
+    ``names`` tells the engine which model is trained.
+    """
     job = state.jobs.get(lease.id)
     assert job is not None
     scratch = state.work / f"{job.id}-{lease.attempt}"
@@ -43,7 +46,8 @@ def run_job(state: State, lease: Lease, engine: Engine | None) -> None:
         if engine is None:
             raise TrainingError(f"The engine '{job.engine}' cannot be used here.", code="engine_unavailable")
         scratch.mkdir()
-        JobRun(state, lease, job, engine, scratch).run()
+        served = names.find(job.model) if names else None
+        JobRun(state, lease, job, engine, scratch, served).run()
     except TrainingError as error:
         _fail(state, lease, error)
     finally:
@@ -83,7 +87,16 @@ def _finish(connection: sqlite3.Connection, job_id: str, status: str, **columns:
 class JobRun:
     """One worker's attempt at a job; the engine's callbacks."""
 
-    def __init__(self, state: State, lease: Lease, job: Job, engine: Engine, scratch: Path) -> None:
+    def __init__(
+        self,
+        state: State,
+        lease: Lease,
+        job: Job,
+        engine: Engine,
+        scratch: Path,
+        served: ServedModel | None = None,
+    ) -> None:
+        self._served = served
         self._state = state
         self._lease = lease
         self._job = job
@@ -105,10 +118,20 @@ class JobRun:
         plan = self._engine.plan(self._job.hyperparameters, lines)
         self._start(plan)
         resume = self._resume_folder()
-        request = TrainingRequest(training, validation, plan, self._job.seed, self._scratch, resume)
-        self._engine.train(request, self)
+        request = TrainingRequest(
+            training,
+            validation,
+            plan,
+            self._job.seed,
+            self._scratch,
+            resume,
+            rows=training.rows(),
+            validation_rows=None if validation is None else validation.rows(),
+            model=self._served.spec if self._served else None,
+        )
+        trained = self._engine.train(request, self)
         self._flush()
-        self._succeed(tokens * plan.n_epochs)
+        self._succeed(tokens * plan.n_epochs if trained is None else trained)
 
     def _files(self) -> tuple[TrainingFile, TrainingFile | None]:
         blobs, job = self._state.files.blobs, self._job

@@ -26,6 +26,15 @@ class TrainingFile:
         for _, messages in self._conversations():
             yield from _examples(messages)
 
+    def rows(self) -> Records:
+        """The records as they stand in the file, re-iterable."""
+        return Records(self)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Every record, once."""
+        for _, record in self._records():
+            yield record
+
     def check(self) -> tuple[int, int]:
         """Read it through: (lines with an example, tokens in them).
 
@@ -52,6 +61,11 @@ class TrainingFile:
 
     def _conversations(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """(line number from 1, messages) of every line that is not blank."""
+        for number, record in self._records():
+            yield number, self._messages(record, number)
+
+    def _records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(line number from 1, record) of every line that is not blank."""
         with self._path.open("rb") as file:
             number = 0
             while line := file.readline(MAX_LINE_BYTES + 1):
@@ -62,14 +76,19 @@ class TrainingFile:
                     line = line.removeprefix(_BOM)
                 if not line.strip():
                     continue
-                yield number, self._messages(line, number)
+                yield number, self._record(line, number)
 
-    def _messages(self, line: bytes, number: int) -> list[dict[str, Any]]:
+    def _record(self, line: bytes, number: int) -> dict[str, Any]:
         try:
             record = load(line)
         except ValueError as error:
             raise self._fault(number, f"is not JSON: {error}") from None
-        messages = record.get("messages") if isinstance(record, dict) else None
+        if not isinstance(record, dict):
+            raise self._fault(number, 'must be an object with a list "messages" that is not empty')
+        return record
+
+    def _messages(self, record: dict[str, Any], number: int) -> list[dict[str, Any]]:
+        messages = record.get("messages")
         if not isinstance(messages, list) or not messages:
             raise self._fault(number, 'must be an object with a list "messages" that is not empty')
         for position, message in enumerate(messages):
@@ -91,6 +110,16 @@ class TrainingFile:
         return TrainingError(
             f"Invalid file format: {place} {said}", code=f"invalid_{self._param}", param=self._param
         )
+
+
+class Records:
+    """A training file's records, to be iterated as often as needed."""
+
+    def __init__(self, file: TrainingFile) -> None:
+        self._file = file
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self._file.records()
 
 
 def _examples(messages: list[dict[str, Any]]) -> Iterator[TrainingExample]:

@@ -10,13 +10,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftkit.local.engines.base import Hyperparameters, Responder, TrainingCallbacks, TrainingRequest
+from ftkit.local.engines.base import (
+    Hyperparameters,
+    ModelSpec,
+    Responder,
+    TrainingCallbacks,
+    TrainingRequest,
+)
 
 
 class LinearEngine:
     """See ``ftkit.local.engines.base.Engine``. Everything heavy is imported when it is used."""
 
     name = "linear"
+    methods = frozenset(("supervised",))
+    trains_tuned = False
+    separate = False
 
     def plan(self, requested: Mapping[str, Any], examples: int) -> Hyperparameters:
         """Small sets get more epochs and smaller batches; see ``train.choose``."""
@@ -24,19 +33,20 @@ class LinearEngine:
 
         return choose(requested, examples)
 
-    def train(self, request: TrainingRequest, callbacks: TrainingCallbacks) -> None:
+    def train(self, request: TrainingRequest, callbacks: TrainingCallbacks) -> int | None:
         """Train by minibatch Adagrad."""
         from ftkit.local.engines.linear.train import train
 
         train(request, callbacks)
+        return None
 
-    def base(self) -> Responder:
+    def base(self, model: ModelSpec) -> Responder:
         """Answers from the prompt alone."""
         from ftkit.local.engines.linear.untrained import UntrainedResponder
 
         return UntrainedResponder()
 
-    def load(self, folder: Path) -> Responder:
+    def load(self, folder: Path, model: ModelSpec) -> Responder:
         """A trained classifier over replies."""
         from ftkit.local.engines.linear.model import LinearModel
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.local.engines.base import Messages
+from ftkit.local.engines.asking import Messages
 from ftkit.local.engines.linear.features import BLOCK, COLUMNS, count_features, segments_of
+from ftkit.local.engines.whole import WholeReplies
 from ftkit.local.jsonio import dump, load
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Vectors:
         return csr_matrix((values, places, indptr), shape=(rows, self.width))
 
 
-class LinearModel:
+class LinearModel(WholeReplies):
     """A softmax classifier over replies; shapes: weights (features x replies), bias (replies)."""
 
     def __init__(

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ftkit.local.engines.base import Messages
+from ftkit.local.engines.asking import Messages
 from ftkit.local.engines.linear.features import segments_of
 from ftkit.local.engines.linear.labels import named_labels
+from ftkit.local.engines.whole import WholeReplies
 
 NO_LABELS = (
     "This untrained linear model can only choose among labels that the prompt names, and it names none."
 )
 
 
-class UntrainedResponder:
+class UntrainedResponder(WholeReplies):
     """Deterministic answers from the prompt alone."""
 
     def __init__(self) -> None:
