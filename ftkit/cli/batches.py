@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import click
 
 from ftkit.cli.frame import App, command, table
 from ftkit.cli.remote import detaching, same_platform, show_fields, when
+from ftkit.errors import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -195,8 +196,16 @@ def _pace(platform: Platform, options: Mapping[str, Any]) -> Pace | None:
     return Pace.of(platform.provider.limits, **typed) if typed else None
 
 
-def _leaving(app: App, folder: Path) -> AbstractContextManager[None]:
-    return detaching(app, "what was submitted", f"ftkit batches resume {shlex.quote(str(folder))}")
+@contextmanager
+def _leaving(app: App, folder: Path) -> Iterator[None]:
+    """Ctrl-C inside says what stays, which holds for batches and for requests in real time."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped; the answers so far are kept, and batches that the platform has go on",
+            hint=f"Go on: ftkit batches resume {shlex.quote(str(folder))}{same_platform(app)}",
+        ) from None
 
 
 def _emit_run(app: App, result: BulkResult) -> None:

@@ -74,7 +74,8 @@ class _Creation:
                     return found
                 self._renew(f"it has {found.status}")
         elif self.claim.done and (known := self._known(again)) is not None:
-            note(f"this job exists: {known.id} ({known.status}); again=True or --again launches another")
+            state = f"this job exists: {known.id} ({known.status})"
+            note(f"{state}; another: jobs create --again, run --fresh, again=True")
             return known
         return self._send()
 

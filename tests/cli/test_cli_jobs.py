@@ -167,7 +167,7 @@ def test_the_same_order_is_not_sent_twice_and_again_sends_it(canned: Any, at: Co
     second = at(*CREATE, "--json")
     assert json.loads(second.stdout)["id"] == "j"
     notes = [json.loads(line)["text"] for line in second.stderr.splitlines()]
-    assert any("this job exists: j (running); again=True or --again" in note for note in notes)
+    assert any("this job exists: j (running); another: jobs create --again" in note for note in notes)
     assert json.loads(at(*CREATE, "--again", "--json").stdout)["id"] == "j2"
     assert [asked.method for asked in canned.asked if asked.path.endswith("jobs")] == ["POST", "POST"]
 

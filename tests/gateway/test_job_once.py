@@ -88,7 +88,7 @@ def test_the_same_order_gives_the_job_that_exists(hosted: Hosted, to_canned: Any
     first = platform.jobs.create(order)
     second = platform.jobs.create(training_file="file-1", model="m", suffix="a", metadata={"run": "2"})
     assert isinstance(second, Job) and first.id == second.id and hosted.posts == 1
-    assert "this job exists: j0 (queued); again=True or --again launches another" in seen.notes
+    assert "this job exists: j0 (queued); another: jobs create --again, run --fresh, again=True" in seen.notes
 
 
 def test_another_connection_knows_it_too(hosted: Hosted, to_canned: Any) -> None:
