@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 REQUEST_ERROR = "invalid_request_error"
@@ -10,7 +11,7 @@ _SHOWN = 256
 
 
 class ApiError(Exception):
-    """A refusal with an HTTP status and the four fields of OpenAI's error object."""
+    """A refusal with an HTTP status, the four fields of OpenAI's error object, and headers of its own."""
 
     def __init__(
         self,
@@ -20,6 +21,7 @@ class ApiError(Exception):
         type: str = REQUEST_ERROR,
         param: str | None = None,
         code: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -27,6 +29,7 @@ class ApiError(Exception):
         self.type = type
         self.param = param
         self.code = code
+        self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
         """The envelope: ``{"error": {"message", "type", "param", "code"}}``."""

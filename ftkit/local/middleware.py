@@ -35,6 +35,7 @@ def json_response(value: Any, status: int = 200) -> Response:
 def error_response(error: ApiError) -> Response:
     """An error's answer."""
     response = json_response(error.body(), error.status)
+    response.headers.update(error.headers)
     if error.status == 401:
         response.headers["www-authenticate"] = "Bearer"
     return response

@@ -32,6 +32,7 @@ class NewJob:
     validation_sha256: str | None
     hyperparameters: dict[str, Any]
     metadata: dict[str, str] | None
+    method: str = "supervised"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Job:
         self.training_sha256: str = row["training_sha256"]
         self.validation_sha256: str | None = row["validation_sha256"]
         self.hyperparameters: dict[str, Any] = load(row["hyperparameters"])
+        self.method: str = load(row["method"])["type"] if row["method"] else "supervised"
 
     def __getitem__(self, column: str) -> Any:
         return self._row[column]
@@ -66,7 +68,6 @@ class Job:
     def view(self) -> dict[str, Any]:
         """OpenAI's fine-tuning job object, with ``engine`` beside its fields."""
         row = self._row
-        supervised = {"hyperparameters": self.hyperparameters}
         return {
             "id": self.id,
             "object": "fine_tuning.job",
@@ -78,7 +79,7 @@ class Job:
             "organization_id": ORGANIZATION,
             "status": self.status,
             "hyperparameters": self.hyperparameters,
-            "method": {"type": "supervised", "supervised": supervised},
+            "method": {"type": self.method, self.method: {"hyperparameters": self.hyperparameters}},
             "training_file": row["training_file"],
             "validation_file": row["validation_file"],
             "result_files": [row["result_file"]] if row["result_file"] else [],
@@ -104,8 +105,8 @@ class JobStore:
         with self._db.write() as connection:
             connection.execute(
                 "INSERT INTO jobs (id, status, created_at, model, engine, suffix, seed, training_file,"
-                " training_sha256, validation_file, validation_sha256, hyperparameters, metadata)"
-                " VALUES (?, 'validating_files', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " training_sha256, validation_file, validation_sha256, hyperparameters, metadata,"
+                " method) VALUES (?, 'validating_files', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     identifier,
                     int(time.time()),
@@ -119,6 +120,7 @@ class JobStore:
                     new.validation_sha256,
                     dump_text(new.hyperparameters),
                     dump_text(new.metadata) if new.metadata is not None else None,
+                    dump_text({"type": new.method}),
                 ),
             )
             add_event(connection, identifier, f"Created fine-tuning job: {identifier}")

@@ -36,6 +36,7 @@ IDEMPOTENCY = (
         request_sha256 TEXT NOT NULL,
         created_at INTEGER NOT NULL,
         status INTEGER,
+        media_type TEXT,
         body BLOB
     )""",
     "CREATE INDEX idempotency_age ON idempotency (created_at)",
