@@ -25,6 +25,9 @@ class Sampling:
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
     logit_bias: Mapping[int, float] = field(default_factory=dict)
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,14 @@ class Refusal:
     param: str | None = None
 
 
+class Refused(Exception):
+    """A refusal, where an answer would come in pieces or as vectors; raised before the first piece."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
 @dataclass(frozen=True, slots=True)
 class Delta:
     """A piece of one choice of a streamed answer; ``prompt_tokens`` stands in the first piece at least."""
@@ -100,7 +111,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """A vector for each text (all of one length), and the tokens of all texts."""
+    """A vector for each text (all of one length), and how many of the engine's tokens each text has."""
 
     vectors: Sequence[Sequence[float]]
-    tokens: int
+    tokens: Sequence[int]

@@ -141,11 +141,14 @@ class Responder(Protocol):
         ...
 
     def stream(self, ask: Ask) -> Iterator[Delta]:
-        """The answer in pieces, as they are made; every choice ends with a piece that has a finish reason."""
+        """The answer in pieces, as they are made; every choice ends with a piece that has a finish reason.
+
+        Raises ``Refused`` before the first piece where ``answer`` would give a refusal.
+        """
         ...
 
     def embed(self, texts: Sequence[str], dimensions: int | None) -> Embedded:
-        """A vector for each text."""
+        """A vector for each text. Raises ``Refused`` when one is too long or ``dimensions`` cannot be."""
         ...
 
 

@@ -7,7 +7,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from ftkit.local.engines.asking import Ability, Answer, Ask, Delta, Embedded, Messages, Refusal, Reply
+from ftkit.local.engines.asking import (
+    Ability,
+    Answer,
+    Ask,
+    Delta,
+    Embedded,
+    Messages,
+    Refusal,
+    Refused,
+    Reply,
+)
 from ftkit.tokens.words import WORD_PATTERN, split_words
 
 _WORD = re.compile(WORD_PATTERN)
@@ -15,9 +25,12 @@ _PIECE = re.compile(r"\s*\S+\s*|\s+")
 
 
 class WholeReplies(ABC):
-    """A responder that knows whole replies only. Its tokens are words, numbers and marks."""
+    """A responder that knows whole replies only. Its tokens are words, numbers and marks.
 
-    abilities: frozenset[Ability] = frozenset(("chat",))
+    The prompt of a plain completion is to it what a user says.
+    """
+
+    abilities: frozenset[Ability] = frozenset(("chat", "completions"))
 
     @abstractmethod
     def respond(self, conversations: Sequence[Messages]) -> list[str]:
@@ -25,25 +38,42 @@ class WholeReplies(ABC):
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
         """The same reply for every choice: nothing is drawn."""
-        replies = self.respond([ask.messages for ask in asks])
+        conversations = [conversation(ask) for ask in asks]
         return [
-            Answer((cut(reply, ask),) * ask.choices, prompt_tokens(ask.messages))
-            for ask, reply in zip(asks, replies, strict=True)
+            Answer((cut(reply, ask),) * ask.choices, prompt_tokens(messages))
+            for ask, messages, reply in zip(asks, conversations, self.respond(conversations), strict=True)
         ]
 
     def stream(self, ask: Ask) -> Iterator[Delta]:
         """The answer, which is made already, word by word."""
         [answer] = self.answer([ask])
-        assert isinstance(answer, Answer)
-        yield Delta(prompt_tokens=answer.prompt_tokens)
-        for index, reply in enumerate(answer.replies):
-            for piece in _PIECE.findall(reply.text):
-                yield Delta(index, piece)
-            yield Delta(index, tokens=reply.tokens, finish_reason=reply.finish_reason)
+        if isinstance(answer, Refusal):
+            raise Refused(answer)
+        yield from pieces(answer)
 
     def embed(self, texts: Sequence[str], dimensions: int | None) -> Embedded:
         """Never asked: it is not among the abilities."""
         raise NotImplementedError
+
+
+def conversation(ask: Ask) -> Messages:
+    """What was asked, as chat messages."""
+    return ask.messages if ask.prompt is None else [{"role": "user", "content": ask.prompt}]
+
+
+def pieces(answer: Answer) -> Iterator[Delta]:
+    """A whole answer word by word; each reply's log-probabilities come with its last piece."""
+    yield Delta(prompt_tokens=answer.prompt_tokens)
+    for index, reply in enumerate(answer.replies):
+        for piece in _PIECE.findall(reply.text):
+            yield Delta(index, piece)
+        yield Delta(
+            index,
+            tokens=reply.tokens,
+            finish_reason=reply.finish_reason,
+            logprobs=reply.logprobs,
+            tool_calls=reply.tool_calls,
+        )
 
 
 def cut(reply: str, ask: Ask) -> Reply:
