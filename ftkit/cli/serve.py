@@ -15,7 +15,7 @@ from ftkit.cli.frame import App, command
     examples=[
         "ftkit serve",
         "ftkit serve --port 9000 --state /srv/ftkit --api-key-file keys.txt",
-        "ftkit serve --stand-in klusterai/Meta-Llama-3.1-8B-Instruct-Turbo",
+        "ftkit serve --model tiny=transformers:./tiny-llama --stand-in gpt-4o-mini=tiny",
     ],
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -34,10 +34,27 @@ from ftkit.cli.frame import App, command
 @click.option(
     "--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes at work."
 )
-@click.option("--stand-in", "stand_ins", multiple=True, metavar="NAME", help="Answer for this model, too.")
-def serve(app: App, state: Path | None, stand_ins: tuple[str, ...], **options: Any) -> None:
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME=ENGINE:SOURCE", help="Serve and tune this model, too."
+)
+@click.option(
+    "--models",
+    "models_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="TOML file of models and stand-ins; models.toml in the state directory is always read.",
+)
+@click.option(
+    "--stand-in",
+    "stand_ins",
+    multiple=True,
+    metavar="NAME[=MODEL]",
+    help="Answer for this hosted model, too, by linear or by MODEL.",
+)
+def serve(app: App, state: Path | None, models: tuple[str, ...], **options: Any) -> None:
     """Run the local OpenAI-compatible platform until Ctrl-C."""
-    from ftkit.local import ServeOptions
+    from ftkit.local import ServeOptions, read_model
     from ftkit.local import serve as serve_local
 
-    serve_local(ServeOptions(state=state or app.settings.local_state, stand_ins=stand_ins, **options))
+    found = tuple(map(read_model, models))
+    serve_local(ServeOptions(state=state or app.settings.local_state, models=found, **options))

@@ -8,8 +8,16 @@ from ftkit._lazy import lazy_names
 from ftkit.local.config import ServeOptions
 
 if TYPE_CHECKING:
+    from ftkit.local.configured import read_model, read_models
     from ftkit.local.server import serve
 
-__all__ = ["ServeOptions", "serve"]
+__all__ = ["ServeOptions", "read_model", "read_models", "serve"]
 
-__getattr__, __dir__ = lazy_names(__name__, {"serve": "ftkit.local.server"})
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "read_model": "ftkit.local.configured",
+        "read_models": "ftkit.local.configured",
+        "serve": "ftkit.local.server",
+    },
+)

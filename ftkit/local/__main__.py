@@ -9,10 +9,11 @@ from pathlib import Path
 
 from ftkit.errors import FtkitError
 from ftkit.local.config import ServeOptions
+from ftkit.local.configured import read_model
 
 
 def parse(arguments: Sequence[str] | None = None) -> ServeOptions:
-    """Read the command line."""
+    """Read the command line. Raises ``ConfigurationError`` where a model is not written as one."""
     parser = argparse.ArgumentParser(prog="python -m ftkit.local", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="directory of everything it keeps")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
@@ -24,11 +25,34 @@ def parse(arguments: Sequence[str] | None = None) -> ServeOptions:
         "--idle-exit", type=float, metavar="SECONDS", help="end after so long without any work"
     )
     parser.add_argument("--workers", type=int, default=2, help="most worker processes (default: %(default)s)")
-    parser.add_argument(
-        "--stand-in", action="append", default=[], metavar="NAME", help="another model name to answer for"
-    )
+    _add_models(parser)
     parser.add_argument("--verbose", action="store_true", help="log every request on stderr")
     given = parser.parse_args(arguments)
+    return _options(given)
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="NAME=ENGINE:SOURCE",
+        help="another model to serve and to tune",
+    )
+    parser.add_argument(
+        "--models", type=Path, action="append", default=[], metavar="FILE", help="TOML file of models"
+    )
+    parser.add_argument(
+        "--stand-in",
+        action="append",
+        default=[],
+        metavar="NAME[=MODEL]",
+        help="another model name to answer for, by linear or by MODEL",
+    )
+
+
+def _options(given: argparse.Namespace) -> ServeOptions:
+    """Raises ``ConfigurationError`` where a model is not written as one."""
     return ServeOptions(
         state=given.state.absolute(),
         host=given.host,
@@ -37,17 +61,18 @@ def parse(arguments: Sequence[str] | None = None) -> ServeOptions:
         idle_exit=given.idle_exit,
         workers=given.workers,
         stand_ins=tuple(given.stand_in),
+        models=tuple(map(read_model, given.model)),
+        models_files=tuple(given.models),
         verbose=given.verbose,
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve; the exit code is 0, or the error's own (see ``ftkit.errors``)."""
-    options = parse(arguments)
     from ftkit.local.server import serve
 
     try:
-        serve(options)
+        serve(parse(arguments))
     except FtkitError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code

@@ -40,8 +40,9 @@ class ServeOptions:
 
     ``port`` 0 takes any free one. ``api_key_file`` holds the accepted keys, one a line. ``idle_exit`` is in
     seconds: the server ends when no request came for so long and nothing is queued or running.
-    ``models`` are configured models; ``stand_ins`` further hosted names, ``NAME`` for the linear engine to
-    answer, ``NAME=MODEL`` for any model of this platform.
+    ``models`` are configured models, ``models_files`` TOML files of more (see ``configured``);
+    ``stand_ins`` further hosted names, ``NAME`` for the linear engine to answer, ``NAME=MODEL`` for any
+    model of this platform.
     """
 
     state: Path
@@ -52,4 +53,5 @@ class ServeOptions:
     workers: int = 2
     stand_ins: tuple[str, ...] = ()
     models: tuple[ModelSpec, ...] = ()
+    models_files: tuple[Path, ...] = ()
     verbose: bool = False

@@ -82,10 +82,14 @@ class Names:
         self._store = store
         self._own = {name: ModelSpec(name, name) for name in engine_names() if name not in NEED_A_SOURCE}
         for model in models:
-            self._own[_name(model.name)] = _known_engine(model)
-        self._stand_ins = built_in_stand_ins()
+            self._own[_name(model.name)] = _usable(model)
+        self._stand_ins = {name: own for name, own in built_in_stand_ins().items() if name not in self._own}
         for given in stand_ins:
             name, _, target = given.partition("=")
+            if name in self._own:
+                raise ConfigurationError(
+                    f"{name} cannot stand in: it is a model of this platform", hint="Choose another name."
+                )
             if target and target not in self._own:
                 raise ConfigurationError(
                     f"{_name(name)} cannot stand for {target!r}: there is no model of this name",
@@ -133,7 +137,17 @@ def _name(name: str) -> str:
     return name
 
 
-def _known_engine(model: ModelSpec) -> ModelSpec:
+def _usable(model: ModelSpec) -> ModelSpec:
+    if model.name in engine_names() or model.name.startswith("ft:"):
+        raise ConfigurationError(
+            f"{model.name!r} cannot be a configured model's name",
+            hint="An engine's own model has this name, or a tuned one could have it: choose another.",
+        )
+    if model.engine in NEED_A_SOURCE and not model.source:
+        raise ConfigurationError(
+            f"model {model.name}: the engine {model.engine!r} needs a source",
+            hint=f"Write {model.name}={model.engine}:SOURCE, a folder or a name of a hub.",
+        )
     if model.engine not in engine_names():
         raise ConfigurationError(
             f"model {model.name}: there is no engine {model.engine!r}",

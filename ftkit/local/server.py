@@ -22,6 +22,7 @@ from ftkit import __version__
 from ftkit.errors import ConfigurationError, storage_error
 from ftkit.local.app import build_app
 from ftkit.local.config import ServeOptions
+from ftkit.local.configured import configured
 from ftkit.local.context import Context
 from ftkit.local.jsonio import dump, load
 from ftkit.local.store.blobs import sync_directory
@@ -33,9 +34,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def serve(options: ServeOptions) -> None:
     """Serve until a signal or the idle time ends it.
 
-    Raises ``ConfigurationError`` when the port is in use, a key is needed, or another server has this
-    state; ``StorageError`` when the state directory cannot be used.
+    Raises ``ConfigurationError`` when the port is in use, a key is needed, a model is not configured
+    right, or another server has this state; ``StorageError`` when the state directory cannot be used.
     """
+    options = configured(options)
     keys = _keys(options)
     logging.basicConfig(
         stream=sys.stderr,
