@@ -16,8 +16,9 @@ from starlette.routing import Match, Route
 from ftkit import __version__
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError
-from ftkit.local.middleware import Frame, error_response
-from ftkit.local.routes import batches, chat, files, jobs, models, uploads
+from ftkit.local.middleware import Frame
+from ftkit.local.responses import error_response
+from ftkit.local.routes import batches, chat, files, jobs, models, page, status, uploads
 from ftkit.local.routing import read_route
 
 
@@ -75,6 +76,8 @@ def build_app(context: Context) -> Starlette:
             *batches.ROUTES,
             *chat.ROUTES,
             *models.ROUTES,
+            *status.ROUTES,
+            *page.ROUTES,
         ],
         middleware=[Middleware(Frame, context=context)],
         exception_handlers={HTTPException: _http_error, ApiError: _api_error},

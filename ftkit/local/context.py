@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from ftkit.local.config import ServeOptions
+from ftkit.local.idempotency import Idempotency
 from ftkit.local.models import LoadedModels
 from ftkit.local.names import Names
 from ftkit.local.state import State
@@ -35,6 +36,7 @@ class Context:
     names: Names
     models: LoadedModels
     supervisor: Supervisor
+    idempotency: Idempotency
     activity: Activity = field(default_factory=Activity)
 
     @classmethod
@@ -50,4 +52,5 @@ class Context:
             names=names,
             models=LoadedModels(state.models),
             supervisor=Supervisor(state, options.workers, worker_arguments(options)),
+            idempotency=Idempotency(state.idempotency),
         )

@@ -8,37 +8,21 @@ import logging
 import sqlite3
 import time
 from collections.abc import MutableMapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ftkit.errors import FtkitError
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, server_error
 from ftkit.local.ids import new_id
-from ftkit.local.jsonio import dump
+from ftkit.local.responses import error_response
 
 _log = logging.getLogger("ftkit.local")
 _OPEN_PATHS = ("/healthz",)
 _LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
-
-
-def json_response(value: Any, status: int = 200) -> Response:
-    """A JSON answer."""
-    return Response(dump(value), status, media_type="application/json")
-
-
-def error_response(error: ApiError) -> Response:
-    """An error's answer."""
-    response = json_response(error.body(), error.status)
-    response.headers.update(error.headers)
-    if error.status == 401:
-        response.headers["www-authenticate"] = "Bearer"
-    return response
 
 
 class Frame:

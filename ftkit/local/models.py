@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from ftkit.local.engines.base import Responder
+from ftkit.local.engines.base import Engine, Responder
 from ftkit.local.engines.registry import Engines
 from ftkit.local.envelope import ApiError
 from ftkit.local.names import ServedModel
@@ -35,7 +35,8 @@ class LoadedModels:
             self._kept.move_to_end(key)
         return found
 
-    def _load(self, model: ServedModel) -> Responder:
+    def engine(self, model: ServedModel) -> Engine:
+        """The engine of a model. Raises ``ApiError`` (503) when it cannot be used."""
         engine = self._engines.get(model.engine)
         if engine is None:
             raise ApiError(
@@ -44,6 +45,10 @@ class LoadedModels:
                 type="server_error",
                 code="engine_unavailable",
             )
+        return engine
+
+    def _load(self, model: ServedModel) -> Responder:
+        engine = self.engine(model)
         try:
             if model.tuned is None:
                 return engine.base(model.spec)

@@ -14,7 +14,7 @@ from ftkit.local.config import MAX_BODY_BYTES
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, bad_value
 from ftkit.local.jsonio import load
-from ftkit.local.middleware import json_response
+from ftkit.local.responses import json_response
 
 Handler = Callable[[Context, Request], Any]
 BodyHandler = Callable[[Context, Request, dict[str, Any]], Any]

@@ -11,6 +11,7 @@ from ftkit.local.store.blobs import Blobs
 from ftkit.local.store.db import Database
 from ftkit.local.store.events import EventStore
 from ftkit.local.store.files import FileStore
+from ftkit.local.store.idempotency import IdempotencyStore
 from ftkit.local.store.jobs import JobStore
 from ftkit.local.store.leases import Leases
 from ftkit.local.store.models import ModelStore
@@ -34,6 +35,7 @@ class State:
         self.batches = BatchStore(self.db)
         self.models = ModelStore(self.db, root / "models")
         self.leases = Leases(self.db)
+        self.idempotency = IdempotencyStore(self.db)
         self.work = root / "work"
 
     def prepare(self) -> None:

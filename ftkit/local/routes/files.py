@@ -16,8 +16,8 @@ from ftkit.local.config import MAX_NAME_LENGTH
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, bad_value, missing, not_found
 from ftkit.local.jsonio import load
-from ftkit.local.middleware import json_response
 from ftkit.local.paging import limit_of, list_view, unknown_cursor
+from ftkit.local.responses import json_response
 from ftkit.local.routing import context_of, read_route
 from ftkit.local.store.files import StoredFile
 from ftkit.local.upload import Upload, receive

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from ftkit.local.config import MAX_PART_BYTES, MAX_UPLOAD_BYTES
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, bad_value, missing, not_found
-from ftkit.local.middleware import json_response
+from ftkit.local.responses import json_response
 from ftkit.local.routes.files import PURPOSES, lifetime, shown_name
 from ftkit.local.routing import body_route, context_of, read_route
 from ftkit.local.store.uploads import NotPending, StoredPart, StoredUpload, WrongParts

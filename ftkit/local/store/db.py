@@ -67,6 +67,7 @@ class Database:
             found.row_factory = sqlite3.Row
             found.execute("PRAGMA journal_mode=WAL")
             found.execute("PRAGMA synchronous=FULL")
+            found.execute("PRAGMA fullfsync=ON")  # macOS: past the drive's own cache; nothing elsewhere
             found.execute("PRAGMA foreign_keys=ON")
             found.execute("PRAGMA cache_size=-512")
             self._local.connection = found
@@ -76,15 +77,23 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it is on the disk when the block ends, or none of it."""
+        """One transaction: all of it is on the disk when the block ends, or none of it.
+
+        Inside another one of the same thread it is a part of that: undone by itself when it fails, and
+        on the disk when the whole is.
+        """
         connection = self.connection()
-        connection.execute("BEGIN IMMEDIATE")
+        inner = connection.in_transaction
+        connection.execute("SAVEPOINT part" if inner else "BEGIN IMMEDIATE")
         try:
             yield connection
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # SQLite itself ends it when the disk is full
+                connection.execute("ROLLBACK TO part" if inner else "ROLLBACK")
+                if inner:
+                    connection.execute("RELEASE part")
             raise
-        connection.execute("COMMIT")
+        connection.execute("RELEASE part" if inner else "COMMIT")
 
     def one(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row of a query, or None."""
