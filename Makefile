@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
-.PHONY: help demo test test-all fuzz check format lint types imports style docs bench lock clean
+.PHONY: help demo test test-all test-clients fuzz check format lint types imports style docs bench lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,7 @@ $(VENV)/ready: pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/ready-dev: $(VENV)/ready
 	@echo "== Adding what the tests and checks need"
-	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --group dev
+	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --group dev --editable ".[train]"
 	@$(BIN)/ftkit tokenizers fetch o200k_base cl100k_base llama3
 	@touch $@
 
@@ -36,8 +36,14 @@ test: $(VENV)/ready-dev ## Set up, then run the tests (not the slow ones)
 	@echo "== pytest"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-test-all: $(VENV)/ready-dev ## Every test, the slow ones too
+test-all: $(VENV)/ready-dev ## Every test, the slow ones and the clients too
+	@$(BIN)/python tools/client_environments.py
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not gpu"
+
+test-clients: $(VENV)/ready-dev ## Third-party clients against the local platform; writes docs/clients.md
+	@$(BIN)/python tools/client_environments.py
+	@$(BIN)/python -m pytest tests/clients -m clients --junit-xml=.clients/results.xml
+	@$(BIN)/python tools/client_table.py .clients/results.xml
 
 fuzz: $(VENV)/ready-dev ## A minute of damaged data (SECONDS=60 SEED=0)
 	$(BIN)/python fuzz/fuzz_validate.py --seconds $(or $(SECONDS),60) --seed $(or $(SEED),0)
@@ -72,7 +78,7 @@ bench: $(VENV)/ready-dev ## Measure; prints the tables of benchmarks/README.md
 	$(BIN)/python benchmarks/measure.py
 
 lock: $(VENV)/ready-dev ## Write constraints.txt from what is installed
-	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools | sed 's/+cpu$$//' > constraints.txt
 
 clean: ## Remove the environment, caches and the local platform's state
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist .ftkit
+	rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist .ftkit
