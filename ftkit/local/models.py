@@ -8,6 +8,7 @@ from collections import OrderedDict
 from ftkit.local.engines.base import Engine, Responder
 from ftkit.local.engines.registry import Engines
 from ftkit.local.envelope import ApiError
+from ftkit.local.inference import open_model
 from ftkit.local.names import ServedModel
 from ftkit.local.store.models import ModelStore
 
@@ -49,10 +50,11 @@ class LoadedModels:
 
     def _load(self, model: ServedModel) -> Responder:
         engine = self.engine(model)
+        folder = self._store.path(model.tuned) if model.tuned else None
+        if engine.separate:
+            return open_model(self._store.root.parent, model.spec, folder)
         try:
-            if model.tuned is None:
-                return engine.base(model.spec)
-            return engine.load(self._store.path(model.tuned), model.spec)
+            return engine.base(model.spec) if folder is None else engine.load(folder, model.spec)
         except (OSError, ValueError, KeyError) as error:
             raise ApiError(
                 500,
