@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("recipe")
-@click.option("--data", help="Data to use instead of the recipe's own: a file, a saved or a hosted dataset.")
+@click.option(
+    "--data",
+    help="Data to use instead of the recipe's own: a file, a saved or a hosted dataset, a split's folder.",
+)
 @click.option(
     "--column", "columns", multiple=True, metavar="OURS=THEIRS", help="What a column is called in --data."
 )

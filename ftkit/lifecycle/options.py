@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ftkit.errors import UsageError
 from ftkit.lifecycle.recipe import Amount, Hyperparameters, Recipe, Seed, SplitTable, with_columns
+from ftkit.splitting import is_split
 
 Table = TypeVar("Table", bound=BaseModel)
 
@@ -20,7 +21,8 @@ class RunOptions(BaseModel):
     sizes together. ``columns`` maps the recipe's column names to those of ``data``;
     ``file_columns`` names the columns of a file without a header row. ``fresh`` starts over: another
     job is launched, also where a good one exists, and the old directory is kept under another name.
-    ``max_cost``, in US dollars, lets no job begin that may cost more.
+    ``max_cost``, in US dollars, lets no job begin that may cost more. ``data`` may be a split (its folder or
+    manifest): its rows are taken as they are, each part for its purpose.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,7 +44,8 @@ class RunOptions(BaseModel):
     max_cost: float | None = Field(default=None, ge=0)
 
     def applied_to(self, recipe: Recipe, platform: str) -> Recipe:
-        """The recipe as this run carries it out on ``platform``."""
+        """The recipe as this run carries it out on ``platform``. Raises UsageError for what contradicts."""
+        self._check_split()
         recipe = with_columns(recipe.on_platform(platform), self.columns)
         source = _changed(
             recipe.source,
@@ -67,6 +70,19 @@ class RunOptions(BaseModel):
         if self.data is None:
             return None
         return str(Path(self.data).resolve()) if Path(self.data).exists() else str(self.data)
+
+    def _check_split(self) -> None:
+        """A split's rows are examples in their parts: there is nothing to map, to leave out or to divide."""
+        if self.data is None or not is_split(Path(self.data)):
+            return
+        names = ("columns", "file_columns", "encoding", "limit", "train", "validation", "test")
+        for name in names:
+            if getattr(self, name) not in (None, {}):
+                raise UsageError(
+                    f"{name} has no meaning for a split, whose rows are in their parts already",
+                    where=str(self.data),
+                    hint="Leave it out, or give the file that the split was made of.",
+                )
 
     def _split(self, table: SplitTable) -> SplitTable:
         sizes = {"train": self.train, "validation": self.validation, "test": self.test}

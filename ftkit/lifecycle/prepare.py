@@ -23,7 +23,7 @@ from ftkit.errors import DataError, Where
 from ftkit.lifecycle.journal import Journal, key_of
 from ftkit.lifecycle.recipe import Recipe
 from ftkit.settings import Settings
-from ftkit.splitting import split
+from ftkit.splitting import SplitResult, is_split, read_manifest, resolve_part, split
 from ftkit.validation import ValidateOptions, validate
 
 SHOW_EVERY_ROWS = 200
@@ -35,9 +35,14 @@ class Preparation:
     def __init__(self, recipe: Recipe, journal: Journal, settings: Settings, display: Display) -> None:
         self.recipe, self.journal, self.settings, self.display = recipe, journal, settings, display
         self.directory = journal.directory
+        data = Path(recipe.data_path)
+        self._ready: SplitResult | None = read_manifest(data) if is_split(data) else None
 
     def examples(self) -> Path:
-        """Chat examples made of the source's rows; rows that make none go to ``rejected.jsonl``."""
+        """Chat examples made of the source's rows; rows that make none go to ``rejected.jsonl``.
+
+        Where the data is a split, its rows are examples already: those of all parts, as they are.
+        """
         recipe, path = self.recipe, self.directory / "examples.jsonl"
         origin = _content_hash(recipe.data_path) or recipe.data_path
         key = key_of(origin, recipe.source, recipe.example)
@@ -45,7 +50,7 @@ class Preparation:
         if done and path.exists() and sha256_file(path) == done["sha256"]:
             return path
         self.journal.intend("examples", key)
-        result = self._write_examples(path)
+        result = self._write_examples(path) if self._ready is None else self._join_parts(path)
         self.journal.finish("examples", key, source=recipe.data_path, source_hash=origin, **result)
         return path
 
@@ -70,6 +75,19 @@ class Preparation:
             progress.update(read)
         self._say_rejected(good, bad, rejected)
         return {"rows": read, "accepted": good.rows, "rejected": bad.rows, "sha256": good.sha256}
+
+    def _join_parts(self, path: Path) -> dict[str, Any]:
+        with open_jsonl_writer(path) as writer:
+            for part in self._ready_parts().values():
+                for row in read_jsonl(part):
+                    writer.write(row.data)
+        return {"rows": writer.rows, "accepted": writer.rows, "rejected": 0, "sha256": writer.sha256}
+
+    def _ready_parts(self) -> dict[str, Path]:
+        """The files of the split that the data is. Raises DataError where one has changed since."""
+        assert self._ready is not None
+        names = [name for name, part in self._ready.parts.items() if part.rows]
+        return {name: resolve_part(self._ready.manifest, name) for name in names}
 
     def _say_rejected(self, good: JsonlWriter, bad: JsonlWriter, rejected: Path) -> None:
         if not good.rows:
@@ -107,10 +125,14 @@ class Preparation:
         self.journal.finish("validate", key, rows=report.rows, messages=report.messages, findings=counts)
 
     def split(self, examples: Path) -> dict[str, Path]:
-        """The parts by name (train, validation, test), disjoint by prompt."""
+        """The parts by name (train, validation, test), disjoint by prompt; a split's own as they are."""
         table, out = self.recipe.split, self.directory / "splits"
-        key = key_of(sha256_file(examples), table)
+        key = key_of(sha256_file(examples), table if self._ready is None else "ready")
         done = self.journal.done("split", key)
+        if self._ready is not None:
+            parts = {n: p.model_dump(mode="json") for n, p in self._ready.parts.items() if p.rows}
+            self.journal.finish("split", key, parts=parts, seed=self._ready.seed)
+            return self._with_needed(self._ready_parts(), examples)
         if not done or not all(_whole(out / f"{name}.jsonl", part) for name, part in done["parts"].items()):
             self.journal.intend("split", key)
             with self.display.work("Splitting") as progress:
@@ -126,13 +148,16 @@ class Preparation:
                 progress.update(0, None, ", ".join(f"{name} {rows:,}" for name, rows in sizes.items()))
             parts = {name: part.model_dump(mode="json") for name, part in result.parts.items() if part.rows}
             done = self.journal.finish("split", key, parts=parts, seed=table.seed)
-        if not {"train", "test"} <= set(done["parts"]):
+        return self._with_needed({name: out / f"{name}.jsonl" for name in done["parts"]}, examples)
+
+    def _with_needed(self, parts: dict[str, Path], examples: Path) -> dict[str, Path]:
+        if not {"train", "test"} <= set(parts):
             raise DataError(
                 "the split leaves no rows to train on or none to test on",
-                where=str(examples),
+                where=self.recipe.data_path if self._ready else str(examples),
                 hint="Give --train and --test, as counts or shares.",
             )
-        return {name: out / f"{name}.jsonl" for name in done["parts"]}
+        return parts
 
     def upload_file(self, part: Path) -> Path:
         """The file to send for a part. Its name holds its hash: the platform's list can be asked for it."""

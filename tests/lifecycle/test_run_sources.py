@@ -230,3 +230,52 @@ def test_splits_that_cannot_be(tmp_path: Path, split: dict[str, Any]) -> None:
     with pytest.raises((UsageError, DataError)) as caught:
         made.split(made.examples())
     assert caught.value.hint
+
+
+def split_of(folder: Path) -> Path:
+    chat = folder / "chat.jsonl"
+    with chat.open("w", encoding="utf-8") as file:
+        for row in ROWS:
+            messages = [
+                {"role": "user", "content": row["prompt"]},
+                {"role": "assistant", "content": row["response"]},
+            ]
+            file.write(json.dumps({"messages": messages}) + "\n")
+    return ftkit.split(chat, train=40, validation=5, test=10, out=folder / "parts").manifest.parent
+
+
+@pytest.mark.parametrize("named", ["folder", "manifest"])
+def test_a_split_is_taken_as_it_is(tmp_path: Path, named: str) -> None:
+    folder = split_of(tmp_path)
+    data = folder if named == "folder" else folder / "manifest.json"
+    ready = preparation(recipe_for("unused.csv"), tmp_path / "run", RunOptions(data=data))
+    examples = ready.examples()
+    ready.check(examples)
+    parts = ready.split(examples)
+    assert parts == {name: folder / f"{name}.jsonl" for name in ("train", "validation", "test")}
+    assert turns(examples) == [turn for path in parts.values() for turn in turns(path)]
+    again = preparation(recipe_for("unused.csv"), tmp_path / "run", RunOptions(data=data))
+    assert again.split(again.examples()) == parts
+
+
+def test_a_split_that_changed_since_is_refused(tmp_path: Path) -> None:
+    folder = split_of(tmp_path)
+    with (folder / "test.jsonl").open("a") as file:
+        file.write("{}\n")
+    with pytest.raises(DataError, match="changed since it was split"):
+        preparation(recipe_for("unused.csv"), tmp_path / "run", RunOptions(data=folder)).examples()
+
+
+@pytest.mark.parametrize("given", [{"train": 10}, {"limit": 5}, {"columns": {"prompt": "text"}}])
+def test_a_split_cannot_be_divided_or_mapped_again(tmp_path: Path, given: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="no meaning for a split"):
+        RunOptions(data=split_of(tmp_path), **given).applied_to(recipe_for("unused.csv"), "local")
+
+
+def test_a_split_without_a_test_part_is_refused(tmp_path: Path) -> None:
+    folder = split_of(tmp_path)
+    only = ftkit.split(folder / "train.jsonl", train=30, validation=10, out=tmp_path / "two").manifest.parent
+    ready = preparation(recipe_for("unused.csv"), tmp_path / "run", RunOptions(data=only))
+    with pytest.raises(DataError, match="none to test on") as refused:
+        ready.split(ready.examples())
+    assert str(only) in str(refused.value)
