@@ -22,6 +22,7 @@ __all__ = [
     "TrainingCallbacks",
     "TrainingError",
     "TrainingExample",
+    "TrainingInterrupted",
     "TrainingRequest",
 ]
 
@@ -34,6 +35,10 @@ class TrainingError(Exception):
         self.message = message
         self.code = code
         self.param = param
+
+
+class TrainingInterrupted(Exception):
+    """Training broke off through no fault of data or settings; it may go on from the last checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,12 @@ class TrainingCallbacks(Protocol):
 
     def checkpoint(self, metrics: StepMetrics, save: Callable[[Path], None]) -> None:
         """An epoch was done; ``save`` writes a model that can be served and resumed into an empty folder."""
+
+    def note(self, message: str, *, warning: bool = False) -> None:
+        """Something that the person who waits for the model should know. Said once, however often told."""
+
+    def pulse(self) -> None:
+        """Nothing is there to tell, and training goes on: for engines whose steps take long."""
 
 
 @dataclass(frozen=True, slots=True)
