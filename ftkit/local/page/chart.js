@@ -65,9 +65,9 @@ function axes(x, y, steps, losses) {
     parts.push(draw("text", { x: EDGE.left - 6, y: at + 4, "text-anchor": "end" }, String(value)));
   }
   for (const value of steps) {
-    parts.push(draw("text", { x: x(value), y: HIGH - 14, "text-anchor": "middle" }, count(value)));
+    parts.push(draw("text", { x: x(value), y: HIGH - 18, "text-anchor": "middle" }, count(value)));
   }
-  parts.push(draw("text", { x: WIDE - EDGE.right, y: HIGH - 1, "text-anchor": "end" }, "step"));
+  parts.push(draw("text", { x: WIDE - EDGE.right, y: HIGH - 4, "text-anchor": "end" }, "step"));
   return parts;
 }
 
@@ -118,9 +118,9 @@ function reader(curve, svg, x, chosen) {
 /* The large chart: figure, legend, and a slider that reads every point. `chosen` is the slider's place. */
 export function chart(curve, chosen) {
   const [low, high] = range([...curve.train_loss, ...curve.valid_loss]);
-  const marks = ticks(Math.min(0, low), high, 5);
+  const marks = ticks(Math.min(0, low), high * 1.05, 5);
   const x = scale(curve.step[0], curve.step.at(-1), EDGE.left, WIDE - EDGE.right);
-  const y = scale(Math.min(marks[0], low), Math.max(marks.at(-1), high), HIGH - EDGE.bottom, EDGE.top);
+  const y = scale(Math.min(marks[0], low), Math.max(marks.at(-1), high * 1.05), HIGH - EDGE.bottom, EDGE.top);
   const svg = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "chart", role: "img", "aria-label": summary(curve) });
   const steps = ticks(curve.step[0], curve.step.at(-1), 6).filter(Number.isInteger);
   svg.append(...axes(x, y, steps, marks));

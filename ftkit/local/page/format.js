@@ -2,8 +2,9 @@
 
 const NUMBER = new Intl.NumberFormat(undefined);
 const SHORT_TIME = new Intl.DateTimeFormat(undefined, {
-  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+  day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
 });
+const LONG_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long", hourCycle: "h23" });
 const UNITS = ["bytes", "kB", "MB", "GB", "TB"];
 
 export function count(value) {
@@ -33,6 +34,10 @@ export function share(value) {
 
 export function time(seconds) {
   return SHORT_TIME.format(new Date(1000 * seconds));
+}
+
+export function exactTime(seconds) {
+  return LONG_TIME.format(new Date(1000 * seconds));
 }
 
 export function stamp(seconds) {

@@ -2,7 +2,7 @@
 
 import { sparkline } from "./chart.js";
 import { byId, make, say, sync } from "./dom.js";
-import { bytes, count, span, stamp, time } from "./format.js";
+import { bytes, count, exactTime, span, stamp, time } from "./format.js";
 
 const WORKING = new Set(["validating_files", "queued", "running", "validating", "in_progress", "finalizing", "cancelling"]);
 const GOOD = new Set(["succeeded", "completed", "processed"]);
@@ -18,7 +18,7 @@ export function badge(status) {
 }
 
 export function moment(seconds) {
-  return seconds ? make("time", { datetime: stamp(seconds) }, time(seconds)) : "–";
+  return seconds ? make("time", { datetime: stamp(seconds), title: exactTime(seconds) }, time(seconds)) : "–";
 }
 
 function cell(...content) {
