@@ -10,7 +10,9 @@ Hashes are polynomial, modulo 2**64 (Rabin & Karp, 1987), finished by the mixer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 BLOCK_BITS = 19
 BLOCK = 1 << BLOCK_BITS
 """Columns in each of the two blocks: words first, then characters."""
+COLUMN_BITS = BLOCK_BITS + 1
 COLUMNS = 2 * BLOCK
 
 CHAR_GRAMS = (2, 3, 4, 5)
@@ -29,6 +32,10 @@ MAX_CHARACTERS = 20_000
 _BASE = 0x9E3779B97F4A7C15
 _PAIR = 0xD1342543DE82EF95
 _ROLES = {"last": 0x1, "system": 0x2, "user": 0x3, "assistant": 0x4, "other": 0x5}
+
+_POWERS = 1 << 18
+_UNKNOWN, _SPACE, _WORD, _MARK = 0, 1, 2, 3
+"""Kinds of characters: white space, what words are made of, marks that stand alone."""
 
 Segment = tuple[str, str]
 """(role key, text): one part of a conversation; the role keys are those of ``segments_of``."""
@@ -63,39 +70,64 @@ def text_of(message: Mapping[str, Any]) -> str:
 def count_features(conversations: Sequence[Sequence[Segment]]) -> Any:
     """Count n-grams: a CSR matrix of float32, one row a conversation, ``COLUMNS`` wide.
 
-    A part that many conversations share, such as a system prompt, is counted once.
+    Parts that many conversations share, such as long system prompts, are counted once.
     """
     import numpy as np
     from scipy.sparse import csr_matrix
 
+    parts = [part for one in conversations for part in one]
     known: dict[Segment, int] = {}
-    places = [known.setdefault(part, len(known)) for parts in conversations for part in parts]
-    counted = _count_segments(list(known))
-    ends = np.cumsum([0, *(len(parts) for parts in conversations)])
+    places = [known.setdefault(part, len(known)) for part in parts]
+    sizes = [len(one) for one in conversations]
+    if _size(parts) < 2 * _size(known):
+        return _count(parts, np.repeat(np.arange(len(sizes)), sizes), len(sizes))
+    counted = _count(list(known), np.arange(len(known)), len(known))
     ones = np.ones(len(places), dtype=np.float32)
-    return csr_matrix((ones, places, ends), shape=(len(conversations), len(known))) @ counted
+    shape = (len(sizes), len(known))
+    return csr_matrix((ones, places, np.cumsum([0, *sizes])), shape=shape) @ counted
 
 
-def _count_segments(segments: Sequence[Segment]) -> Any:
-    """``count_features`` for single parts: CSR, one row a part."""
+def _size(parts: Iterable[Segment]) -> int:
+    return sum(len(text) for _, text in parts)
+
+
+def _count(parts: Sequence[Segment], row_of: NDArray[np.int64], rows: int) -> Any:
+    """Count the n-grams of each part into its row of a CSR matrix with so many rows."""
     import numpy as np
     from scipy.sparse import csr_matrix
 
-    points, owner = _code_points([_clean(text) for _, text in segments])
-    salts = np.array([_ROLES[role] for role, _ in segments], dtype=np.uint64) * np.uint64(_PAIR)
-    prefix, undo = _prefix_hashes(points)
-    words = _word_grams(points, owner, prefix, undo)
-    chars = _char_grams(points, owner, prefix, undo)
-    keys = np.concatenate(
-        [
-            row * COLUMNS + offset + _column(hashes + salts[row])
-            for (row, hashes), offset in ((words, 0), (chars, BLOCK))
-        ]
-    )
-    keys, counts = np.unique(keys, return_counts=True)
-    ends = np.searchsorted(keys, np.arange(len(segments) + 1, dtype=np.int64) * COLUMNS)
-    columns = (keys % COLUMNS).astype(np.int32)
-    return csr_matrix((counts.astype(np.float32), columns, ends), shape=(len(segments), COLUMNS))
+    texts = [f" {_clean(text)} " for _, text in parts]
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    owner = np.repeat(np.arange(len(texts), dtype=np.int32), [len(text) for text in texts])
+    hashed = RollingHash(points)
+    salts = np.array([_ROLES[role] for role, _ in parts], dtype=np.uint64) * np.uint64(_PAIR)
+    # A key is a row and a column. Sorting keys is most of the work, and half of it where 32 bits suffice.
+    key_type = np.uint32 if rows << COLUMN_BITS <= 1 << 32 else np.uint64
+    row_keys = row_of.astype(key_type) << key_type(COLUMN_BITS)
+    keys = [
+        row_keys[places] + _column(grams + salts[places], offset, key_type)
+        for (places, grams), offset in (
+            (_word_grams(points, owner, hashed), 0),
+            (_char_grams(points, owner, hashed), BLOCK),
+        )
+    ]
+    kept, counts = _tally(np.concatenate(keys))
+    ends = np.zeros(rows + 1, dtype=np.int32)
+    np.cumsum(np.bincount((kept >> key_type(COLUMN_BITS)).astype(np.int32), minlength=rows), out=ends[1:])
+    columns = (kept & key_type(COLUMNS - 1)).astype(np.int32)
+    return csr_matrix((counts, columns, ends), shape=(rows, COLUMNS))
+
+
+def _tally(keys: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The different keys in order, and how often each comes. Sorts ``keys`` in place."""
+    import numpy as np
+
+    keys.sort()
+    first = np.empty(len(keys), dtype=bool)
+    first[:1] = True
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    places = np.flatnonzero(first)
+    return keys[places], np.diff(places, append=len(keys)).astype(np.float32)
 
 
 def _clean(text: str) -> str:
@@ -104,86 +136,132 @@ def _clean(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def _code_points(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """All texts as one array of code points, each text between spaces, and the text of each point."""
+class RollingHash:
+    """Hashes of any stretches of ``points`` by prefix sums of ``point * base**position``."""
+
+    def __init__(self, points: NDArray[np.uint32]) -> None:
+        import numpy as np
+
+        count = len(points)
+        self._undo = _powers(pow(_BASE, -1, 1 << 64), count)
+        self._prefix = np.zeros(count + 1, dtype=np.uint64)
+        terms = _mix(points.astype(np.uint64) + np.uint64(1))
+        terms *= _powers(_BASE, count)[1:]
+        np.cumsum(terms, out=self._prefix[1:])
+
+    def between(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """The hash of every stretch from a start to its end: the same wherever the stretch lies."""
+        hashes: NDArray[np.uint64] = (self._prefix[ends] - self._prefix[starts]) * self._undo[starts]
+        return hashes
+
+    def of_size(self, size: int) -> NDArray[np.uint64]:
+        """The hash of every stretch of this size."""
+        hashes: NDArray[np.uint64] = self._prefix[size:] - self._prefix[:-size]
+        hashes *= self._undo[: len(hashes)]
+        return hashes
+
+
+def _powers(base: int, count: int) -> NDArray[np.uint64]:
+    """``base**0`` to ``base**count`` modulo 2**64; short ones are remembered."""
+    return _remembered_powers(base)[: count + 1] if count < _POWERS else _all_powers(base, count)
+
+
+@lru_cache(maxsize=2)
+def _remembered_powers(base: int) -> NDArray[np.uint64]:
+    return _all_powers(base, _POWERS)
+
+
+def _all_powers(base: int, count: int) -> NDArray[np.uint64]:
     import numpy as np
 
-    lengths = np.array([len(text) + 2 for text in texts], dtype=np.int64)
-    joined = "".join(f" {text} " for text in texts)
-    points = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    return points, np.repeat(np.arange(len(texts), dtype=np.int64), lengths)
-
-
-def _prefix_hashes(points: NDArray[np.uint32]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Prefix sums of ``point * base**position`` and the inverse powers that make them positionless."""
-    import numpy as np
-
-    inverse = pow(_BASE, -1, 1 << 64)
-    base = np.full(len(points), _BASE, dtype=np.uint64)
-    undo = np.full(len(points) + 1, inverse, dtype=np.uint64)
-    undo[0] = 1
-    terms = _mix(points.astype(np.uint64) + np.uint64(1)) * np.multiply.accumulate(base)
-    prefix = np.zeros(len(points) + 1, dtype=np.uint64)
-    np.cumsum(terms, out=prefix[1:])
-    return prefix, np.multiply.accumulate(undo)
+    powers = np.full(count + 1, base, dtype=np.uint64)
+    powers[0] = 1
+    return np.multiply.accumulate(powers)
 
 
 def _word_grams(
-    points: NDArray[np.uint32], owner: NDArray[np.int64], prefix: NDArray[np.uint64], undo: NDArray[np.uint64]
-) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    points: NDArray[np.uint32], owner: NDArray[np.int32], hashed: RollingHash
+) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
     """Words, numbers and single punctuation marks, alone and in pairs: (text, hash) of each."""
     import numpy as np
 
-    kinds, back = np.unique(points, return_inverse=True)
-    kind = np.array([_kind(chr(int(point))) for point in kinds], dtype=np.int8)[back]
-    inside = kind == 1
-    before = np.concatenate([[False], inside[:-1]])
-    starts = np.flatnonzero((inside & ~before) | (kind == 2))
-    after = np.concatenate([inside[1:], [False]])
-    ends = np.flatnonzero((inside & ~after) | (kind == 2)) + 1
-    hashes = (prefix[ends] - prefix[starts]) * undo[starts]
-    texts = owner[starts]
+    kind = _kinds(points)
+    inside, mark = kind == _WORD, kind == _MARK
+    starts, ends = inside.copy(), inside.copy()
+    starts[1:] &= ~inside[:-1]
+    ends[:-1] &= ~inside[1:]
+    begin = np.flatnonzero(starts | mark)
+    hashes = hashed.between(begin, np.flatnonzero(ends | mark) + 1)
+    texts = owner[begin]
     same = texts[1:] == texts[:-1]
     pairs = (hashes[:-1] * np.uint64(_PAIR) + hashes[1:])[same]
     return np.concatenate([texts, texts[1:][same]]), np.concatenate([hashes, pairs])
 
 
+def _kinds(points: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """What each code point is, from a table that is filled as characters are met."""
+    import numpy as np
+
+    table = _kind_table()
+    kinds = table[points]
+    unknown = points[kinds == _UNKNOWN]
+    if len(unknown):
+        for point in np.unique(unknown).tolist():
+            table[point] = _kind(chr(point))
+        kinds = table[points]
+    return kinds
+
+
+@cache
+def _kind_table() -> NDArray[np.uint8]:
+    import numpy as np
+
+    return np.full(sys.maxunicode + 1, _UNKNOWN, dtype=np.uint8)
+
+
 def _kind(character: str) -> int:
-    """0 for white space, 1 for what words are made of, 2 for a mark that stands alone."""
     if character.isspace():
-        return 0
-    return 1 if character.isalnum() or character == "_" else 2
+        return _SPACE
+    return _WORD if character.isalnum() or character == "_" else _MARK
 
 
 def _char_grams(
-    points: NDArray[np.uint32], owner: NDArray[np.int64], prefix: NDArray[np.uint64], undo: NDArray[np.uint64]
-) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    points: NDArray[np.uint32], owner: NDArray[np.int32], hashed: RollingHash
+) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
     """Character n-grams inside words, a space at a word's edge counting: (text, hash) of each."""
     import numpy as np
 
     space = points == 32
-    spaces = np.concatenate([[0], np.cumsum(space)])
+    inner = np.ones(len(points), dtype=bool)
+    """Whether no space stands between the first and the last character of a gram."""
     texts: list[Any] = []
     hashes: list[Any] = []
     for size in CHAR_GRAMS:
-        start = np.arange(max(len(points) - size + 1, 0))
-        inner = spaces[start + size - 1] - spaces[start + 1]
-        start = start[(inner == 0) & ~(space[start] & space[start + size - 1])]
-        texts.append(owner[start])
-        hashes.append((prefix[start + size] - prefix[start]) * undo[start] + np.uint64(size))
+        count = max(len(points) - size + 1, 0)
+        inner = inner[:count]
+        if size > CHAR_GRAMS[0]:
+            inner = inner & ~space[size - 2 : size - 2 + count]
+        kept = inner & ~(space[:count] & space[size - 1 : size - 1 + count])
+        texts.append(owner[:count][kept])
+        hashes.append(hashed.of_size(size)[kept] + np.uint64(size))
     return np.concatenate(texts), np.concatenate(hashes)
 
 
-def _column(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _column(hashes: NDArray[np.uint64], offset: int, kind: Any) -> NDArray[Any]:
     import numpy as np
 
-    return (_mix(hashes) >> np.uint64(64 - BLOCK_BITS)).astype(np.int64)
+    columns: NDArray[Any] = (_mix(hashes) >> np.uint64(64 - BLOCK_BITS)).astype(kind)
+    columns += kind(offset)
+    return columns
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """SplitMix64's finaliser: every input bit touches every output bit."""
     import numpy as np
 
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    values = values ^ (values >> np.uint64(30))
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values
