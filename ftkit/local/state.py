@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ftkit.errors import storage_error
 from ftkit.local.store.batches import BatchStore
-from ftkit.local.store.blobs import Blobs
+from ftkit.local.store.blobs import Blobs, make_folder, sync_directory
 from ftkit.local.store.db import Database
 from ftkit.local.store.events import EventStore
 from ftkit.local.store.files import FileStore
@@ -45,7 +45,8 @@ class State:
         """
         try:
             for folder in (self.root, self.models.root, self.work):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
+            sync_directory(self.root)
             self.files.blobs.prepare()
         except OSError as error:
             raise storage_error(error, error.filename or self.root) from error

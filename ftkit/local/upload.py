@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from ftkit.local.config import MAX_UPLOAD_BYTES
@@ -16,6 +19,9 @@ from ftkit.local.store.blobs import BlobWriter
 _MAX_FIELD_BYTES = 64 * 1024
 _MAX_FIELDS = 32
 _MAX_HEADER_BYTES = 16 * 1024
+_SLICE_BYTES = 1024 * 1024
+_SMALL_BYTES = 64 * 1024
+"""A body of less is not worth a thread's while."""
 
 
 @dataclass(slots=True)
@@ -41,6 +47,11 @@ class _Form:
         self._is_file = False
         self._text = bytearray()
         self._parts = 0
+        self.ended = False
+
+    def callbacks(self) -> Any:
+        """By the names that the parser calls them by."""
+        return {name: getattr(self, name) for name in dir(self) if name.startswith("on_")}
 
     def on_part_begin(self) -> None:
         self._headers = {}
@@ -84,7 +95,7 @@ class _Form:
                     param=self._part,
                     code="file_too_large",
                 )
-            self._writer.write(data[start:end])
+            self._writer.write(memoryview(data)[start:end])
             return
         self._text += data[start:end]
         if len(self._text) > _MAX_FIELD_BYTES:
@@ -93,6 +104,9 @@ class _Form:
     def on_part_end(self) -> None:
         if not self._is_file:
             self.upload.fields[self._name] = self._text.decode("utf-8", "replace")
+
+    def on_end(self) -> None:
+        self.ended = True
 
 
 async def receive(
@@ -106,30 +120,32 @@ async def receive(
             415, "This route takes multipart/form-data with a boundary.", code="unsupported_media_type"
         )
     form = _Form(writer, part, most)
-    names = (
-        "part_begin",
-        "part_data",
-        "part_end",
-        "header_field",
-        "header_value",
-        "header_end",
-        "headers_finished",
-    )
-    ended = False
-
-    def on_end() -> None:
-        nonlocal ended
-        ended = True
-
-    callbacks: Any = {f"on_{name}": getattr(form, f"on_{name}") for name in names}
     try:
-        callbacks["on_end"] = on_end
-        parser = MultipartParser(boundary, callbacks)
-        async for piece in request.stream():
-            parser.write(piece)
+        parser = MultipartParser(boundary, form.callbacks())
+        await _feed(request, parser.write)
         parser.finalize()
     except FormParserError as error:
         raise ApiError(400, f"The form cannot be read: {error}", code="invalid_multipart") from None
-    if not ended:
+    if not form.ended:
         raise ApiError(400, "The form ends before its last boundary.", code="invalid_multipart")
     return form.upload
+
+
+async def _feed(request: Request, take: Callable[[bytes], object]) -> None:
+    """Give the body to ``take`` in large slices, each in a thread while the next one comes in."""
+    slices, waiting = bytearray(), None
+    try:
+        async for piece in request.stream():
+            slices += piece
+            if len(slices) >= _SLICE_BYTES:
+                if waiting is not None:
+                    await waiting
+                waiting = asyncio.ensure_future(run_in_threadpool(take, bytes(slices)))
+                slices.clear()
+        if waiting is not None:
+            await waiting
+    finally:
+        if waiting is not None and not waiting.done():
+            await asyncio.wait([waiting])  # the file must not be closed while a thread writes to it
+    if slices:
+        take(bytes(slices)) if len(slices) < _SMALL_BYTES else await run_in_threadpool(take, bytes(slices))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftkit.local.store.blobs import sync_directory
+from ftkit.local.store.blobs import sync, sync_directory
 from ftkit.local.store.db import Database
 
 
@@ -78,12 +77,19 @@ def add_model(
 
 def seal_folder(building: Path, target: Path) -> None:
     """Put a finished folder of files on the disk under its final name."""
-    for path in building.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    sync_directory(building)
+    _sync_below(building)
     building.replace(target)
     sync_directory(target.parent)
+
+
+def _sync_below(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            _sync_below(path)
+        else:
+            with path.open("rb") as file:
+                sync(file.fileno())
+    sync_directory(folder)
 
 
 def _model(row: sqlite3.Row) -> TunedModel:
