@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -12,12 +12,34 @@ from starlette.routing import Route
 
 from ftkit.local.config import MAX_BODY_BYTES
 from ftkit.local.context import Context
-from ftkit.local.envelope import ApiError, bad_value
+from ftkit.local.envelope import ApiError
+from ftkit.local.idempotency import fingerprint, key_of
 from ftkit.local.jsonio import load
+from ftkit.local.operation import Operation, read_query
 from ftkit.local.responses import json_response
+from ftkit.local.schema import METADATA, check
 
 Handler = Callable[[Context, Request], Any]
 BodyHandler = Callable[[Context, Request, dict[str, Any]], Any]
+FormHandler = Callable[[Context, Request], Awaitable[Response]]
+_PLAIN = Operation()
+
+
+class ApiRoute(Route):
+    """A route that says what it takes and gives. ``told`` is its handler, for names and descriptions."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        method: str,
+        told: Callable[..., Any],
+        operation: Operation,
+    ) -> None:
+        super().__init__(path, endpoint, methods=[method], name=told.__name__)
+        self.method = method
+        self.told = told
+        self.operation = operation
 
 
 def context_of(request: Request) -> Context:
@@ -26,23 +48,72 @@ def context_of(request: Request) -> Context:
     return context
 
 
-def read_route(path: str, handler: Handler, method: str = "GET") -> Route:
+def read_route(path: str, handler: Handler, method: str = "GET", operation: Operation = _PLAIN) -> ApiRoute:
     """A route without a body; what the handler returns is the JSON answer, or a response."""
 
     async def endpoint(request: Request) -> Response:
-        return _response(await run_in_threadpool(handler, context_of(request), request))
+        context = context_of(request)
+        _take_query(request, operation)
 
-    return Route(path, endpoint, methods=[method])
+        def do() -> Any:
+            return handler(context, request)
+
+        return await run_in_threadpool(answer_once, request, operation, None, do)
+
+    return ApiRoute(path, endpoint, method, handler, operation)
 
 
-def body_route(path: str, handler: BodyHandler) -> Route:
+def body_route(path: str, handler: BodyHandler, operation: Operation = _PLAIN) -> ApiRoute:
     """A POST route with a JSON object for a body."""
 
     async def endpoint(request: Request) -> Response:
+        context = context_of(request)
+        _take_query(request, operation)
         body = await read_object(request)
-        return _response(await run_in_threadpool(handler, context_of(request), request, body))
+        if operation.body is not None and operation.checked:
+            check(body, operation.body)
 
-    return Route(path, endpoint, methods=["POST"])
+        def do() -> Any:
+            return handler(context, request, body)
+
+        return await run_in_threadpool(answer_once, request, operation, body, do)
+
+    return ApiRoute(path, endpoint, "POST", handler, operation)
+
+
+def form_route(path: str, handler: FormHandler, operation: Operation) -> ApiRoute:
+    """A POST route that reads its form itself, and then answers through ``answer_once``."""
+
+    async def endpoint(request: Request) -> Response:
+        _take_query(request, operation)
+        return await handler(context_of(request), request)
+
+    return ApiRoute(path, endpoint, "POST", handler, operation)
+
+
+def _take_query(request: Request, operation: Operation) -> None:
+    """Put the checked query into ``request.state.query``."""
+    if operation.query is not None:
+        request.state.query = read_query(request.query_params, operation.query)
+
+
+def answer_once(request: Request, operation: Operation, asked: Any, do: Callable[[], Any]) -> Response:
+    """What ``do`` answers; for a POST that came under an ``Idempotency-Key``, only once.
+
+    ``asked`` stands for the request's body: its content, or a digest of it.
+    """
+    key = key_of(request) if request.method == "POST" else None
+    if key is None:
+        return _response(do())
+    context = context_of(request)
+
+    def respond() -> Response:
+        return _response(do())
+
+    answer = context.idempotency.once(key, fingerprint(request, asked), respond, atomic=operation.atomic)
+    if operation.atomic:
+        context.supervisor.notify()  # the workers see it only now
+    return answer
 
 
 def _response(value: Any) -> Response:
@@ -77,16 +148,8 @@ async def read_body(request: Request) -> bytes:
 
 
 def metadata_of(body: dict[str, Any]) -> dict[str, str] | None:
-    """The ``metadata`` parameter: at most 16 texts under names of at most 64 characters (OpenAI's limits)."""
-    metadata = body.get("metadata")
-    if metadata is None:
-        return None
-    if not isinstance(metadata, dict) or len(metadata) > 16:
-        raise bad_value("metadata", "'metadata' must be an object of at most 16 texts.")
-    for key, value in metadata.items():
-        if len(key) > 64 or not isinstance(value, str) or len(value) > 512:
-            raise bad_value(
-                f"metadata.{key[:64]}",
-                "'metadata' takes keys of at most 64 and texts of at most 512 characters.",
-            )
+    """The ``metadata`` parameter. Raises ``ApiError`` (400) when it is not as ``METADATA`` says."""
+    metadata: dict[str, str] | None = body.get("metadata")
+    if metadata is not None:
+        check(metadata, METADATA, "metadata")
     return metadata

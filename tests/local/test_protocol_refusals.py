@@ -118,12 +118,25 @@ WRONG: list[tuple[str, dict[str, Any], int, str, str]] = [
     ),
     *((BATCHES, {"input_file_id": v}, 400, "input_file_id", "invalid_file") for v in ("", "x" * 3_000_000)),
     *((JOBS, {"validation_file": value}, 400, "validation_file", TYPE) for value in (5, [])),
-    *((JOBS, {"suffix": value}, 400, "suffix", VALUE) for value in (5, "ä", "a:b", "a/b", "a\n", "x" * 65)),
-    *((JOBS, {"seed": value}, 400, "seed", VALUE) for value in (-1, 1.0, "1", True, 1 << 53)),
-    (JOBS, {"method": "supervised"}, 400, "method", "unsupported_value"),
-    (JOBS, {"method": {}}, 400, "method", "unsupported_value"),
+    *((JOBS, {"suffix": value}, 400, "suffix", VALUE) for value in ("ä", "a:b", "a/b", "a\n", "x" * 65)),
+    *((JOBS, {"suffix": value}, 400, "suffix", TYPE) for value in (5, False, [])),
+    *((JOBS, {"seed": value}, 400, "seed", VALUE) for value in (-1, 1 << 53)),
+    *((JOBS, {"seed": value}, 400, "seed", TYPE) for value in (1.0, "1", True)),
+    (JOBS, {"method": "supervised"}, 400, "method", TYPE),
+    (JOBS, {"method": {}}, 400, "method.type", MISSING),
+    (JOBS, {"method": {"type": None}}, 400, "method.type", MISSING),
+    (JOBS, {"method": {"type": 5}}, 400, "method.type", TYPE),
+    (JOBS, {"method": {"type": "unsupervised"}}, 400, "method.type", VALUE),
+    (JOBS, {"method": {"type": "dpo"}}, 400, "method.type", "unsupported_value"),
+    (JOBS, {"method": {"type": "reinforcement"}}, 400, "method.type", "unsupported_value"),
+    (JOBS, {"method": {"type": "supervised", "more": 1}}, 400, "method.more", UNKNOWN),
+    (JOBS, {"method": {"type": "supervised", "supervised": {"x": 1}}}, 400, "method.supervised.x", UNKNOWN),
+    (JOBS, {"method": {"type": "supervised", "dpo": {}}}, 400, "method.dpo", VALUE),
+    (JOBS, {"hyperparameters": {"beta": 0.1}}, 400, "hyperparameters.beta", UNKNOWN),
+    *((JOBS, {"hyperparameters": v}, 400, "hyperparameters", TYPE) for v in ("auto", [], 1)),
     (JOBS, {"method": {"type": "supervised", "supervised": "x"}}, 400, "method.supervised", TYPE),
     (JOBS, {"integrations": "wandb"}, 400, "integrations", "unsupported_parameter"),
+    (JOBS, {"integrations": [{"type": "wandb"}]}, 400, "integrations", "unsupported_parameter"),
     *((BATCHES, {"endpoint": value}, 400, "endpoint", TYPE) for value in (5, [CHAT])),
     *((BATCHES, {"endpoint": v}, 400, "endpoint", VALUE) for v in ("", "/v1/embeddings", f"{CHAT}/")),
     (BATCHES, {"completion_window": 24}, 400, "completion_window", TYPE),
@@ -190,11 +203,12 @@ def test_the_wrong_message_is_pointed_at(platform: Platform, message: Any, place
     assert said.startswith(f"messages[2]{place} ")
 
 
-LIMITS = {
-    "n_epochs": ([1, 50, "auto", None], [0, 51, 1.0, "1", True, -3, [], 10**30]),
-    "batch_size": ([1, 256, "auto"], [0, 257, 8.0, "Auto", False]),
-    "learning_rate_multiplier": ([1e-6, 1, 1000, 0.5, "auto"], [0, -1, 1001, 1e-7, "x", True, {}]),
+LIMITS: dict[str, tuple[list[Any], list[Any], list[Any]]] = {
+    "n_epochs": ([1, 50, "auto", None], [0, 51, "1", -3, 10**30], [1.0, True, []]),
+    "batch_size": ([1, 256, "auto"], [0, 257, "Auto"], [8.0, False]),
+    "learning_rate_multiplier": ([1e-6, 1, 1000, 0.5, "auto"], [0, -1, 1001, 1e-7, "x"], [True, {}]),
 }
+"""Right values, wrong ones, and those of a wrong type."""
 
 
 @pytest.mark.parametrize("name", list(LIMITS))
@@ -206,13 +220,15 @@ def test_hyperparameters_have_limits(platform: Platform, good: dict[str, Any], n
         where = {"hyperparameters": given} if place == "hyperparameters" else {"method": method}
         return platform.post(JOBS, {**good[JOBS], **where})
 
-    right, wrong = LIMITS[name]
+    right, wrong, other = LIMITS[name]
     for value in right:
         answer = ask(value)
         assert answer.status == 200, (value, answer)
         assert answer.json["hyperparameters"][name] == ("auto" if value is None else value)
     for value in wrong:
         refused(ask(value), 400, VALUE, f"{place}.{name}")
+    for value in other:
+        refused(ask(value), 400, TYPE, f"{place}.{name}")
 
 
 @pytest.mark.parametrize("path", [JOBS, BATCHES])
@@ -224,17 +240,17 @@ def test_metadata_is_sixteen_short_texts(platform: Platform, good: dict[str, Any
     for metadata in (most, {}, {"": ""}, {"a\x00b": "\u2028"}, {"a.b[c]": '"'}):
         answer = ask(metadata)
         assert answer.status == 200 and answer.json["metadata"] == metadata
-    for metadata, param in (
-        ({**most, "17": ""}, "metadata"),
-        ([], "metadata"),
-        ("a=b", "metadata"),
-        ({"x" * 65: ""}, "metadata." + "x" * 64),
-        ({"k": "v" * 513}, "metadata.k"),
-        ({"k": 1}, "metadata.k"),
-        ({"k": None}, "metadata.k"),
-        ({"k": {"a": "b"}}, "metadata.k"),
+    for metadata, code, param in (
+        ({**most, "17": ""}, VALUE, "metadata"),
+        ([], TYPE, "metadata"),
+        ("a=b", TYPE, "metadata"),
+        ({"x" * 65: ""}, VALUE, "metadata." + "x" * 65),
+        ({"k": "v" * 513}, VALUE, "metadata.k"),
+        ({"k": 1}, TYPE, "metadata.k"),
+        ({"k": None}, TYPE, "metadata.k"),
+        ({"k": {"a": "b"}}, TYPE, "metadata.k"),
     ):
-        refused(ask(metadata), 400, VALUE, param)
+        refused(ask(metadata), 400, code, param)
 
 
 def test_what_is_at_the_limit_is_taken(platform: Platform, good: dict[str, Any]) -> None:
