@@ -18,7 +18,7 @@ from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError
 from ftkit.local.middleware import Frame
 from ftkit.local.responses import error_response
-from ftkit.local.routes import batches, chat, files, jobs, models, page, status, uploads
+from ftkit.local.routes import asking, batches, files, jobs, models, page, status, uploads
 from ftkit.local.routing import read_route
 
 
@@ -74,7 +74,7 @@ def build_app(context: Context) -> Starlette:
             *uploads.ROUTES,
             *jobs.ROUTES,
             *batches.ROUTES,
-            *chat.ROUTES,
+            *asking.ROUTES,
             *models.ROUTES,
             *status.ROUTES,
             *page.ROUTES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from ftkit.local.asking.desk import Desk
 from ftkit.local.config import ServeOptions
 from ftkit.local.idempotency import Idempotency
 from ftkit.local.models import LoadedModels
@@ -37,6 +38,7 @@ class Context:
     models: LoadedModels
     supervisor: Supervisor
     idempotency: Idempotency
+    desk: Desk
     activity: Activity = field(default_factory=Activity)
 
     @classmethod
@@ -44,13 +46,15 @@ class Context:
         """Open the state directory. Raises ``StorageError`` when it cannot be used."""
         state = State(options.state)
         names = Names(state.models, options.stand_ins, options.models)
+        models = LoadedModels(state.models)
         state.prepare()
         return cls(
             options=options,
             keys=keys,
             state=state,
             names=names,
-            models=LoadedModels(state.models),
+            models=models,
             supervisor=Supervisor(state, options.workers, worker_arguments(options)),
             idempotency=Idempotency(state.idempotency),
+            desk=Desk(names, models),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 from ftkit.local.engines.base import Engine, Responder
 from ftkit.local.engines.registry import Engines
@@ -16,24 +16,41 @@ KEPT = 4
 
 
 class LoadedModels:
-    """The ``KEPT`` most recently used models."""
+    """The ``KEPT`` most recently used models. While one is loaded, the others answer on."""
 
     def __init__(self, store: ModelStore, engines: Engines | None = None) -> None:
         self._store = store
         self._engines = engines or Engines()
         self._kept: OrderedDict[str, Responder] = OrderedDict()
         self._guard = threading.Lock()
+        self._loading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def get(self, model: ServedModel) -> Responder:
         """The loaded model. Raises ``ApiError`` (500 or 503) when its engine or its files are broken."""
-        key = model.tuned.folder if model.tuned else f"base:{model.spec.name}"
+        found = self.loaded(model)
+        if found is not None:
+            return found
+        key = _key(model)
+        with self._guard:
+            turn = self._loading[key]
+        with turn:
+            found = self.loaded(model)
+            if found is None:
+                found = self._load(model)
+                with self._guard:
+                    self._kept[key] = found
+                    while len(self._kept) > KEPT:
+                        self._kept.popitem(last=False)
+                    self._loading.pop(key, None)
+        return found
+
+    def loaded(self, model: ServedModel) -> Responder | None:
+        """The model if it is loaded; never waits."""
+        key = _key(model)
         with self._guard:
             found = self._kept.get(key)
-            if found is None:
-                found = self._kept[key] = self._load(model)
-                while len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
+            if found is not None:
+                self._kept.move_to_end(key)
         return found
 
     def engine(self, model: ServedModel) -> Engine:
@@ -62,3 +79,7 @@ class LoadedModels:
                 type="server_error",
                 code="model_unreadable",
             ) from error
+
+
+def _key(model: ServedModel) -> str:
+    return model.tuned.folder if model.tuned else f"base:{model.spec.name}"

@@ -130,7 +130,7 @@ def test_parameters_that_ask_for_nothing_are_fine(client: openai.OpenAI) -> None
         ({"stream_options": {"include_usage": True}}, 400, "stream_options", None),
         ({"temperature": 3}, 400, "temperature", None),
         ({"top_p": "x"}, 400, "top_p", None),
-        ({"tools": [{"type": "function"}]}, 400, "tools", "unsupported_parameter"),
+        ({"tools": [{"type": "function"}]}, 400, "tools[0].function", "invalid_type"),
         ({"logprobs": True}, 400, "logprobs", "unsupported_parameter"),
         ({"response_format": {"type": "json_object"}}, 400, "response_format", "unsupported_parameter"),
         ({"colour": 1}, 400, "colour", "unknown_parameter"),

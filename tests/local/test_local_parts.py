@@ -10,7 +10,8 @@ import pytest
 from local_platform import batch_bytes, chat_example, jsonl
 
 from ftkit.errors import ConfigurationError
-from ftkit.local.completions import chat_request, message_fault
+from ftkit.local.asking.chat import ChatWanted
+from ftkit.local.asking.messages import message_fault
 from ftkit.local.engines.base import TrainingError
 from ftkit.local.engines.whole import cut, prompt_tokens
 from ftkit.local.envelope import ApiError
@@ -106,7 +107,7 @@ def test_a_check_knows_the_one_model(tmp_path: Path) -> None:
 
 
 def request(**extra: Any) -> Any:
-    return chat_request({"model": "m", "messages": [user("x")], **extra}).ask
+    return ChatWanted.read({"model": "m", "messages": [user("x")], **extra}).asks[0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from local_platform import chat_example, jsonl
 from protocol_platform import Platform
 
-from ftkit.local.completions import chat_request
+from ftkit.local.asking.chat import ChatWanted
 from ftkit.local.engines.whole import cut
 from ftkit.tokens.words import count_words
 
@@ -165,7 +165,7 @@ def test_a_cut_reply_is_a_prefix_without_stops_within_the_limit(
     reply: str, stops: list[str], most: int | None
 ) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stop": stops, "max_tokens": most}
-    made = cut(reply, chat_request(body).ask)
+    made = cut(reply, ChatWanted.read(body).asks[0])
     assert reply.startswith(made.text)
     assert not any(stop in made.text for stop in stops)
     assert made.tokens == count_words(made.text) and (most is None or made.tokens <= most)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ftkit.local.completions import message_fault
+from ftkit.local.asking.messages import message_fault
 from ftkit.local.config import MAX_LINE_BYTES, MIN_TRAINING_EXAMPLES
 from ftkit.local.engines.base import TrainingError, TrainingExample
 from ftkit.local.jsonio import load
