@@ -5,137 +5,163 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from ftkit.local.engines.base import TrainingError, TrainingExample
-from ftkit.local.engines.linear.features import COLUMNS, count_features, segments_of
+from ftkit.local.engines.base import TrainingExample
+from ftkit.local.engines.linear.ahead import in_order
+from ftkit.local.engines.linear.book import ReplyBook, Targets
+from ftkit.local.engines.linear.features import COLUMNS, MAX_COUNT, Segment, count_features, segments_of
+from ftkit.local.engines.linear.rows import VectorRows
+from ftkit.local.engines.linear.vectors import FeatureScale, Vectors
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MAX_REPLIES = 1024
-"""Most distinct replies that a linear model may learn: beyond, it is no classification any more."""
 _CHUNK = 256
+_CHUNK_CHARACTERS = 150_000
+_CHUNK_COUNTS = 1_000_000
+Conversation = list[Segment]
 
 
-class Dataset:
-    """Rows of n-gram counts and the class of each. Minibatches are read from the files as they are needed."""
+class CommonParts:
+    """Parts that every conversation so far has had, such as the one system prompt of a task.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._indices_path = folder / f"{name}.indices"
-        self._counts_path = folder / f"{name}.counts"
-        self._ends = array("q", [0])
-        self._classes = array("i")
-        self.frequency: NDArray[np.int64] | None = None
+    What every row has weighs nothing, so such parts are taken out before anything is counted. ``dropped``
+    holds those that a later row had not: (part, rows from whose beginning it was taken out).
+    """
 
-    @classmethod
-    def build(
-        cls,
-        examples: Iterable[TrainingExample],
-        folder: Path,
-        name: str,
-        replies: dict[str, int],
-        *,
-        grow: bool,
-    ) -> Dataset:
-        """Count the n-grams of every example.
-
-        With ``grow``, unseen replies become new classes in ``replies``; without, they are class -1.
-        Raises ``TrainingError`` (``too_many_replies``) beyond ``MAX_REPLIES`` classes.
-        """
-        import numpy as np
-
-        made = cls(folder, name)
-        frequency = np.zeros(COLUMNS, dtype=np.int64)
-        with made._indices_path.open("wb") as indices, made._counts_path.open("wb") as counts:
-            for chunk in _chunks(examples):
-                made._learn_classes(chunk, replies, grow)
-                frequency += made._append(
-                    count_features([segments_of(e.messages) for e in chunk]), indices, counts
-                )
-        made.frequency = frequency
-        return made
-
-    def __len__(self) -> int:
-        return len(self._classes)
+    def __init__(self) -> None:
+        self._parts: list[Segment] | None = None
+        self._rows = 0
+        self.dropped: list[tuple[Segment, int]] = []
 
     @property
-    def classes(self) -> NDArray[np.int32]:
-        """The class of every row; -1 for a reply that training never saw."""
+    def parts(self) -> list[Segment]:
+        """What all rows have."""
+        return list(self._parts or ())
+
+    def strip(self, conversation: Conversation) -> Conversation:
+        """The next row's conversation without the common parts."""
+        if self._parts is None:
+            self._parts = list(dict.fromkeys(part for part in conversation if part[0] != "last"))
+        for part in list(self._parts):
+            if part in conversation:
+                conversation.remove(part)
+            else:
+                self._parts.remove(part)
+                self.dropped.append((part, self._rows))
+        self._rows += 1
+        return conversation
+
+
+class CountedRows:
+    """The n-gram counts of a training set, in a file; how many rows have each n-gram; what they reply."""
+
+    def __init__(self, examples: Iterable[TrainingExample], folder: Path, book: ReplyBook) -> None:
+        """Read and count all examples. Raises ``TrainingError`` when ``book`` cannot take their replies."""
         import numpy as np
 
-        return np.array(self._classes, dtype=np.int32)
+        self.targets = Targets()
+        self._path = folder / "counts"
+        self._common = CommonParts()
+        self._ends = array("q", [0])
+        self._frequency = np.zeros(COLUMNS, dtype=np.int64)
+        with self._path.open("wb") as file:
+            for counts in in_order(count_features, self._conversations(examples, book)):
+                file.write(_packed(counts))
+                self._ends.extend((counts.indptr[1:].astype(np.int64) + self._ends[-1]).tolist())
+                self._frequency += np.bincount(counts.indices, minlength=COLUMNS)
 
-    def open(self) -> Rows:
-        """Begin to read rows."""
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def _conversations(
+        self, examples: Iterable[TrainingExample], book: ReplyBook
+    ) -> Iterator[list[Conversation]]:
+        for chunk in chunked(examples):
+            for example in chunk:
+                self.targets.add(book.learn(example.reply))
+            yield [self._common.strip(segments_of(example.messages)) for example in chunk]
+
+    def scale(self, most: int) -> FeatureScale:
+        """Choose at most ``most`` features."""
         import numpy as np
 
-        return Rows(
-            np.array(self._ends, dtype=np.int64), self._indices_path.open("rb"), self._counts_path.open("rb")
-        )
+        rows, frequency = len(self), self._frequency.copy()
+        for part, until in self._common.dropped:
+            frequency[count_features([[part]]).indices] += until
+        np.minimum(frequency, rows, out=frequency)
+        for part in self._common.parts:
+            frequency[count_features([[part]]).indices] = rows
+        return FeatureScale.fit(frequency, rows, most)
 
-    def _learn_classes(self, chunk: list[TrainingExample], replies: dict[str, int], grow: bool) -> None:
-        for example in chunk:
-            if grow and example.reply not in replies:
-                if len(replies) == MAX_REPLIES:
-                    raise TrainingError(
-                        f"The training file has more than {MAX_REPLIES} different assistant replies."
-                        " The linear engine learns which of a few replies to give; it cannot write new text."
-                        " Use it for labels, or another engine for free text.",
-                        code="too_many_replies",
-                        param="training_file",
-                    )
-                replies[example.reply] = len(replies)
-            self._classes.append(replies.get(example.reply, -1))
+    def vectors(self, vectors: Vectors, path: Path) -> VectorRows:
+        """The rows as vectors in another file; the counts' own file is deleted."""
+        dropped = [(count_features([[part]]), until) for part, until in self._common.dropped]
+        with self._path.open("rb") as file:
 
-    def _append(self, matrix: Any, indices: BinaryIO, counts: BinaryIO) -> NDArray[np.int64]:
-        import numpy as np
+            def read(rows: tuple[int, int]) -> Any:
+                start, end = rows
+                counts = self._counts(file.fileno(), start, end)
+                for part, until in dropped:
+                    if start < until:
+                        counts = counts + _first_rows(until - start, counts.shape[0]) @ part
+                return vectors.of(counts)
 
-        indices.write(matrix.indices.astype(np.int32).tobytes())
-        counts.write(np.minimum(matrix.data, 255).astype(np.uint8).tobytes())
-        start = self._ends[-1]
-        self._ends.extend((matrix.indptr[1:].astype(np.int64) + start).tolist())
-        return np.bincount(matrix.indices, minlength=COLUMNS)
+            made = VectorRows.write(path, in_order(read, self._ranges()))
+        self._path.unlink()
+        return made
 
+    def _ranges(self) -> Iterator[tuple[int, int]]:
+        """Stretches of rows, each short in rows and in counts."""
+        start = 0
+        for end in range(1, len(self) + 1):
+            if (
+                end == len(self)
+                or end - start == _CHUNK
+                or self._ends[end + 1] - self._ends[start] > _CHUNK_COUNTS
+            ):
+                yield start, end
+                start = end
 
-class Rows:
-    """Random access to a data set's rows. Plain reads, not a memory map: the pages stay the system's."""
-
-    def __init__(self, ends: NDArray[np.int64], indices: BinaryIO, counts: BinaryIO) -> None:
-        self._ends = ends
-        self._indices = indices
-        self._counts = counts
-
-    def take(self, rows: NDArray[np.int64]) -> Any:
-        """These rows' counts as a CSR matrix of float32."""
+    def _counts(self, file: int, start: int, end: int) -> Any:
+        """The counts of rows ``start`` to ``end`` as CSR. Plain reads: the pages stay the system's."""
         import numpy as np
         from scipy.sparse import csr_matrix
 
-        starts = self._ends[rows]
-        lengths = self._ends[rows + 1] - starts
-        places = list(zip(starts.tolist(), lengths.tolist(), strict=True))
-        indices = b"".join(os.pread(self._indices.fileno(), 4 * size, 4 * start) for start, size in places)
-        counts = b"".join(os.pread(self._counts.fileno(), size, start) for start, size in places)
-        data = np.frombuffer(counts, dtype=np.uint8).astype(np.float32)
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        return csr_matrix((data, np.frombuffer(indices, dtype=np.int32), ends), shape=(len(rows), COLUMNS))
+        ends = np.array(self._ends[start : end + 1], dtype=np.int64)
+        packed = np.frombuffer(os.pread(file, 4 * int(ends[-1] - ends[0]), 4 * int(ends[0])), dtype=np.uint32)
+        columns = (packed >> np.uint32(8)).astype(np.int32)
+        return csr_matrix((packed & np.uint32(MAX_COUNT), columns, ends - ends[0]), (end - start, COLUMNS))
 
 
-def _chunks(examples: Iterable[TrainingExample]) -> Iterator[list[TrainingExample]]:
+def _packed(counts: Any) -> bytes:
+    """Columns and counts, 24 and 8 bits."""
+    import numpy as np
+
+    columns: NDArray[np.uint32] = counts.indices.astype(np.uint32) << np.uint32(8)
+    return (columns | np.minimum(counts.data, MAX_COUNT).astype(np.uint32)).tobytes()
+
+
+def _first_rows(many: int, rows: int) -> Any:
+    """A column of ``rows`` rows with a one in each of the first ``many``."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix((np.arange(rows) < many).astype(np.uint32)[:, None])
+
+
+def chunked(examples: Iterable[TrainingExample]) -> Iterator[list[TrainingExample]]:
     """Lists of examples, each list short in rows and in characters."""
-    iterator = iter(examples)
-    while chunk := list(islice(iterator, 1)):
-        size = _length(chunk[0])
-        for example in iterator:
-            chunk.append(example)
-            size += _length(example)
-            if len(chunk) >= _CHUNK or size > 150_000:
-                break
+    chunk: list[TrainingExample] = []
+    size = 0
+    for example in examples:
+        chunk.append(example)
+        size += sum(len(str(message.get("content") or "")) for message in example.messages)
+        if len(chunk) >= _CHUNK or size > _CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
         yield chunk
-
-
-def _length(example: TrainingExample) -> int:
-    return sum(len(str(message.get("content") or "")) for message in example.messages)

@@ -29,6 +29,9 @@ CHAR_GRAMS = (2, 3, 4, 5)
 MAX_CHARACTERS = 20_000
 """A longer message counts with its first and last half of this many characters."""
 
+MAX_COUNT = 255
+"""An n-gram that comes more often in a conversation counts as if it came so often."""
+
 _BASE = 0x9E3779B97F4A7C15
 _PAIR = 0xD1342543DE82EF95
 _ROLES = {"last": 0x1, "system": 0x2, "user": 0x3, "assistant": 0x4, "other": 0x5}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit.local.engines.asking import Messages
-from ftkit.local.engines.linear.features import BLOCK, COLUMNS, count_features, segments_of
+from ftkit.local.engines.linear.book import ReplyBook
+from ftkit.local.engines.linear.features import COLUMNS
+from ftkit.local.engines.linear.heads import Heads
+from ftkit.local.engines.linear.replies import Frame
+from ftkit.local.engines.linear.vectors import FeatureScale, Vectors
 from ftkit.local.engines.whole import WholeReplies
 from ftkit.local.jsonio import dump, load
 
@@ -17,99 +20,57 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = 1
-CHARACTER_SHARE = 0.5
-"""How long a conversation's vector of character n-grams is, beside 1 for its words."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureScale:
-    """The kept columns (sorted) and their inverse document frequencies, as the training set gave them.
-
-    The IDF is log((1 + rows) / (1 + rows with it)): what every conversation has, like a constant
-    system prompt, weighs exactly nothing.
-    """
-
-    columns: NDArray[np.int32]
-    idf: NDArray[np.float32]
-
-    @classmethod
-    def fit(cls, frequency: NDArray[np.int64], rows: int, most: int) -> FeatureScale:
-        """Choose the columns that tell rows apart: at most ``most``, the most frequent ones."""
-        import numpy as np
-
-        useful = (frequency > 0) & (frequency < rows)
-        columns = np.flatnonzero(useful)
-        if len(columns) > most:
-            order = np.argsort(-frequency[columns], kind="stable")[:most]
-            columns = np.sort(columns[order])
-        idf = np.log((1 + rows) / (1 + frequency[columns])).astype(np.float32)
-        return cls(columns.astype(np.int32), idf)
-
-    def positions(self) -> NDArray[np.int32]:
-        """From a column to its place among the kept ones, -1 for the others."""
-        import numpy as np
-
-        places = np.full(COLUMNS, -1, dtype=np.int32)
-        places[self.columns] = np.arange(len(self.columns), dtype=np.int32)
-        return places
-
-
-class Vectors:
-    """Turn n-gram counts into TF-IDF vectors: words and characters each of fixed length."""
-
-    def __init__(self, scale: FeatureScale) -> None:
-        import numpy as np
-
-        self._scale = scale
-        self._places = scale.positions()
-        self._is_char = scale.columns >= BLOCK
-        self._share = np.array([1.0, CHARACTER_SHARE], dtype=np.float32) / np.sqrt(1 + CHARACTER_SHARE**2)
-        self.width = len(scale.columns)
-
-    def of(self, counts: Any) -> Any:
-        """CSR counts (rows x ``COLUMNS``) to CSR vectors (rows x kept columns), float32."""
-        import numpy as np
-        from scipy.sparse import csr_matrix
-
-        rows = counts.shape[0]
-        places = self._places[counts.indices]
-        kept = places >= 0
-        owner = np.repeat(np.arange(rows), np.diff(counts.indptr))[kept]
-        places = places[kept]
-        values = (1 + np.log(counts.data[kept].astype(np.float32))) * self._scale.idf[places]
-        block = owner * 2 + self._is_char[places]
-        lengths = np.sqrt(np.bincount(block, weights=values * values, minlength=2 * rows))
-        factor = np.tile(self._share, rows) / np.where(lengths > 0, lengths, 1)
-        values = (values * factor[block]).astype(np.float32)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=rows))]).astype(np.int32)
-        return csr_matrix((values, places, indptr), shape=(rows, self.width))
+FORMAT = 2
+"""1 had whole replies only: it reads as a model whose replies have no slots."""
 
 
 class LinearModel(WholeReplies):
-    """A softmax classifier over replies; shapes: weights (features x replies), bias (replies)."""
+    """Softmax classifiers over the frames of replies and the values of their fields, side by side.
+
+    Shapes: weights (features x classes), bias (classes).
+    """
 
     def __init__(
-        self,
-        scale: FeatureScale,
-        replies: Sequence[str],
-        weights: NDArray[np.float32],
-        bias: NDArray[np.float32],
+        self, scale: FeatureScale, book: ReplyBook, weights: NDArray[np.float32], bias: NDArray[np.float32]
     ) -> None:
         self.scale = scale
-        self.replies = list(replies)
+        self.book = book
         self.weights = weights
         self.bias = bias
+        self._heads = Heads(book.sizes)
+        self._frames = book.frames
+        self._fields = book.fields
         self._vectors = Vectors(scale)
+        places = {name: place for place, name in enumerate(self._fields, start=1)}
+        self._slots = [
+            [(places[name], self._fields[name]) for name in frame.fields] for frame in self._frames
+        ]
+
+    @classmethod
+    def untrained(cls, scale: FeatureScale, book: ReplyBook) -> LinearModel:
+        """All zero."""
+        import numpy as np
+
+        classes = sum(book.sizes)
+        weights = np.zeros((len(scale.columns), classes), dtype=np.float32)
+        return cls(scale, book, weights, np.zeros(classes, dtype=np.float32))
 
     def respond(self, conversations: Sequence[Messages]) -> list[str]:
         """The likeliest reply to each conversation."""
         answers: list[str] = []
-        for chunk in chunked(conversations, max(1, 2_000_000 // max(1, len(self.replies)))):
-            counts = count_features([segments_of(messages) for messages in chunk])
-            scores = self._vectors.of(counts) @ self.weights + self.bias
-            answers += [self.replies[int(best)] for best in scores.argmax(axis=1)]
+        for scores in self.scores(conversations):
+            answers += [self._reply(classes) for classes in self._heads.best(scores).tolist()]
         return answers
+
+    def scores(self, conversations: Sequence[Messages]) -> Iterator[NDArray[np.float32]]:
+        """The scores of all classes, (conversations x classes), in pieces of bounded size."""
+        for chunk in chunked(conversations, max(1, 2_000_000 // max(1, len(self.bias)))):
+            yield self._vectors.read(chunk) @ self.weights + self.bias
+
+    def _reply(self, classes: Sequence[int]) -> str:
+        """The reply of one class of each head."""
+        frame = classes[0]
+        return self._frames[frame].fill([values[classes[head]] for head, values in self._slots[frame]])
 
     def save(self, folder: Path) -> None:
         """Write ``model.npz`` and ``model.json`` into ``folder``."""
@@ -122,31 +83,77 @@ class LinearModel(WholeReplies):
             "bias": self.bias,
         }
         np.savez(folder / "model.npz", allow_pickle=False, **arrays)
-        described = {"engine": "linear", "format": FORMAT, "replies": self.replies}
+        described = {
+            "engine": "linear",
+            "format": FORMAT,
+            "replies": [_described(frame) for frame in self._frames],
+            "fields": [{"name": name, "values": values} for name, values in self._fields.items()],
+        }
         (folder / "model.json").write_bytes(dump(described))
 
     @classmethod
     def load(cls, folder: Path) -> LinearModel:
         """Read what ``save`` wrote. Raises ``ValueError`` when it is not that, or damaged."""
-        described = load((folder / "model.json").read_bytes())
-        if not isinstance(described, dict) or (described.get("engine"), described.get("format")) != (
-            "linear",
-            FORMAT,
-        ):
-            raise ValueError(f"{os.fspath(folder)} holds no linear model of format {FORMAT}")
-        replies = described.get("replies")
+        book = _read_book(load((folder / "model.json").read_bytes()))
+        if book is None:
+            raise ValueError(f"{os.fspath(folder)} holds no linear model of format 1 to {FORMAT}")
         columns, idf, weights, bias = read_arrays(folder / "model.npz", "columns", "idf", "weights", "bias")
         if not (
-            isinstance(replies, list)
-            and all(isinstance(reply, str) for reply in replies)
-            and columns.dtype.kind == "i"
+            columns.dtype.kind == "i"
             and ((columns >= 0) & (columns < COLUMNS)).all()
             and idf.shape == columns.shape == (columns.size,)
-            and weights.shape == (columns.size, len(replies))
-            and bias.shape == (len(replies),)
+            and weights.shape == (columns.size, sum(book.sizes))
+            and bias.shape == (sum(book.sizes),)
         ):
             raise ValueError(f"the parts of the model in {os.fspath(folder)} do not belong together")
-        return cls(FeatureScale(columns, idf), replies, weights, bias)
+        return cls(FeatureScale(columns, idf), book, weights, bias)
+
+
+def _described(frame: Frame) -> Any:
+    """A frame as it stands in ``model.json``: a reply without slots is its text."""
+    return {"texts": frame.texts, "fields": frame.fields} if frame.fields else frame.texts[0]
+
+
+def _read_book(described: Any) -> ReplyBook | None:
+    """The replies in a ``model.json``; None when they are not what ``save`` writes."""
+    if not isinstance(described, dict) or described.get("engine") != "linear":
+        return None
+    replies, fields = described.get("replies"), described.get("fields", [])
+    if described.get("format") not in (1, FORMAT) or not isinstance(replies, list) or not replies:
+        return None
+    frames = [_read_frame(reply) for reply in replies]
+    known = [frame for frame in frames if frame is not None]
+    values = (
+        {one["name"]: one["values"] for one in fields if _is_field(one)} if isinstance(fields, list) else {}
+    )
+    book = ReplyBook(known, values)
+    there = all(field in values for frame in known for field in frame.fields)
+    whole = book.sizes == [len(replies), *(len(of_one) for of_one in values.values())]
+    return book if there and whole and len(values) == len(fields) else None
+
+
+def _is_field(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("name"), str)
+        and _are_texts(found.get("values"))
+        and len(found["values"]) > 0
+    )
+
+
+def _read_frame(found: Any) -> Frame | None:
+    if isinstance(found, str):
+        return Frame((found,))
+    if not isinstance(found, dict):
+        return None
+    texts, fields = found.get("texts"), found.get("fields")
+    if _are_texts(texts) and _are_texts(fields) and len(texts) == len(fields) + 1:
+        return Frame(tuple(texts), tuple(fields))
+    return None
+
+
+def _are_texts(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
 
 
 def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:

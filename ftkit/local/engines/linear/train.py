@@ -1,20 +1,28 @@
 """Train a linear model: minibatch softmax regression by Adagrad (Duchi, Hazan & Singer, 2011), with L2.
 
+The frame of the reply and each of its fields are heads of one regression, trained in the same steps.
 Only the weights of a minibatch's own features are touched in a step, so a step costs the same
-however many features there are. The same data, hyperparameters and seed give the same model, and a
-training that goes on from a checkpoint ends at the same weights as one that was never interrupted.
+however many features there are. The same data, hyperparameters and seed give the same model, with any
+number of threads, and a training that goes on from a checkpoint ends at the same weights as one that was
+never interrupted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.local.engines.base import Hyperparameters, StepMetrics, TrainingCallbacks, TrainingRequest
-from ftkit.local.engines.linear.dataset import Dataset, Rows
-from ftkit.local.engines.linear.model import FeatureScale, LinearModel, Vectors, read_arrays
+from ftkit.local.engines.linear.ahead import in_order
+from ftkit.local.engines.linear.book import ReplyBook
+from ftkit.local.engines.linear.dataset import CountedRows
+from ftkit.local.engines.linear.heads import Heads
+from ftkit.local.engines.linear.judge import Judge
+from ftkit.local.engines.linear.model import LinearModel, read_arrays
+from ftkit.local.engines.linear.rows import VectorRows
+from ftkit.local.engines.linear.vectors import FeatureScale, Vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,10 +31,11 @@ if TYPE_CHECKING:
 LEARNING_RATE = 0.1
 L2 = 1e-4
 MAX_WEIGHTS = 4_194_304
-"""Most weights (features x replies): 16 MiB of them, and as much again for Adagrad's sums."""
+"""Most weights (features x classes): 16 MiB of them, and as much again for Adagrad's sums."""
 MAX_FEATURES = 262_144
 _VALIDATIONS = 20
-_VALIDATION_CHUNK = 1024
+_BLOCK = 16_384
+"""Weights that are updated at a time: so few that they stay in the processor's cache."""
 
 
 def choose(requested: Mapping[str, Any], examples: int) -> Hyperparameters:
@@ -44,132 +53,145 @@ def choose(requested: Mapping[str, Any], examples: int) -> Hyperparameters:
 
 def train(request: TrainingRequest, callbacks: TrainingCallbacks) -> None:
     """See ``ftkit.local.engines.base.Engine.train``."""
-    replies: dict[str, int] = {}
-    data = Dataset.build(request.examples, request.scratch, "train", replies, grow=True)
-    validation = None
-    if request.validation is not None:
-        validation = Dataset.build(request.validation, request.scratch, "valid", replies, grow=False)
-    assert data.frequency is not None
-    most = min(MAX_FEATURES, MAX_WEIGHTS // max(1, len(replies)))
-    vectors = Vectors(scale := FeatureScale.fit(data.frequency, len(data), most))
-    trainer = Trainer(data, scale, vectors, list(replies), request)
+    book = ReplyBook()
+    counted = CountedRows(request.examples, request.scratch, book)
+    scale = counted.scale(min(MAX_FEATURES, MAX_WEIGHTS // max(1, sum(book.sizes))))
+    vectors = Vectors(scale)
+    rows = counted.vectors(vectors, request.scratch / "train.vectors")
+    trainer = Trainer(rows, counted.targets.matrix(book), LinearModel.untrained(scale, book), request)
     if request.resume is not None:
         trainer.restore(request.resume)
-    judge = Judge(validation, vectors) if validation is not None and len(validation) else None
+    judge = None
+    if request.validation is not None:
+        judge = Judge(request.validation, vectors, book, request.scratch / "valid.vectors")
     for epoch in range(trainer.epoch, request.hyperparameters.n_epochs):
-        last = trainer.run_epoch(epoch, callbacks, judge)
+        last = trainer.run_epoch(epoch, callbacks, judge if judge else None)
         callbacks.checkpoint(last, trainer.save)
 
 
-class Judge:
-    """Measures a model on the validation set: mean loss and accuracy over all of its rows."""
+class Minibatch(NamedTuple):
+    """``features`` are the model's that occur in these rows; ``vectors`` has a column for each."""
 
-    def __init__(self, data: Dataset, vectors: Vectors) -> None:
-        self._rows = data.open()
-        self._classes = data.classes
-        self._vectors = vectors
+    features: NDArray[np.int64]
+    vectors: Any
+    targets: NDArray[np.int32]
 
-    def measure(self, weights: NDArray[np.float32], bias: NDArray[np.float32]) -> tuple[float, float]:
-        """(loss, accuracy). A reply never seen in training is wrong, at the chance of one more class."""
+
+class Minibatches:
+    """Reads minibatches, one by one: it remembers which features one has in arrays that the next uses too."""
+
+    def __init__(self, rows: VectorRows, targets: NDArray[np.int32], width: int) -> None:
         import numpy as np
 
-        loss, right, total = 0.0, 0, len(self._classes)
-        for start in range(0, total, _VALIDATION_CHUNK):
-            rows = np.arange(start, min(start + _VALIDATION_CHUNK, total))
-            classes = self._classes[rows]
-            scores = self._vectors.of(self._rows.take(rows)) @ weights + bias
-            chances = softmax(scores)
-            known = classes >= 0
-            of_truth = np.where(known, chances[np.arange(len(rows)), classes], 1 / (len(bias) + 1))
-            loss -= float(np.log(np.maximum(of_truth, 1e-12)).sum())
-            right += int(np.count_nonzero(scores.argmax(axis=1) == classes))
-        return loss / total, right / total
+        self._rows = rows
+        self._targets = targets
+        self._there = np.zeros(width, dtype=bool)
+        self._place = np.zeros(width, dtype=np.int32)
+
+    def read(self, rows: NDArray[np.int64]) -> Minibatch:
+        """These rows."""
+        import numpy as np
+        from scipy.sparse import csr_matrix
+
+        batch = self._rows.take(rows)
+        self._there[batch.indices] = True
+        features = np.flatnonzero(self._there)
+        self._there[features] = False
+        self._place[features] = np.arange(len(features), dtype=np.int32)
+        parts = (batch.data, self._place[batch.indices], batch.indptr)
+        return Minibatch(features, csr_matrix(parts, shape=(len(rows), len(features))), self._targets[rows])
 
 
 class Trainer:
-    """The state of one training: weights, Adagrad's sums, and how far it is."""
+    """The state of one training: the model, Adagrad's sums, and how far it is."""
 
     def __init__(
-        self,
-        data: Dataset,
-        scale: FeatureScale,
-        vectors: Vectors,
-        replies: list[str],
-        request: TrainingRequest,
+        self, rows: VectorRows, targets: NDArray[np.int32], model: LinearModel, request: TrainingRequest
     ) -> None:
         import numpy as np
 
         plan = request.hyperparameters
-        self._rows: Rows = data.open()
-        self._classes = data.classes
-        self._scale = scale
-        self._vectors = vectors
-        self._replies = replies
+        self._minibatches = Minibatches(rows, targets, len(model.weights))
+        self._model = model
+        self._heads = Heads(model.book.sizes)
         self._seed = request.seed
+        self._rows = len(rows)
         self._batch = plan.batch_size
         self._rate = LEARNING_RATE * plan.learning_rate_multiplier
-        self._steps_per_epoch = math.ceil(len(data) / plan.batch_size)
+        self._steps_per_epoch = math.ceil(len(rows) / plan.batch_size)
         self._total = self._steps_per_epoch * plan.n_epochs
         self.epoch = 0
-        shape = (vectors.width, len(replies))
-        share = np.bincount(self._classes, minlength=len(replies)) / len(data)
-        self.weights = np.zeros(shape, dtype=np.float32)
-        self.bias = np.log(share).astype(np.float32)
-        self._sums = np.zeros(shape, dtype=np.float32)
-        self._bias_sums = np.zeros(len(replies), dtype=np.float32)
+        with np.errstate(divide="ignore"):
+            model.bias[:] = np.log(self._heads.shares(targets))
+        self._sums = np.zeros_like(model.weights)
+        self._bias_sums = np.zeros_like(model.bias)
 
     def run_epoch(self, epoch: int, callbacks: TrainingCallbacks, judge: Judge | None) -> StepMetrics:
         """One pass over the data in an order that seed and epoch decide; returns the last step's metrics."""
-        import numpy as np
-
-        order = np.random.default_rng([self._seed & 0x7FFFFFFF, epoch]).permutation(len(self._classes))
         every = max(1, self._total // _VALIDATIONS)
         metrics: StepMetrics | None = None
-        for number in range(self._steps_per_epoch):
+        for number, batch in enumerate(in_order(self._minibatches.read, self._pieces(epoch), threads=1)):
             step = epoch * self._steps_per_epoch + number + 1
-            loss, accuracy = self._step(order[number * self._batch : (number + 1) * self._batch], step)
+            loss, accuracy = self._step(batch, step)
             valid: tuple[float, float] | tuple[None, None] = (None, None)
             if judge is not None and (number + 1 == self._steps_per_epoch or step % every == 0):
-                valid = judge.measure(self.weights, self.bias)
+                valid = judge.measure(self._model.weights, self._model.bias)
             metrics = StepMetrics(step, self._total, epoch + 1, loss, accuracy, *valid)
             callbacks.step(metrics)
         assert metrics is not None
         self.epoch = epoch + 1
         return metrics
 
-    def _step(self, rows: NDArray[np.int64], step: int) -> tuple[float, float]:
-        """One Adagrad step on these rows: (mean loss, accuracy), both from before the step."""
+    def _pieces(self, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """The rows of each minibatch."""
         import numpy as np
-        from scipy.sparse import csr_matrix
 
-        batch = self._vectors.of(self._rows.take(rows))
-        active, local = np.unique(batch.indices, return_inverse=True)
-        batch = csr_matrix((batch.data, local, batch.indptr), shape=(len(rows), len(active)))
-        weights = self.weights[active]
-        scores = batch @ weights + self.bias
-        classes = self._classes[rows]
-        here = np.arange(len(rows))
-        chances = softmax(scores)
-        loss = -float(np.log(np.maximum(chances[here, classes], 1e-12)).mean())
-        accuracy = float(np.mean(scores.argmax(axis=1) == classes))
-        error = chances
-        error[here, classes] -= 1
-        error /= len(rows)
+        order = np.random.default_rng([self._seed & 0x7FFFFFFF, epoch]).permutation(self._rows)
+        for start in range(0, self._rows, self._batch):
+            yield order[start : start + self._batch]
+
+    def _step(self, batch: Minibatch, step: int) -> tuple[float, float]:
+        """One Adagrad step on a minibatch: (mean loss, accuracy), both from before the step."""
+        import numpy as np
+
+        weights, bias = self._model.weights, self._model.bias
+        scores = batch.vectors @ weights[batch.features] + bias
+        chances = self._heads.chances(scores)
+        loss = float(self._heads.losses(chances, batch.targets).mean())
+        accuracy = float(self._heads.right(scores, batch.targets).mean())
+        error = self._heads.errors(chances, batch.targets)
         rate = self._rate * (1 - (step - 1) / self._total)
-        gradient = batch.T @ error + L2 * weights
-        sums = self._sums[active] + gradient * gradient
-        self._sums[active] = sums
-        self.weights[active] = weights - rate * gradient / np.sqrt(np.maximum(sums, 1e-12))
+        self._update(batch.features, batch.vectors.T @ error, rate)
         slope = error.sum(axis=0)
         self._bias_sums += slope * slope
-        self.bias -= 0.1 * rate * slope / np.sqrt(np.maximum(self._bias_sums, 1e-12))
+        bias -= 0.1 * rate * slope / np.sqrt(np.maximum(self._bias_sums, 1e-12))
         return loss, accuracy
+
+    def _update(self, features: NDArray[np.int64], gradients: NDArray[Any], rate: float) -> None:
+        """Adagrad's step for the weights of these features."""
+        import numpy as np
+
+        weights, all_sums = self._model.weights, self._sums
+        block = max(1, _BLOCK // weights.shape[1])
+        for start in range(0, len(features), block):
+            places = features[start : start + block]
+            own, gradient = weights[places], gradients[start : start + block]
+            gradient += L2 * own
+            sums = all_sums[places]
+            sums += gradient * gradient
+            all_sums[places] = sums
+            np.maximum(sums, 1e-12, out=sums)
+            np.sqrt(sums, out=sums)
+            gradient *= rate
+            gradient /= sums
+            own -= gradient
+            weights[places] = own
 
     def save(self, folder: Path) -> None:
         """Write the model, and what a training needs to go on from here."""
         import numpy as np
 
-        LinearModel(self._scale, self._replies, self.weights, self.bias).save(folder)
+        self._model.save(folder)
         np.savez(
             folder / "resume.npz",
             allow_pickle=False,
@@ -183,16 +205,7 @@ class Trainer:
         model = LinearModel.load(folder)
         self._sums, self._bias_sums, epoch = read_arrays(folder / "resume.npz", "sums", "bias_sums", "epoch")
         self.epoch = int(epoch)
-        self.weights, self.bias = model.weights, model.bias
+        self._model.weights[:], self._model.bias[:] = model.weights, model.bias
 
 
-def softmax(scores: NDArray[Any]) -> NDArray[Any]:
-    """Chances from scores, row by row."""
-    import numpy as np
-
-    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    chances: NDArray[Any] = shifted / shifted.sum(axis=1, keepdims=True)
-    return chances
-
-
-__all__ = ["Judge", "Trainer", "choose", "softmax", "train"]
+__all__ = ["LEARNING_RATE", "FeatureScale", "Trainer", "choose", "train"]
