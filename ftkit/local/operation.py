@@ -46,6 +46,15 @@ class Operation:
     atomic: bool = False
 
 
+def with_file(fields: Schema, name: str) -> Schema:
+    """A form's schema: its fields and the file that comes with them."""
+    return {
+        **fields,
+        "properties": {**fields.get("properties", {}), name: {"type": "string", "format": "binary"}},
+        "required": [*fields.get("required", ()), name],
+    }
+
+
 def paging(default: int, most: int) -> tuple[Query, Query]:
     """The two parameters of every list: ``after`` and ``limit``."""
     return (

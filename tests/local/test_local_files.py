@@ -119,7 +119,7 @@ def test_expiry_is_kept_and_checked(client: openai.OpenAI) -> None:
     assert file.expires_at is not None and abs(file.expires_at - time.time() - 3600) < 30
     with pytest.raises(openai.BadRequestError) as refused:
         upload(client, expires_after={"anchor": "created_at", "seconds": 5})
-    assert refused.value.param == "expires_after"
+    assert refused.value.param == "expires_after.seconds"
 
 
 @pytest.mark.parametrize(

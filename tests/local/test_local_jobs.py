@@ -270,7 +270,7 @@ def test_messages_of_weight_0_are_not_learnt(client: openai.OpenAI) -> None:
         ({"hyperparameters": {"n_epochs": "many"}}, 400, "hyperparameters.n_epochs", None),
         ({"hyperparameters": {"batch_size": 2.5}}, 400, "hyperparameters.batch_size", None),
         ({"hyperparameters": {"beta": 1}}, 400, "hyperparameters.beta", "unknown_parameter"),
-        ({"method": {"type": "dpo"}}, 400, "method", "unsupported_value"),
+        ({"method": {"type": "dpo"}}, 400, "method.type", "unsupported_value"),
         ({"metadata": {"a": 1}}, 400, "metadata.a", None),
         ({"metadata": {str(n): "" for n in range(17)}}, 400, "metadata", None),
         ({"integrations": [{"type": "wandb"}]}, 400, "integrations", "unsupported_parameter"),

@@ -122,8 +122,8 @@ def test_the_files_expiry_begins_with_the_file(client: openai.OpenAI) -> None:
         ({"filename": None}, "filename"),
         ({"mime_type": None}, "mime_type"),
         ({"purpose": "espionage"}, "purpose"),
-        ({"expires_after": {"anchor": "created_at", "seconds": 5}}, "expires_after"),
-        ({"expires_after": {"anchor": "now", "seconds": 3600}}, "expires_after"),
+        ({"expires_after": {"anchor": "created_at", "seconds": 5}}, "expires_after.seconds"),
+        ({"expires_after": {"anchor": "now", "seconds": 3600}}, "expires_after.anchor"),
         ({"expires_after": 3600}, "expires_after"),
     ],
 )
@@ -143,7 +143,7 @@ def test_an_unknown_parameter_is_named(client: openai.OpenAI) -> None:
     ("given", "param", "code"),
     [
         ({"part_ids": []}, "part_ids", "invalid_value"),
-        ({"part_ids": [1]}, "part_ids", "invalid_value"),
+        ({"part_ids": [1]}, "part_ids[0]", "invalid_type"),
         ({"part_ids": ["part_none"]}, "part_ids", "unknown_part"),
         ({"part_ids": ["FIRST"]}, "part_ids", "wrong_bytes"),
         ({"part_ids": ["FIRST", "FIRST"]}, "part_ids", "invalid_value"),

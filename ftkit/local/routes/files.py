@@ -5,77 +5,89 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from typing import Any
+from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
 
 from ftkit.local.config import MAX_NAME_LENGTH
 from ftkit.local.context import Context
-from ftkit.local.envelope import ApiError, bad_value, missing, not_found
+from ftkit.local.envelope import ApiError, missing, not_found
 from ftkit.local.jsonio import load
-from ftkit.local.paging import limit_of, list_view, unknown_cursor
-from ftkit.local.responses import json_response
-from ftkit.local.routing import context_of, read_route
+from ftkit.local.operation import Operation, Query, paging, with_file
+from ftkit.local.paging import list_view, unknown_cursor
+from ftkit.local.routing import answer_once, form_route, read_route
+from ftkit.local.schema import TEXT, Schema, check, closed, one_of, whole
+from ftkit.local.store.blobs import FinishedBlob
 from ftkit.local.store.files import StoredFile
 from ftkit.local.upload import Upload, receive
 
 PURPOSES = ("fine-tune", "batch", "assistants", "vision", "user_data", "evals")
-_SECONDS = re.compile(r"[0-9]{4,7}")
+EXPIRY: Final[Schema] = closed(
+    {"anchor": one_of("created_at"), "seconds": whole(3600, 2592000)}, "anchor", "seconds"
+)
+"""How long a file is to stay: an hour to 30 days after its coming."""
+FIELDS: Final[Schema] = closed({"purpose": one_of(*PURPOSES), "expires_after": EXPIRY}, "purpose")
+CREATE: Final = Operation(
+    "File", query=(), body=with_file(FIELDS, "file"), takes="multipart/form-data", atomic=True
+)
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 
-async def create(request: Request) -> Response:
+async def create(context: Context, request: Request) -> Response:
     """Take an upload in; its bytes are on the disk before the answer goes out."""
-    context = context_of(request)
     with context.state.files.blobs.writer() as writer:
         upload = await receive(request, writer)
-        purpose, seconds = _purpose(upload), _seconds(upload)
-        expires_at = int(time.time()) + seconds if seconds is not None else None
+        asked = _asked(upload)
+        check(asked, FIELDS)
         if upload.filename is None:
             raise missing("file")
 
-        def keep() -> StoredFile:
-            filename = upload.filename or "file"
-            return context.state.files.keep(
-                writer.finish(), filename=shown_name(filename), purpose=purpose, expires_at=expires_at
-            )
+        def answer() -> Response:
+            blob = writer.finish()
+            whole = [asked, upload.filename, blob.sha256]
 
-        file = await run_in_threadpool(keep)
-    return json_response(file.view())
+            def keep() -> dict[str, Any]:
+                return _keep(context, blob, upload.filename or "file", asked)
 
+            return answer_once(request, CREATE, whole, keep)
 
-def _purpose(upload: Upload) -> str:
-    purpose = upload.fields.get("purpose")
-    if purpose is None:
-        raise missing("purpose")
-    if purpose not in PURPOSES:
-        raise bad_value("purpose", f"'{purpose[:80]}' is not one of {', '.join(PURPOSES)}.")
-    return purpose
+        return await run_in_threadpool(answer)
 
 
-def _seconds(upload: Upload) -> int | None:
-    """``expires_after``, sent as ``expires_after[anchor]`` and ``expires_after[seconds]`` or as JSON."""
-    anchor, seconds = (upload.fields.get(f"expires_after[{name}]") for name in ("anchor", "seconds"))
-    if "expires_after" in upload.fields:
-        try:
-            given: Any = load(upload.fields["expires_after"])
-            anchor, seconds = given["anchor"], str(given["seconds"])
-        except (ValueError, KeyError, TypeError):
-            raise bad_value("expires_after", "'expires_after' must have 'anchor' and 'seconds'.") from None
-    return None if anchor is None and seconds is None else lifetime(anchor, seconds)
+def _asked(upload: Upload) -> dict[str, Any]:
+    """The form's fields; an expiry comes as ``expires_after[anchor]`` and ``…[seconds]``, or as JSON."""
+    asked: dict[str, Any] = {}
+    for name, text in upload.fields.items():
+        outer, _, inner = name.partition("[")
+        if outer == "expires_after" and inner.endswith("]"):
+            members = asked.setdefault(outer, {})
+            if isinstance(members, dict):
+                members[inner[:-1]] = int(text) if _SECONDS.fullmatch(text) else text
+        elif name == "expires_after":
+            asked[name] = _json_or_text(text)
+        else:
+            asked[name] = text
+    return asked
 
 
-def lifetime(anchor: Any, seconds: str | None) -> int:
-    """The seconds that a file is to stay, an hour to 30 days. Raises ``ApiError`` (400)."""
-    known = anchor == "created_at" and seconds is not None and _SECONDS.fullmatch(seconds)
-    if not known or not 3600 <= int(seconds or 0) <= 2592000:
-        raise bad_value(
-            "expires_after", "'expires_after' takes anchor 'created_at' and 3600 to 2592000 seconds."
-        )
-    return int(seconds or 0)
+def _json_or_text(text: str) -> Any:
+    try:
+        return load(text)
+    except ValueError:
+        return text
+
+
+def _keep(context: Context, blob: FinishedBlob, filename: str, asked: dict[str, Any]) -> dict[str, Any]:
+    expiry = asked.get("expires_after")
+    return context.state.files.keep(
+        blob,
+        filename=shown_name(filename),
+        purpose=asked["purpose"],
+        expires_at=int(time.time()) + expiry["seconds"] if expiry is not None else None,
+    ).view()
 
 
 def shown_name(filename: str) -> str:
@@ -86,20 +98,16 @@ def shown_name(filename: str) -> str:
 
 def list_files(context: Context, request: Request) -> dict[str, Any]:
     """A page of files; newest first unless ``order=asc``."""
-    query = request.query_params
-    order = query.get("order") or "desc"
-    if order not in ("asc", "desc"):
-        raise bad_value("order", "'order' must be 'asc' or 'desc'.")
-    after = query.get("after") or None
+    query = request.state.query
     try:
         page = context.state.files.page(
-            purpose=query.get("purpose") or None,
-            ascending=order == "asc",
-            after=after,
-            limit=limit_of(query, 10_000, 10_000),
+            purpose=query["purpose"],
+            ascending=query["order"] == "asc",
+            after=query["after"],
+            limit=query["limit"],
         )
     except KeyError:
-        raise unknown_cursor(after or "") from None
+        raise unknown_cursor(query["after"]) from None
     return list_view([file.view() for file in page.items], page.has_more)
 
 
@@ -155,10 +163,16 @@ def delete(context: Context, request: Request) -> dict[str, Any]:
     return {"id": file.id, "object": "file", "deleted": True}
 
 
+_PAGE = (
+    *paging(10_000, 10_000),
+    Query("purpose", TEXT, "Only files with this purpose."),
+    Query("order", {**one_of("asc", "desc"), "default": "desc"}, "By the time of their coming."),
+)
+_FILE = "/v1/files/{file_id}"
 ROUTES = [
-    Route("/v1/files", create, methods=["POST"]),
-    read_route("/v1/files", list_files),
-    read_route("/v1/files/{file_id}", retrieve),
-    read_route("/v1/files/{file_id}/content", content),
-    read_route("/v1/files/{file_id}", delete, "DELETE"),
+    form_route("/v1/files", create, CREATE),
+    read_route("/v1/files", list_files, operation=Operation("FileList", query=_PAGE)),
+    read_route(_FILE, retrieve, operation=Operation("File", query=())),
+    read_route(f"{_FILE}/content", content, operation=Operation("application/octet-stream", query=())),
+    read_route(_FILE, delete, "DELETE", Operation("DeletedFile", query=())),
 ]

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, model_not_found
 from ftkit.local.names import ServedModel
+from ftkit.local.operation import Operation
 from ftkit.local.routing import read_route
 
 
@@ -37,6 +38,11 @@ def delete(context: Context, request: Request) -> dict[str, Any]:
         raise ApiError(
             403, f"'{model.id}' is not a fine-tuned model; it stays.", param="model", code="not_allowed"
         )
+    job = context.state.jobs.open_on(model.id)
+    if job is not None:
+        raise ApiError(
+            409, f"Job {job} trains '{model.id}' further; it stays until then.", param="model", code="in_use"
+        )
     if not context.state.models.delete(model.id):
         raise ApiError(
             403, f"'{model.id}' is a checkpoint; it goes with its job.", param="model", code="not_allowed"
@@ -44,8 +50,9 @@ def delete(context: Context, request: Request) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "deleted": True}
 
 
+_MODEL = "/v1/models/{model:path}"
 ROUTES = [
-    read_route("/v1/models", list_models),
-    read_route("/v1/models/{model:path}", retrieve),
-    read_route("/v1/models/{model:path}", delete, "DELETE"),
+    read_route("/v1/models", list_models, operation=Operation("ModelList", query=())),
+    read_route(_MODEL, retrieve, operation=Operation("Model", query=())),
+    read_route(_MODEL, delete, "DELETE", Operation("DeletedModel", query=())),
 ]

@@ -2,99 +2,90 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from ftkit.local.config import MAX_PART_BYTES, MAX_UPLOAD_BYTES
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, bad_value, missing, not_found
-from ftkit.local.responses import json_response
-from ftkit.local.routes.files import PURPOSES, lifetime, shown_name
-from ftkit.local.routing import body_route, context_of, read_route
-from ftkit.local.store.uploads import NotPending, StoredPart, StoredUpload, WrongParts
+from ftkit.local.idempotency import key_of
+from ftkit.local.operation import Operation, with_file
+from ftkit.local.routes.files import EXPIRY, PURPOSES, shown_name
+from ftkit.local.routing import answer_once, body_route, form_route, read_route
+from ftkit.local.schema import TEXT, Schema, check, closed, one_of, whole
+from ftkit.local.store.uploads import NotPending, StoredUpload, WrongParts
 from ftkit.local.upload import receive
 
-_CREATE = {"bytes": int, "filename": str, "mime_type": str, "purpose": str}
-_MOST_PARTS = 100_000
-_MD5 = re.compile(r"[0-9a-fA-F]{32}")
+_CREATE: Final[Schema] = closed(
+    {
+        "bytes": whole(1, MAX_UPLOAD_BYTES),
+        "filename": TEXT,
+        "mime_type": TEXT,
+        "purpose": one_of(*PURPOSES),
+        "expires_after": EXPIRY,
+    },
+    *("bytes", "filename", "mime_type", "purpose"),
+)
+_COMPLETE: Final[Schema] = closed(
+    {
+        "part_ids": {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 100_000},
+        "md5": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$", "x-must-be": "32 hexadecimal digits"},
+    },
+    "part_ids",
+)
+_NO_FIELDS: Final = closed({})
+_ADD_PART: Final = Operation(
+    "UploadPart", query=(), body=with_file(_NO_FIELDS, "data"), takes="multipart/form-data", atomic=True
+)
 
 
 def create(context: Context, request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """Begin an upload of so many bytes."""
-    _check_names(body, (*_CREATE, "expires_after"))
-    for name, kind in _CREATE.items():
-        if body.get(name) is None:
-            raise missing(name)
-        if not isinstance(body[name], kind) or isinstance(body[name], bool):
-            raise bad_value(name, f"'{name}' must be {'a whole number' if kind is int else 'a text'}.")
-    if body["purpose"] not in PURPOSES:
-        raise bad_value("purpose", f"'{body['purpose'][:80]}' is not one of {', '.join(PURPOSES)}.")
-    if not 1 <= body["bytes"] <= MAX_UPLOAD_BYTES:
-        raise bad_value("bytes", f"'bytes' must be from 1 to {MAX_UPLOAD_BYTES}, not {body['bytes']}.")
+    expiry = body.get("expires_after")
     upload = context.state.uploads.create(
         size=body["bytes"],
         filename=shown_name(body["filename"]),
         purpose=body["purpose"],
-        file_seconds=_file_seconds(body.get("expires_after")),
+        file_seconds=expiry["seconds"] if expiry is not None else None,
     )
     return upload.view(None)
 
 
-def _check_names(body: dict[str, Any], known: tuple[str, ...]) -> None:
-    for name in body:
-        if name not in known:
-            raise bad_value(name[:80], f"Unknown parameter: '{name[:80]}'.", "unknown_parameter")
-
-
-def _file_seconds(given: Any) -> int | None:
-    if given is None:
-        return None
-    if not isinstance(given, dict):
-        raise bad_value("expires_after", "'expires_after' must have 'anchor' and 'seconds'.")
-    return lifetime(given.get("anchor"), str(given.get("seconds")))
-
-
-async def add_part(request: Request) -> Response:
+async def add_part(context: Context, request: Request) -> Response:
     """Take a part in; its bytes are on the disk before the answer goes out. Parts come in any order."""
-    context = context_of(request)
-    upload = await run_in_threadpool(_pending, context, request)
+    if key_of(request) is None:  # under a key it may be answered already, and the upload be over
+        await run_in_threadpool(_pending, context, request)
     with context.state.files.blobs.writer() as writer:
         form = await receive(request, writer, "data", MAX_PART_BYTES)
+        check(form.fields, _NO_FIELDS)
         if form.filename is None:
             raise missing("data")
         if writer.bytes == 0:
             raise bad_value("data", "The part is empty.")
 
-        def keep() -> StoredPart:
-            return context.state.uploads.add_part(upload.id, writer.finish())
+        def answer() -> Response:
+            blob = writer.finish()
 
-        try:
-            part = await run_in_threadpool(keep)
-        except (NotPending, WrongParts) as error:
-            raise _refusal(context, upload.id, error) from None
-    return json_response(part.view())
+            def keep() -> dict[str, Any]:
+                upload = _upload(context, request)
+                try:
+                    return context.state.uploads.add_part(upload.id, blob).view()
+                except (NotPending, WrongParts) as error:
+                    raise _refusal(context, upload.id, error) from None
+
+            return answer_once(request, _ADD_PART, blob.sha256, keep)
+
+        return await run_in_threadpool(answer)
 
 
 def complete(context: Context, request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """Put the parts together in the order given, and check them against the announced bytes and the MD5."""
     upload = _upload(context, request)
-    _check_names(body, ("part_ids", "md5"))
-    part_ids, md5 = body.get("part_ids"), body.get("md5")
-    if part_ids is None:
-        raise missing("part_ids")
-    if not isinstance(part_ids, list) or not 0 < len(part_ids) <= _MOST_PARTS:
-        raise bad_value("part_ids", "'part_ids' must be a list of the ids of parts.")
-    if not all(isinstance(identifier, str) for identifier in part_ids):
-        raise bad_value("part_ids", "'part_ids' must be a list of texts.")
-    if md5 is not None and not (isinstance(md5, str) and _MD5.fullmatch(md5)):
-        raise bad_value("md5", "'md5' must be 32 hexadecimal digits.")
     try:
-        upload = context.state.uploads.complete(upload.id, part_ids, md5)
+        upload = context.state.uploads.complete(upload.id, body["part_ids"], body.get("md5"))
     except (NotPending, WrongParts) as error:
         raise _refusal(context, upload.id, error) from None
     return upload.view(context.state.uploads.file(upload))
@@ -117,11 +108,10 @@ def _upload(context: Context, request: Request) -> StoredUpload:
     return upload
 
 
-def _pending(context: Context, request: Request) -> StoredUpload:
+def _pending(context: Context, request: Request) -> None:
     upload = _upload(context, request)
     if not upload.pending:
         raise _refusal(context, upload.id, NotPending())
-    return upload
 
 
 def _refusal(context: Context, upload_id: str, error: NotPending | WrongParts) -> ApiError:
@@ -132,9 +122,10 @@ def _refusal(context: Context, upload_id: str, error: NotPending | WrongParts) -
     return bad_value("upload_id", f"Upload {upload_id} is {status}.", f"upload_{status}")
 
 
+_UPLOAD = "/v1/uploads/{upload_id}"
 ROUTES = [
-    body_route("/v1/uploads", create),
-    Route("/v1/uploads/{upload_id}/parts", add_part, methods=["POST"]),
-    body_route("/v1/uploads/{upload_id}/complete", complete),
-    read_route("/v1/uploads/{upload_id}/cancel", cancel, "POST"),
+    body_route("/v1/uploads", create, Operation("Upload", query=(), body=_CREATE, atomic=True)),
+    form_route(f"{_UPLOAD}/parts", add_part, _ADD_PART),
+    body_route(f"{_UPLOAD}/complete", complete, Operation("Upload", query=(), body=_COMPLETE)),
+    read_route(f"{_UPLOAD}/cancel", cancel, "POST", Operation("Upload", query=())),
 ]

@@ -157,6 +157,11 @@ class JobStore:
         sql = f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT ?"
         return Page.cut([Job(row) for row in self._db.all(sql, *values, limit + 1)], limit)
 
+    def open_on(self, model: str) -> str | None:
+        """A job that is not over and has this model as its base; None when there is none."""
+        row = self._db.one("SELECT id FROM jobs WHERE model = ? AND finished_at IS NULL LIMIT 1", model)
+        return None if row is None else row["id"]
+
     def move(self, identifier: str, *, allowed: tuple[str, ...], to: str, message: str) -> bool:
         """Change a job's status on a client's word and take it from its worker; False when it may not."""
         marks = ", ".join("?" for _ in allowed)
