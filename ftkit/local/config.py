@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from ftkit.local.engines.base import ModelSpec
+from ftkit.local.guard.limits import Limits
 
 ORGANIZATION: Final = "ftkit"
 """Name of the one organisation on a local platform, as it stands in jobs and in tuned models' names."""
@@ -16,6 +17,8 @@ MAX_BODY_BYTES: Final = 16 * MIB
 """Largest JSON request body."""
 MAX_UPLOAD_BYTES: Final = 6 * 1024 * MIB
 """Largest uploaded file: the largest batch input that a known platform takes (kluster.ai: 6 GB)."""
+LARGE_UPLOAD_BYTES: Final = 16 * MIB
+"""An upload of more is answered before it is hashed."""
 MAX_PART_BYTES: Final = 64 * MIB
 """Largest part of an upload in parts, as OpenAI's platform has it."""
 UPLOAD_SECONDS: Final = 3600
@@ -38,11 +41,13 @@ WORKER_IDLE_SECONDS: Final = 10.0
 class ServeOptions:
     """How a local platform is served.
 
-    ``port`` 0 takes any free one. ``api_key_file`` holds the accepted keys, one a line. ``idle_exit`` is in
-    seconds: the server ends when no request came for so long and nothing is queued or running.
+    ``port`` 0 takes any free one. ``api_key_file`` holds the accepted keys, one a line; without it, a
+    platform that listens beyond this machine makes a random key of its own. ``idle_exit`` is in seconds: the
+    server ends when no request came for so long and nothing is queued or running.
     ``models`` are configured models, ``models_files`` TOML files of more (see ``configured``);
     ``stand_ins`` further hosted names, ``NAME`` for the linear engine to answer, ``NAME=MODEL`` for any
-    model of this platform.
+    model of this platform. ``verbose`` logs every request, ``log`` says in which form; ``limits`` is what
+    clients may take.
     """
 
     state: Path
@@ -55,3 +60,5 @@ class ServeOptions:
     models: tuple[ModelSpec, ...] = ()
     models_files: tuple[Path, ...] = ()
     verbose: bool = False
+    log: Literal["text", "json"] = "text"
+    limits: Limits = field(default_factory=Limits)

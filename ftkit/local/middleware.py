@@ -1,28 +1,67 @@
-"""Around every request: a request id, the key check, the error envelope, the log, the idle clock."""
+"""Around every request: a request id, who asks, limits, the error envelope, the log, the idle clock."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import sqlite3
 import time
-from collections.abc import MutableMapping
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ftkit.errors import FtkitError
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, server_error
+from ftkit.local.guard.access import check_headers, check_key, check_source, is_open
+from ftkit.local.guard.keys import Keys
+from ftkit.local.guard.logs import own_id
+from ftkit.local.guard.patience import PatientReceive
+from ftkit.local.guard.rates import Rates
 from ftkit.local.ids import new_id
 from ftkit.local.responses import error_response
 
 _log = logging.getLogger("ftkit.local")
-_OPEN_PATHS = ("/healthz",)
-_LOOPBACK = frozenset(("127.0.0.1", "::1", "localhost"))
+_STATUS = "/status"
+"""The status page asks here again and again: that is no use of the platform and takes nothing of a rate."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and its answer, as far as the log and the headers want to know."""
+
+    send: Send
+    id: str = field(default_factory=lambda: new_id("req_"))
+    begun: float = field(default_factory=time.monotonic)
+    status: int | None = None
+    sent: int = 0
+    key: int = 0
+    rate: dict[str, str] = field(default_factory=dict)
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message on, with the headers that every answer has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *self._headers()]
+        else:
+            self.sent += len(message.get("body", b""))
+        await self.send(message)
+
+    @property
+    def milliseconds(self) -> float:
+        """How long it has taken so far."""
+        return (time.monotonic() - self.begun) * 1000
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        found = {
+            "x-request-id": self.id,
+            "openai-processing-ms": str(round(self.milliseconds)),
+            "x-content-type-options": "nosniff",
+            "cross-origin-resource-policy": "same-origin",
+            **self.rate,
+        }
+        return [(name.encode(), value.encode()) for name, value in found.items()]
 
 
 class Frame:
@@ -31,101 +70,79 @@ class Frame:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app = app
         self._context = context
-        self._keys = [hashlib.sha256(key.encode()).digest() for key in context.keys]
+        self._limits = context.options.limits
+        self._keys = Keys(context.keys)
+        self._rates = Rates(self._limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = new_id("req_")
-        answer: dict[str, int] = {}
-        begun = time.monotonic()
-
-        async def send_framed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                answer["status"] = message["status"]
-                _frame_headers(message, request_id, begun)
-            await send(message)
-
+        exchange = _Exchange(send)
+        patient = PatientReceive(receive, self._limits)
         activity = self._context.activity
-        activity.open += 1
+        watched = scope["path"].startswith(_STATUS)
+        activity.open += not watched
         try:
-            await self._answer(scope, receive, send_framed, request_id, answer)
+            await self._answer(scope, patient, exchange)
         finally:
-            activity.open -= 1
-            activity.last = time.monotonic()
+            activity.open -= not watched
+            if not watched:
+                activity.last = time.monotonic()
             if self._context.options.verbose:
-                _log.info(
-                    "%s %s %s %s %.1f ms",
-                    request_id,
-                    scope["method"],
-                    scope["path"][:200],
-                    answer.get("status"),
-                    (time.monotonic() - begun) * 1000,
-                )
+                _tell(scope, exchange, patient.bytes)
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, request_id: str, answer: MutableMapping[str, int]
-    ) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         try:
-            self._check_source(scope)
-            self._check_key(scope)
-            await self._app(scope, receive, send)
+            check_headers(scope)
+            if not self._keys:
+                check_source(scope, self._context.options.host)
+            elif not is_open(scope["path"]):
+                exchange.key = check_key(scope, self._keys)
+            await self._counted(scope, receive, exchange)
             return
         except ClientDisconnect:
             return  # nobody is there to be told, and nothing is wrong here
         except ApiError as error:
             refusal = error
         except Exception as error:  # noqa: BLE001 - the server's boundary: logged with its id, told without its inside
-            _log.error("%s failed: %s", request_id, type(error).__name__, exc_info=not _is_storage(error))
-            refusal = _as_refusal(error, request_id)
-        if "status" not in answer:
-            await error_response(refusal)(scope, receive, send)
+            _log.error("%s failed: %s", exchange.id, type(error).__name__, exc_info=not _is_storage(error))
+            refusal = _as_refusal(error, exchange.id)
+        if exchange.status is None:
+            await error_response(refusal)(scope, receive, exchange)
 
-    def _check_source(self, scope: Scope) -> None:
-        """Raise ``ApiError`` (403) where a web page in a browser on this machine could be the one that asks.
-
-        Without a key only the address protects the platform, and a page can reach that: under a name of
-        its own that leads here (DNS rebinding), or across origins. Programs send no ``Origin``.
-        """
-        if self._keys:
+    async def _counted(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        """Pass a request on to its route as one of its key's requests."""
+        path = scope["path"]
+        if is_open(path):
+            await self._app(scope, receive, exchange)
             return
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
-        for url in (f"//{headers.get('host', '')}", origin):
-            if url is not None and _host_of(url) not in {*_LOOPBACK, self._context.options.host}:
-                raise ApiError(
-                    403,
-                    "Without a key, this platform only answers programs on its own machine.",
-                    code="wrong_origin",
-                )
-
-    def _check_key(self, scope: Scope) -> None:
-        """Raise ``ApiError`` (401) unless the request has one of the keys, compared in constant time."""
-        if not self._keys or scope["path"] in _OPEN_PATHS:
-            return
-        header = Headers(scope=scope).get("authorization", "")
-        kind, _, given = header.partition(" ")
-        digest = hashlib.sha256(given.strip().encode("latin-1")).digest()  # the header's own bytes
-        matches = [hmac.compare_digest(digest, key) for key in self._keys]
-        if kind.lower() != "bearer" or not any(matches):
-            said = "Incorrect API key provided." if given else "You didn't provide an API key."
-            raise ApiError(401, f"{said} Send it as 'Authorization: Bearer KEY'.", code="invalid_api_key")
+        exchange.rate = self._rates.enter(exchange.key, counted=not path.startswith(_STATUS))
+        try:
+            await self._app(scope, receive, exchange)
+        finally:
+            self._rates.leave(exchange.key)
 
 
-def _frame_headers(message: Message, request_id: str, begun: float) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["x-request-id"] = request_id
-    headers["openai-processing-ms"] = str(round((time.monotonic() - begun) * 1000))
-    headers["x-content-type-options"] = "nosniff"
-
-
-def _host_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+def _tell(scope: Scope, exchange: _Exchange, received: int) -> None:
+    """Log one request: the route's pattern, not its path, and no word of what was sent either way."""
+    route = getattr(scope.get("route"), "path", "(no route)")
+    fields: dict[str, Any] = {
+        "event": "request",
+        "request_id": exchange.id,
+        "method": scope["method"] if scope["method"].isalpha() else "?",
+        "route": route,
+        "object": own_id(scope.get("path_params", {})),
+        "status": exchange.status,
+        "ms": round(exchange.milliseconds, 1),
+        "bytes_in": received,
+        "bytes_out": exchange.sent,
+        "key": exchange.key or None,
+        "client": (scope.get("client") or (None,))[0],
+    }
+    said = (fields[name] for name in ("request_id", "method", "route", "status", "ms"))
+    _log.info("%s %s %s %s %s ms", *said, extra={"fields": fields})
 
 
 def _is_storage(error: Exception) -> bool:

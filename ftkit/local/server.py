@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
-import ipaddress
-import logging
 import os
 import signal
 import socket
@@ -24,7 +22,11 @@ from ftkit.local.app import build_app
 from ftkit.local.config import ServeOptions
 from ftkit.local.configured import configured
 from ftkit.local.context import Context
+from ftkit.local.guard import logs
+from ftkit.local.guard.connections import guarded_protocol
+from ftkit.local.guard.keys import accepted_keys
 from ftkit.local.jsonio import dump, load
+from ftkit.local.memory import keep_freed_memory
 from ftkit.local.store.blobs import sync_directory
 
 _IDLE_CHECKS = 20
@@ -38,19 +40,18 @@ def serve(options: ServeOptions) -> None:
     right, or another server has this state; ``StorageError`` when the state directory cannot be used.
     """
     options = configured(options)
-    keys = _keys(options)
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if options.verbose else logging.WARNING,
-        format="%(asctime)s %(name)s %(message)s",
-    )
+    logs.configure(options.log, verbose=options.verbose)
+    keep_freed_memory()
     with _one_server(options.state), _listen(options) as listener:
+        keys, key_file = accepted_keys(options)
         context = Context.open(options, keys)
         url = _url(options.host, listener)
         server = _Server(
             uvicorn.Config(
                 build_app(context),
+                http=guarded_protocol(options.limits),
                 log_config=None,
+                proxy_headers=False,  # what a client says of itself is no address
                 access_log=False,
                 server_header=False,
                 date_header=True,
@@ -61,7 +62,8 @@ def serve(options: ServeOptions) -> None:
             )
         )
         with _announced(options.state, url):
-            sys.stdout.write(f"ftkit local platform at {url}/v1 (state in {options.state})\n")
+            key = f", key in {key_file}" if key_file is not None else ""
+            sys.stdout.write(f"ftkit local platform at {url}/v1 (state in {options.state}{key})\n")
             sys.stdout.flush()
             asyncio.run(_run(server, listener, context))
 
@@ -103,38 +105,6 @@ async def _end_when_idle(server: uvicorn.Server, context: Context) -> None:
         if await asyncio.to_thread(context.state.leases.open_count) == 0:
             server.should_exit = True
             return
-
-
-def _keys(options: ServeOptions) -> tuple[str, ...]:
-    """The accepted keys; none means that anyone who reaches the port may ask, so only on this machine."""
-    if options.api_key_file is None:
-        if not _is_loopback(options.host):
-            raise ConfigurationError(
-                f"serving on {options.host} without a key would let anyone on the network in",
-                hint="Give --api-key-file FILE (keys, one a line), or serve on 127.0.0.1.",
-            )
-        return ()
-    try:
-        text = options.api_key_file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise storage_error(error, options.api_key_file) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError("the key file is not UTF-8 text", where=str(options.api_key_file)) from error
-    keys = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not keys:
-        raise ConfigurationError(
-            "the key file has no key", where=str(options.api_key_file), hint="Write one key a line."
-        )
-    return keys
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @contextmanager

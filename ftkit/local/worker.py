@@ -17,6 +17,7 @@ from pathlib import Path
 from ftkit.local.config import LEASE_SECONDS, WORKER_IDLE_SECONDS
 from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.registry import Engines
+from ftkit.local.guard import logs
 from ftkit.local.models import LoadedModels
 from ftkit.local.names import Names
 from ftkit.local.state import State
@@ -110,7 +111,7 @@ def _watch_server(worker: Worker) -> None:
 
 def main() -> None:
     """Run a worker on the state directory named first; settings come in the environment from the server."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logs.configure()
     stand_ins, models = read_arguments(sys.argv[2:])
     idle = float(os.environ.get("FTKIT_LOCAL_WORKER_IDLE", WORKER_IDLE_SECONDS))
     owner = os.environ.get("FTKIT_LOCAL_WORKER_ID", f"worker-{os.getpid()}")

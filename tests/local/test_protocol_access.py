@@ -50,7 +50,8 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def test_no_route_and_no_other_path_answers_without_a_key(locked: Platform) -> None:
     others = [
-        ("GET", "/"),
+        ("GET", "/status"),
+        ("GET", "/status/jobs/x"),
         ("GET", "/v1/nowhere"),
         ("PUT", "/v1/files"),
         ("OPTIONS", CHAT),
@@ -172,7 +173,7 @@ def test_a_wrong_method_is_told_all_the_right_ones(platform: Platform, path: str
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/", "/V1/models", "//v1/models", "/v1/models%2f", "/v1/files/a/b/c"]
+    "path", ["/page", "/page/", "/page/x", "/v1", "/v1/", "/V1/models", "//v1/models", "/v1/models%2f", "/v1/files/a/b/c"]
 )
 def test_other_paths_are_unknown(platform: Platform, path: str) -> None:
     answer = platform.ask("GET", path)
