@@ -132,20 +132,29 @@ async def receive(
 
 
 async def _feed(request: Request, take: Callable[[bytes], object]) -> None:
-    """Give the body to ``take`` in large slices, each in a thread while the next one comes in."""
-    slices, waiting = bytearray(), None
+    """Give the body to ``take``, in a thread that works while more of the body comes in."""
+    pieces, waiting = list[bytes](), None
+    size = 0
     try:
         async for piece in request.stream():
-            slices += piece
-            if len(slices) >= _SLICE_BYTES:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _SLICE_BYTES:
                 if waiting is not None:
                     await waiting
-                waiting = asyncio.ensure_future(run_in_threadpool(take, bytes(slices)))
-                slices.clear()
+                waiting = asyncio.ensure_future(run_in_threadpool(_take_all, take, pieces))
+                pieces, size = [], 0
         if waiting is not None:
             await waiting
     finally:
         if waiting is not None and not waiting.done():
             await asyncio.wait([waiting])  # the file must not be closed while a thread writes to it
-    if slices:
-        take(bytes(slices)) if len(slices) < _SMALL_BYTES else await run_in_threadpool(take, bytes(slices))
+    if size < _SMALL_BYTES:
+        _take_all(take, pieces)
+    else:
+        await run_in_threadpool(_take_all, take, pieces)
+
+
+def _take_all(take: Callable[[bytes], object], pieces: list[bytes]) -> None:
+    for piece in pieces:
+        take(piece)

@@ -1,5 +1,6 @@
 """Content-addressed bytes on the disk: ``files/ab/abcdef…``, each named by its own SHA-256.
 
+Large ones lie under their file's id in ``files/unhashed`` until they are hashed (see ``settling``).
 Names come from hashes and from this server's own identifiers, never from a client.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +51,10 @@ def make_folder(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FinishedBlob:
-    """Bytes that are on the disk, outside the store yet: where, their SHA-256 in hex, and how many."""
+    """Bytes that are on the disk, outside the store yet: where, their SHA-256 in hex, and how many.
+
+    ``sha256`` is empty where they are hashed later.
+    """
 
     path: Path
     sha256: str
@@ -59,10 +64,10 @@ class FinishedBlob:
 class BlobWriter:
     """A blob being written; what is not adopted by the end of its ``with`` block is removed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, hashed: bool = True) -> None:
         self._path = path
         self._file = path.open("xb", buffering=0)
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256() if hashed else None
         self._sent = 0
         self.bytes = 0
 
@@ -71,7 +76,8 @@ class BlobWriter:
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
-        self._hash.update(data)
+        if self._hash is not None:
+            self._hash.update(data)
         self.bytes += len(data)
         if self.bytes - self._sent >= _WRITE_BACK_BYTES:
             self._write_back()
@@ -86,7 +92,7 @@ class BlobWriter:
         """Make the bytes durable."""
         sync(self._file.fileno())
         self._file.close()
-        return FinishedBlob(self._path, self._hash.hexdigest(), self.bytes)
+        return FinishedBlob(self._path, self._hash.hexdigest() if self._hash else "", self.bytes)
 
     def __enter__(self) -> BlobWriter:
         return self
@@ -104,10 +110,12 @@ class Blobs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.incoming = root / "incoming"
+        self.unhashed = root / "unhashed"
 
     def prepare(self) -> None:
         """Create the directories and drop what an earlier server left half-written."""
         make_folder(self.incoming)
+        make_folder(self.unhashed)
         sync_directory(self.root)  # a server that was killed may have made a folder without entering it
         for leftover in self.incoming.iterdir():
             leftover.unlink()
@@ -121,22 +129,57 @@ class Blobs:
         for path in sorted(self.root.glob("??/*")):
             yield path.name
 
-    def writer(self) -> BlobWriter:
-        """Begin a new blob."""
-        return BlobWriter(self.incoming / new_id("new-"))
+    def writer(self, *, hashed: bool = True) -> BlobWriter:
+        """Begin a new blob; one that is not hashed is to be set aside."""
+        return BlobWriter(self.incoming / new_id("new-"), hashed)
 
     def adopt(self, blob: FinishedBlob) -> None:
         """Move finished bytes of the same file system into the store."""
         target = self.path(blob.sha256)
-        if not target.parent.exists():
-            target.parent.mkdir(exist_ok=True)
-            sync_directory(self.root)
+        make_folder(target.parent)
         blob.path.replace(target)
         sync_directory(target.parent)
+
+    def set_aside(self, blob: FinishedBlob, identifier: str) -> None:
+        """Move finished bytes to where they lie under their file's id."""
+        blob.path.replace(self.unhashed / identifier)
+        sync_directory(self.unhashed)
+
+    def aside(self) -> Iterator[str]:
+        """The ids under which bytes lie."""
+        for path in sorted(self.unhashed.glob("*")):
+            yield path.name
+
+    def hash_aside(self, identifier: str) -> str:
+        """The SHA-256 of what lies under an id. Raises ``FileNotFoundError``."""
+        with (self.unhashed / identifier).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def link_aside(self, identifier: str, sha256: str) -> None:
+        """Give what lies under an id its place in the store, too. Raises ``FileNotFoundError``."""
+        twin = self.incoming / new_id("twin-")
+        link_or_copy(self.unhashed / identifier, twin)
+        self.adopt(FinishedBlob(twin, sha256, 0))
+
+    def discard_aside(self, identifier: str) -> None:
+        """Remove what lies under an id."""
+        (self.unhashed / identifier).unlink(missing_ok=True)
 
     def discard(self, sha256: str) -> None:
         """Remove a blob that nothing names any more."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A second name for a file's bytes, or a synced copy on a file system without such names."""
+    try:
+        os.link(source, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(source, target)
+        with target.open("rb") as file:
+            sync(file.fileno())
 
 
 def finished(path: Path) -> FinishedBlob:

@@ -13,11 +13,12 @@ from ftkit.local.paging import Page
 from ftkit.local.store.blobs import Blobs, FinishedBlob
 from ftkit.local.store.db import Database
 from ftkit.local.store.leases import open_statuses
+from ftkit.local.store.settling import Settling
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file's record; ``sha256`` names its bytes."""
+    """One file's record; ``sha256`` names its bytes, and is empty for a large one that is not hashed yet."""
 
     id: str
     bytes: int
@@ -52,6 +53,7 @@ class FileStore:
     def __init__(self, db: Database, blobs: Blobs) -> None:
         self._db = db
         self.blobs = blobs
+        self._settling = Settling(db, blobs)
 
     def keep(
         self,
@@ -72,9 +74,12 @@ class FileStore:
                 return self.keep(
                     blob, filename=filename, purpose=purpose, expires_at=expires_at, connection=own
                 )
-        self.blobs.adopt(blob)
         created = int(time.time())
         file = StoredFile(new_id("file-"), blob.bytes, created, filename, purpose, blob.sha256, expires_at)
+        if blob.sha256:
+            self.blobs.adopt(blob)
+        else:
+            self.blobs.set_aside(blob, file.id)
         connection.execute(
             "INSERT INTO files (id, bytes, created_at, filename, purpose, sha256, expires_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -83,7 +88,15 @@ class FileStore:
         return file
 
     def get(self, identifier: str) -> StoredFile | None:
-        """The file of this id, or None; one past its expiry is gone."""
+        """The file of this id, its bytes in their place, or None; one past its expiry is gone."""
+        file = self.record(identifier)
+        if file is not None and not file.sha256:
+            self._settling.settle(identifier)
+            file = self.record(identifier)
+        return file if file is not None and file.sha256 else None
+
+    def record(self, identifier: str) -> StoredFile | None:
+        """The file's record as it is, without waiting for its hash."""
         row = self._db.one("SELECT * FROM files WHERE id = ?", identifier)
         if row is None:
             return None
@@ -120,7 +133,10 @@ class FileStore:
             if row is None:
                 return False
             connection.execute("DELETE FROM files WHERE id = ?", (identifier,))
-        self.discard_unneeded(row["sha256"])
+        if row["sha256"]:
+            self.discard_unneeded(row["sha256"])
+        else:
+            self._settling.sweep(identifier)
         return True
 
     def discard_unneeded(self, sha256: str) -> None:
@@ -136,6 +152,7 @@ class FileStore:
             for sha256 in self.blobs.stored():
                 if not self._needed(connection, sha256):
                     self.blobs.discard(sha256)
+        self._settling.sweep()
 
     def _needed(self, connection: sqlite3.Connection, sha256: str) -> bool:
         """Whether another record or a part of an upload has these bytes, or unfinished work reads them."""
