@@ -19,6 +19,12 @@ def user(text: str) -> list[dict[str, Any]]:
     return [{"role": "user", "content": text}]
 
 
+def replies_of(model: LinearModel) -> list[str]:
+    """The replies of a model whose replies have no slots, by number."""
+    assert not model.book.fields
+    return [frame.fill(()) for frame in model.book.frames]
+
+
 class Trained:
     """One training: its steps, and the folder of every epoch's model."""
 

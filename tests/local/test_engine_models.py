@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from local_engine import ENGINE, Trained, train, user
+from local_engine import ENGINE, Trained, replies_of, train, user
 
 from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.linear.features import COLUMNS
@@ -45,7 +45,7 @@ def test_a_saved_model_loads_to_identical_answers(trained: Trained, tmp_path: Pa
     again = LinearModel.load(tmp_path)
     for name in ("weights", "bias"):
         assert np.array_equal(getattr(model, name), getattr(again, name))
-    assert again.replies == model.replies == ["süß\n", "sauer 🍋"]
+    assert replies_of(again) == replies_of(model) == ["süß\n", "sauer 🍋"]
     asked = [user(text) for text, _ in ROWS] + [user("")]
     assert again.respond(asked) == model.respond(asked)
     assert again.respond(asked)[:20] == [reply for _, reply in ROWS]
@@ -57,7 +57,12 @@ def test_the_files_hold_plain_arrays_and_plain_json(folder: Path) -> None:
             np.lib.format.read_magic(io.BytesIO(archive.read(name)))
             assert b"pickle" not in archive.read(name)[:200]
     described = json.loads((folder / "model.json").read_bytes())
-    assert described == {"engine": "linear", "format": 1, "replies": ["süß\n", "sauer 🍋"]}
+    assert described == {
+        "engine": "linear",
+        "format": 2,
+        "replies": ["süß\n", "sauer 🍋"],
+        "fields": [],
+    }
 
 
 def cut(share: float) -> Callable[[bytes], bytes]:
@@ -121,7 +126,7 @@ def test_a_flipped_bit_anywhere_is_noticed_or_without_effect(folder: Path, train
         b"null",
         b"{}",
         b'{"engine": "linear"}',
-        b'{"engine": "linear", "format": 2, "replies": ["a", "b"]}',
+        b'{"engine": "linear", "format": 3, "replies": ["a", "b"]}',
         b'{"engine": "other", "format": 1, "replies": ["a", "b"]}',
         b'{"engine": "linear", "format": 1}',
         b'{"engine": "linear", "format": 1, "replies": "ab"}',

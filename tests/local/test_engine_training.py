@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from local_engine import ENGINE, train, user
+from local_engine import ENGINE, replies_of, train, user
 from sklearn.metrics import accuracy_score, log_loss
 
 from ftkit.local.engines.base import TrainingError
-from ftkit.local.engines.linear.dataset import MAX_REPLIES
+from ftkit.local.engines.linear.book import MAX_REPLIES
 from ftkit.local.engines.linear.features import MAX_CHARACTERS, count_features, segments_of
-from ftkit.local.engines.linear.model import LinearModel, Vectors
-from ftkit.local.engines.linear.train import softmax
+from ftkit.local.engines.linear.heads import softmax
+from ftkit.local.engines.linear.model import LinearModel
+from ftkit.local.engines.linear.vectors import Vectors
 
 FEW = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
@@ -56,9 +57,9 @@ def test_any_number_of_labels_up_to_the_cap_is_learnt(tmp_path: Path, count: int
     few = count < MAX_REPLIES
     trained = train(tmp_path, rows, n_epochs=8 if few else 1, batch_size=4 if few else 64)
     model = trained.model()
-    assert len(model.replies) == count and model.weights.shape[1] == count
+    assert len(replies_of(model)) == count and model.weights.shape[1] == count
     given_answers = trained.answers([text for text, _ in rows])
-    assert set(given_answers) <= set(model.replies)
+    assert set(given_answers) <= set(replies_of(model))
     assert not few or given_answers == [label for _, label in rows]
 
 
@@ -73,9 +74,9 @@ def test_one_label_more_than_the_cap_is_refused_with_advice(tmp_path: Path) -> N
 def test_validation_replies_do_not_count_towards_the_cap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftkit.local.engines.linear.dataset.MAX_REPLIES", 2)
+    monkeypatch.setattr("ftkit.local.engines.linear.book.MAX_REPLIES", 2)
     trained = train(tmp_path, [("a", "x"), ("b", "y")] * 5, validation=[("c", f"{n}") for n in range(5)])
-    assert trained.model().replies == ["x", "y"]
+    assert replies_of(trained.model()) == ["x", "y"]
 
 
 SCRIPTS = {
@@ -243,12 +244,12 @@ def test_validation_metrics_are_those_of_scikit_learn(tmp_path: Path, replies: t
     validation = rows(1100)
     trained = train(tmp_path, rows(60), validation=validation, n_epochs=2, batch_size=10)
     model, last = trained.model(), trained.steps[-1]
-    truth = [model.replies.index(label) for _, label in validation]
+    truth = [replies_of(model).index(label) for _, label in validation]
     found = chances(model, validation)
     assert last.valid_loss == pytest.approx(log_loss(truth, found, labels=range(len(replies))), rel=1e-5)
     assert last.valid_accuracy == pytest.approx(accuracy_score(truth, found.argmax(axis=1)))
     assert trained.answers([text for text, _ in validation[:50]]) == [
-        model.replies[best] for best in found[:50].argmax(axis=1)
+        replies_of(model)[best] for best in found[:50].argmax(axis=1)
     ]
 
 
@@ -257,7 +258,7 @@ def test_a_validation_reply_never_seen_counts_as_one_more_class(tmp_path: Path) 
     known = PAIRS[:3]
     trained = train(tmp_path, PAIRS, validation=[*known, ("lemon", "bitter")], n_epochs=6)
     model = trained.model()
-    truth = [model.replies.index(label) for _, label in known]
+    truth = [replies_of(model).index(label) for _, label in known]
     own = -np.log(chances(model, known)[np.arange(3), truth])
     assert trained.steps[-1].valid_loss == pytest.approx((own.sum() + math.log(3)) / 4, rel=1e-5)
     assert trained.steps[-1].valid_accuracy == 0.75
@@ -268,7 +269,7 @@ def test_training_metrics_are_of_the_minibatch_before_its_step(tmp_path: Path) -
     trained = train(tmp_path, PAIRS, n_epochs=4, batch_size=24)
     for before, metrics in zip(trained.saved, trained.steps[1:], strict=False):
         model = LinearModel.load(before)
-        truth = [model.replies.index(label) for _, label in PAIRS]
+        truth = [replies_of(model).index(label) for _, label in PAIRS]
         assert metrics.train_loss == pytest.approx(
             log_loss(truth, chances(model, PAIRS), labels=[0, 1]), rel=1e-4
         )

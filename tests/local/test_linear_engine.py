@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from local_engine import replies_of
 from local_platform import SYSTEM, fruit_rows
 
 from ftkit.local.engines.base import ModelSpec, StepMetrics, TrainingError, TrainingExample, TrainingRequest
 from ftkit.local.engines.linear import LinearEngine
 from ftkit.local.engines.linear.features import BLOCK, COLUMNS, MAX_CHARACTERS, count_features, segments_of
-from ftkit.local.engines.linear.model import FeatureScale, LinearModel, Vectors
+from ftkit.local.engines.linear.model import LinearModel
+from ftkit.local.engines.linear.vectors import FeatureScale, Vectors
 from ftkit.local.engines.registry import Engines, engine_names
 
 LINEAR = ModelSpec("linear", "linear")
@@ -185,6 +187,7 @@ def test_the_first_step_is_the_entropy_of_the_labels(tmp_path: Path) -> None:
 
 def test_the_gradient_is_that_of_the_loss(tmp_path: Path) -> None:
     """One Adagrad step from zero moves every weight by the rate against the sign of a numeric gradient."""
+    from ftkit.local.engines.linear import heads
     from ftkit.local.engines.linear import train as module
 
     rows = [(f"word{number % 5} thing{number}", "a" if number % 5 < 2 else "b") for number in range(20)]
@@ -192,11 +195,11 @@ def test_the_gradient_is_that_of_the_loss(tmp_path: Path) -> None:
     model = LinearModel.load(recorder.saved[0])
     counts = count_features([segments_of(conversation(text)) for text, _ in rows])
     vectors = Vectors(model.scale).of(counts).toarray().astype(float)
-    truth = np.array([model.replies.index(label) for _, label in rows])
+    truth = np.array([replies_of(model).index(label) for _, label in rows])
     bias = np.log(np.bincount(truth) / 20)
 
     def loss(weights: np.ndarray) -> float:
-        chances = module.softmax(vectors @ weights + bias)
+        chances = heads.softmax(vectors @ weights + bias)
         return float(-np.log(chances[np.arange(20), truth]).mean())
 
     zero = np.zeros_like(model.weights, dtype=float)

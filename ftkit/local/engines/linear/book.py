@@ -17,6 +17,7 @@ MAX_REPLIES = 1024
 """Most distinct replies, or values of one field, that a linear model may learn: beyond, it is free text."""
 MAX_CLASSES = 4096
 """Most distinct frames and values of all fields together."""
+_MAX_REMEMBERED = 4096
 _Key = TypeVar("_Key", Frame, str)
 UNKNOWN, ABSENT = -1, -2
 """Instead of a class: training never saw it; the reply has no such field."""
@@ -41,6 +42,7 @@ class ReplyBook:
             for name, values in (fields or {}).items()
         }
         self._classes = sum(self.sizes)
+        self._learnt: dict[str, Numbers] = {}
 
     @property
     def frames(self) -> list[Frame]:
@@ -59,6 +61,14 @@ class ReplyBook:
 
     def learn(self, reply: str) -> Numbers:
         """A reply's numbers, new ones where needed. Raises ``TrainingError`` when they are too many."""
+        found = self._learnt.get(reply)
+        if found is None:
+            found = self._learn(reply)
+            if len(self._learnt) < _MAX_REMEMBERED:
+                self._learnt[reply] = found
+        return found
+
+    def _learn(self, reply: str) -> Numbers:
         frame, values = take_apart(reply)
         number = self._number(self._frames, frame, None)
         places = zip(frame.fields, values, strict=True)

@@ -68,14 +68,26 @@ class CountedRows:
         self._common = CommonParts()
         self._ends = array("q", [0])
         self._frequency = np.zeros(COLUMNS, dtype=np.int64)
+        fresh: list[NDArray[np.int32]] = []
         with self._path.open("wb") as file:
             for counts in in_order(count_features, self._conversations(examples, book)):
                 file.write(_packed(counts))
                 self._ends.extend((counts.indptr[1:].astype(np.int64) + self._ends[-1]).tolist())
-                self._frequency += np.bincount(counts.indices, minlength=COLUMNS)
+                fresh.append(counts.indices)
+                if sum(map(len, fresh)) > COLUMNS:
+                    self._note(fresh)
+        self._note(fresh)
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def _note(self, fresh: list[NDArray[np.int32]]) -> None:
+        """Add the columns of new rows to the frequencies, many at once: each time all columns are passed."""
+        import numpy as np
+
+        if fresh:
+            self._frequency += np.bincount(np.concatenate(fresh), minlength=COLUMNS)
+        fresh.clear()
 
     def _conversations(
         self, examples: Iterable[TrainingExample], book: ReplyBook
@@ -141,8 +153,9 @@ def _packed(counts: Any) -> bytes:
     """Columns and counts, 24 and 8 bits."""
     import numpy as np
 
-    columns: NDArray[np.uint32] = counts.indices.astype(np.uint32) << np.uint32(8)
-    return (columns | np.minimum(counts.data, MAX_COUNT).astype(np.uint32)).tobytes()
+    packed: NDArray[np.uint32] = counts.indices.astype(np.uint32) << np.uint32(8)
+    packed |= np.minimum(counts.data, MAX_COUNT).astype(np.uint32)
+    return packed.tobytes()
 
 
 def _first_rows(many: int, rows: int) -> Any:

@@ -105,7 +105,7 @@ def _count(parts: Sequence[Segment], row_of: NDArray[np.int64], rows: int) -> An
     hashed = RollingHash(points)
     salts = np.array([_ROLES[role] for role, _ in parts], dtype=np.uint64) * np.uint64(_PAIR)
     # A key is a row and a column. Sorting keys is most of the work, and half of it where 32 bits suffice.
-    key_type = np.uint32 if rows << COLUMN_BITS <= 1 << 32 else np.uint64
+    key_type: Any = np.uint32 if rows << COLUMN_BITS <= 1 << 32 else np.uint64
     row_keys = row_of.astype(key_type) << key_type(COLUMN_BITS)
     keys = [
         row_keys[places] + _column(grams + salts[places], offset, key_type)

@@ -136,8 +136,7 @@ def _is_field(found: Any) -> bool:
     return (
         isinstance(found, dict)
         and isinstance(found.get("name"), str)
-        and _are_texts(found.get("values"))
-        and len(found["values"]) > 0
+        and len(_texts(found.get("values"))) > 0
     )
 
 
@@ -146,14 +145,14 @@ def _read_frame(found: Any) -> Frame | None:
         return Frame((found,))
     if not isinstance(found, dict):
         return None
-    texts, fields = found.get("texts"), found.get("fields")
-    if _are_texts(texts) and _are_texts(fields) and len(texts) == len(fields) + 1:
-        return Frame(tuple(texts), tuple(fields))
-    return None
+    texts, fields = _texts(found.get("texts")), _texts(found.get("fields"))
+    return Frame(texts, fields) if len(texts) == len(fields) + 1 > 1 else None
 
 
-def _are_texts(found: Any) -> bool:
-    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+def _texts(found: Any) -> tuple[str, ...]:
+    """A list of texts; empty when it is anything else."""
+    whole = isinstance(found, list) and all(isinstance(one, str) for one in found)
+    return tuple(found) if whole else ()
 
 
 def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:

@@ -155,37 +155,39 @@ class Trainer:
         import numpy as np
 
         weights, bias = self._model.weights, self._model.bias
-        scores = batch.vectors @ weights[batch.features] + bias
+        own = weights.take(batch.features, axis=0)
+        scores = batch.vectors @ own + bias
         chances = self._heads.chances(scores)
         loss = float(self._heads.losses(chances, batch.targets).mean())
         accuracy = float(self._heads.right(scores, batch.targets).mean())
         error = self._heads.errors(chances, batch.targets)
         rate = self._rate * (1 - (step - 1) / self._total)
-        self._update(batch.features, batch.vectors.T @ error, rate)
+        self._update(batch.features, own, batch.vectors.T @ error, rate)
         slope = error.sum(axis=0)
         self._bias_sums += slope * slope
         bias -= 0.1 * rate * slope / np.sqrt(np.maximum(self._bias_sums, 1e-12))
         return loss, accuracy
 
-    def _update(self, features: NDArray[np.int64], gradients: NDArray[Any], rate: float) -> None:
-        """Adagrad's step for the weights of these features."""
+    def _update(
+        self, features: NDArray[np.int64], weights: NDArray[Any], gradients: NDArray[Any], rate: float
+    ) -> None:
+        """Adagrad's step for these features, whose ``weights`` were taken out of the model's."""
         import numpy as np
 
-        weights, all_sums = self._model.weights, self._sums
         block = max(1, _BLOCK // weights.shape[1])
         for start in range(0, len(features), block):
             places = features[start : start + block]
-            own, gradient = weights[places], gradients[start : start + block]
+            own, gradient = weights[start : start + block], gradients[start : start + block]
             gradient += L2 * own
-            sums = all_sums[places]
+            sums = self._sums.take(places, axis=0)
             sums += gradient * gradient
-            all_sums[places] = sums
+            self._sums[places] = sums
             np.maximum(sums, 1e-12, out=sums)
             np.sqrt(sums, out=sums)
             gradient *= rate
             gradient /= sums
             own -= gradient
-            weights[places] = own
+            self._model.weights[places] = own
 
     def save(self, folder: Path) -> None:
         """Write the model, and what a training needs to go on from here."""
