@@ -51,10 +51,38 @@ from ftkit.cli.frame import App, command
     metavar="NAME[=MODEL]",
     help="Answer for this hosted model, too, by linear or by MODEL.",
 )
+@click.option("--verbose", is_flag=True, help="Log every request on stderr, without content or keys.")
+@click.option(
+    "--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
+)
+@click.option("--requests-per-minute", type=click.IntRange(min=1), help="Most requests of one key.")
+@click.option(
+    "--most-queued",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Most jobs and batches that wait or run.",
+)
+@click.option(
+    "--most-connections",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Most open connections.",
+)
 def serve(app: App, state: Path | None, models: tuple[str, ...], **options: Any) -> None:
-    """Run the local OpenAI-compatible platform until Ctrl-C."""
-    from ftkit.local import ServeOptions, read_model
+    """Run the local OpenAI-compatible platform until Ctrl-C.
+
+    Its status page is at the root of its address. On an address that other machines reach, every request
+    needs a key: one of --api-key-file, or a random one that is made in the state directory.
+    """
+    from ftkit.local import Limits, ServeOptions, read_model
     from ftkit.local import serve as serve_local
 
     found = tuple(map(read_model, models))
-    serve_local(ServeOptions(state=state or app.settings.local_state, models=found, **options))
+    limits = Limits(
+        requests_per_minute=options.pop("requests_per_minute"),
+        queued=options.pop("most_queued"),
+        connections=options.pop("most_connections"),
+    )
+    serve_local(ServeOptions(state=state or app.settings.local_state, models=found, limits=limits, **options))

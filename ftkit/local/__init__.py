@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from ftkit._lazy import lazy_names
 from ftkit.local.config import ServeOptions
+from ftkit.local.guard.limits import Limits
 
 if TYPE_CHECKING:
     from ftkit.local.configured import read_model, read_models
     from ftkit.local.server import serve
 
-__all__ = ["ServeOptions", "read_model", "read_models", "serve"]
+__all__ = ["Limits", "ServeOptions", "read_model", "read_models", "serve"]
 
 __getattr__, __dir__ = lazy_names(
     __name__,

@@ -10,6 +10,7 @@ from pathlib import Path
 from ftkit.errors import FtkitError
 from ftkit.local.config import ServeOptions
 from ftkit.local.configured import read_model
+from ftkit.local.guard.limits import Limits
 
 
 def parse(arguments: Sequence[str] | None = None) -> ServeOptions:
@@ -26,7 +27,7 @@ def parse(arguments: Sequence[str] | None = None) -> ServeOptions:
     )
     parser.add_argument("--workers", type=int, default=2, help="most worker processes (default: %(default)s)")
     _add_models(parser)
-    parser.add_argument("--verbose", action="store_true", help="log every request on stderr")
+    _add_guard(parser)
     given = parser.parse_args(arguments)
     return _options(given)
 
@@ -51,6 +52,23 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_guard(parser: argparse.ArgumentParser) -> None:
+    usual = Limits()
+    parser.add_argument("--verbose", action="store_true", help="log every request on stderr")
+    parser.add_argument("--log", choices=("text", "json"), default="text", help="form of the log")
+    parser.add_argument("--requests-per-minute", type=int, metavar="N", help="most requests of one key")
+    parser.add_argument(
+        "--most-queued",
+        type=int,
+        default=usual.queued,
+        metavar="N",
+        help="most jobs and batches that wait or run",
+    )
+    parser.add_argument(
+        "--most-connections", type=int, default=usual.connections, metavar="N", help="most open connections"
+    )
+
+
 def _options(given: argparse.Namespace) -> ServeOptions:
     """Raises ``ConfigurationError`` where a model is not written as one."""
     return ServeOptions(
@@ -64,6 +82,12 @@ def _options(given: argparse.Namespace) -> ServeOptions:
         models=tuple(map(read_model, given.model)),
         models_files=tuple(given.models),
         verbose=given.verbose,
+        log=given.log,
+        limits=Limits(
+            requests_per_minute=given.requests_per_minute,
+            queued=given.most_queued,
+            connections=given.most_connections,
+        ),
     )
 
 

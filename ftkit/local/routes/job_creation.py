@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, bad_value, model_not_found
+from ftkit.local.guard.queue import check_queue
 from ftkit.local.names import ServedModel
 from ftkit.local.schema import METADATA, TEXT, Schema, auto_or, closed, number, one_of, whole
 from ftkit.local.store.files import StoredFile
@@ -64,6 +65,7 @@ def create(context: Context, request: Request, body: dict[str, Any]) -> dict[str
     validation = None
     if body.get("validation_file") is not None:
         validation = _file(context, body["validation_file"], "validation_file")
+    check_queue(context)
     job = context.state.jobs.create(
         NewJob(
             model=served.id,
