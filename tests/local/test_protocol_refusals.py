@@ -99,11 +99,13 @@ def test_what_is_required_is_named_whether_absent_or_null(
         assert f"'{name}'" in refused(platform.post(path, body), 400, code, name)
 
 
+EXPIRY = {"anchor": "created_at", "seconds": 3600}
 WRONG: list[tuple[str, dict[str, Any], int, str, str]] = [
     *((path, {"": 1}, 400, "", UNKNOWN) for path in (CHAT, JOBS, BATCHES)),
     *((path, {"x" * 5000: 1}, 400, "x" * 80, UNKNOWN) for path in (CHAT, JOBS, BATCHES)),
     *((path, {"Model": "x"}, 400, "Model", UNKNOWN) for path in (CHAT, JOBS, BATCHES)),
-    *((CHAT, {"model": value}, 400, "model", TYPE) for value in (5, True, [], {}, "", "x" * 257)),
+    *((CHAT, {"model": value}, 400, "model", TYPE) for value in (5, True, [], {})),
+    *((CHAT, {"model": value}, 400, "model", VALUE) for value in ("", "x" * 257)),
     *((JOBS, {"model": value}, 400, "model", TYPE) for value in (5, True, [], {})),
     (CHAT, {"model": "x" * 256}, 404, "model", "model_not_found"),
     (CHAT, {"model": "linear\x00"}, 404, "model", "model_not_found"),
@@ -138,13 +140,24 @@ WRONG: list[tuple[str, dict[str, Any], int, str, str]] = [
     (JOBS, {"integrations": "wandb"}, 400, "integrations", "unsupported_parameter"),
     (JOBS, {"integrations": [{"type": "wandb"}]}, 400, "integrations", "unsupported_parameter"),
     *((BATCHES, {"endpoint": value}, 400, "endpoint", TYPE) for value in (5, [CHAT])),
-    *((BATCHES, {"endpoint": v}, 400, "endpoint", VALUE) for v in ("", "/v1/embeddings", f"{CHAT}/")),
+    *((BATCHES, {"endpoint": v}, 400, "endpoint", VALUE) for v in ("", "/v1/responses", f"{CHAT}/")),
     (BATCHES, {"completion_window": 24}, 400, "completion_window", TYPE),
     *(
         (BATCHES, {"completion_window": value}, 400, "completion_window", VALUE)
         for value in ("", "24", "h", "24H", "24 h", "-1h", "0s", "24h\n", "15d", "337h", "99999s", "1h1m")
     ),
-    (BATCHES, {"output_expires_after": {}}, 400, "output_expires_after", "unsupported_parameter"),
+    (BATCHES, {"output_expires_after": {}}, 400, "output_expires_after.anchor", MISSING),
+    (BATCHES, {"output_expires_after": 3600}, 400, "output_expires_after", TYPE),
+    *(
+        (BATCHES, {"output_expires_after": {**EXPIRY, **change}}, 400, f"output_expires_after.{name}", code)
+        for change, name, code in (
+            ({"anchor": "last_active_at"}, "anchor", VALUE),
+            ({"seconds": 3599}, "seconds", VALUE),
+            ({"seconds": 2592001}, "seconds", VALUE),
+            ({"seconds": "3600"}, "seconds", TYPE),
+            ({"days": 1}, "days", UNKNOWN),
+        )
+    ),
     *((CHAT, {"stream": value}, 400, "stream", TYPE) for value in (1, 0, "true", [])),
     (CHAT, {"stream": True, "stream_options": []}, 400, "stream_options", TYPE),
     *(
@@ -152,14 +165,27 @@ WRONG: list[tuple[str, dict[str, Any], int, str, str]] = [
         for name in ("include_usage",)
         for v in ("no", 1)
     ),
-    *((CHAT, {"n": value}, 400, "n", VALUE) for value in (0, -1, 129, 1.0, "2", True, 10**30)),
-    *((CHAT, {"max_tokens": value}, 400, "max_tokens", VALUE) for value in (0, -5, 1.5, "9", True, 10**30)),
+    (CHAT, {"stream": True, "stream_options": {"x": 1}}, 400, "stream_options.x", UNKNOWN),
+    *((CHAT, {"n": value}, 400, "n", VALUE) for value in (0, -1, 129)),
+    *((CHAT, {"n": value}, 400, "n", TYPE) for value in (1.0, "2", True)),
+    *((CHAT, {"max_tokens": value}, 400, "max_tokens", VALUE) for value in (0, -5, 1 << 31)),
+    *((CHAT, {"max_tokens": value}, 400, "max_tokens", TYPE) for value in (1.5, "9", True)),
     (CHAT, {"max_completion_tokens": 0, "max_tokens": 5}, 400, "max_completion_tokens", VALUE),
-    *((CHAT, {"stop": value}, 400, "stop", VALUE) for value in ("", [""], ["a", 1], {}, 5, ["a"] * 5)),
-    *((CHAT, {"temperature": value}, 400, "temperature", VALUE) for value in (-0.1, 2.1, "1", True, [])),
-    *((CHAT, {"top_p": value}, 400, "top_p", VALUE) for value in (-1, 1.1, {})),
-    (CHAT, {"tools": [{}]}, 400, "tools", "unsupported_parameter"),
-    (CHAT, {"modalities": ["audio"]}, 400, "modalities", "unsupported_parameter"),
+    *((CHAT, {"stop": value}, 400, "stop", VALUE) for value in ("", ["a"] * 5)),
+    *((CHAT, {"stop": value}, 400, "stop", TYPE) for value in ({}, 5)),
+    (CHAT, {"stop": [""]}, 400, "stop[0]", VALUE),
+    (CHAT, {"stop": ["a", 1]}, 400, "stop[1]", TYPE),
+    *((CHAT, {"temperature": value}, 400, "temperature", VALUE) for value in (-0.1, 2.1)),
+    *((CHAT, {"temperature": value}, 400, "temperature", TYPE) for value in ("1", True, [])),
+    *((CHAT, {"top_p": value}, 400, "top_p", VALUE) for value in (-1, 1.1)),
+    (CHAT, {"top_p": {}}, 400, "top_p", TYPE),
+    (CHAT, {"logit_bias": {"a": 1}}, 400, "logit_bias.a", VALUE),
+    (CHAT, {"logit_bias": {"5": 101}}, 400, "logit_bias.5", VALUE),
+    (CHAT, {"frequency_penalty": 3}, 400, "frequency_penalty", VALUE),
+    (CHAT, {"metadata": {"a": 1}}, 400, "metadata.a", TYPE),
+    (CHAT, {"tools": [{}]}, 400, "tools[0].type", VALUE),
+    (CHAT, {"modalities": ["audio"]}, 400, "modalities[0]", VALUE),
+    (CHAT, {"audio": {"voice": "x"}}, 400, "audio", "unsupported_parameter"),
     (CHAT, {"messages": {}}, 400, "messages", TYPE),
     (CHAT, {"messages": []}, 400, "messages", "empty_array"),
     (CHAT, {"messages": [{"role": "user"}] * 2049}, 400, "messages", "array_above_max_length"),

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 
+from ftkit.local.asking.endpoints import ENDPOINTS
 from ftkit.local.context import Context
-from ftkit.local.envelope import ApiError, bad_value, missing, not_found
-from ftkit.local.paging import limit_of, list_view, unknown_cursor
-from ftkit.local.routing import body_route, metadata_of, read_route
+from ftkit.local.envelope import ApiError, bad_value, not_found
+from ftkit.local.guard.queue import check_queue
+from ftkit.local.operation import Operation, paging
+from ftkit.local.paging import list_view, unknown_cursor
+from ftkit.local.routing import body_route, read_route
+from ftkit.local.schema import METADATA, TEXT, Schema, closed, one_of, whole
 from ftkit.local.store.batches import Batch
 
-ENDPOINTS = ("/v1/chat/completions",)
-_KNOWN = frozenset(("completion_window", "endpoint", "input_file_id", "metadata", "output_expires_after"))
 _WINDOW = re.compile(r"(\d{1,4})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_WINDOW_SECONDS = 14 * 86400
 
+BODY: Final[Schema] = closed(
+    {
+        "input_file_id": TEXT,
+        "endpoint": one_of(*ENDPOINTS),
+        "completion_window": {
+            "type": "string",
+            "pattern": "^[0-9]{1,4}[smhd]$",
+            "x-must-be": "a time such as '24h', at most 14 days",
+        },
+        "metadata": METADATA,
+        "output_expires_after": closed(
+            {"anchor": one_of("created_at"), "seconds": whole(3600, 2592000)}, "anchor", "seconds"
+        ),
+    },
+    "input_file_id",
+    "endpoint",
+    "completion_window",
+)
+
 
 def create(context: Context, request: Request, body: dict[str, Any]) -> dict[str, Any]:
     """Record a batch; a worker checks its input and answers it."""
-    for name in body:
-        if name not in _KNOWN:
-            raise bad_value(name[:80], f"Unknown parameter: '{name[:80]}'.", "unknown_parameter")
-    for name in ("input_file_id", "endpoint", "completion_window"):
-        if body.get(name) is None:
-            raise missing(name)
-        if not isinstance(body[name], str):
-            raise bad_value(name, f"'{name}' must be a text.", "invalid_type")
-    if body["endpoint"] not in ENDPOINTS:
-        raise bad_value("endpoint", f"'endpoint' must be {' or '.join(ENDPOINTS)}.")
-    if body.get("output_expires_after") is not None:
-        raise bad_value(
-            "output_expires_after", "'output_expires_after' is not supported.", "unsupported_parameter"
-        )
     file = context.state.files.get(body["input_file_id"])
     if file is None:
         raise ApiError(
@@ -47,13 +54,16 @@ def create(context: Context, request: Request, body: dict[str, Any]) -> dict[str
     if file.purpose != "batch":
         message = f"{file.id} has purpose '{file.purpose}'; it must be 'batch'."
         raise bad_value("input_file_id", message, "invalid_purpose")
+    expiry = body.get("output_expires_after")
+    check_queue(context)
     batch = context.state.batches.create(
         endpoint=body["endpoint"],
         input_file_id=file.id,
         input_sha256=file.sha256,
         window=body["completion_window"],
         seconds=_window_seconds(body["completion_window"]),
-        metadata=metadata_of(body) or {},
+        metadata=body.get("metadata") or {},
+        output_seconds=expiry["seconds"] if expiry else None,
     )
     context.supervisor.notify()
     return batch.view()
@@ -71,12 +81,11 @@ def _window_seconds(window: str) -> int:
 
 def list_batches(context: Context, request: Request) -> dict[str, Any]:
     """A page of batches, newest first."""
-    query = request.query_params
-    after = query.get("after") or None
+    query = request.state.query
     try:
-        page = context.state.batches.page(after=after, limit=limit_of(query, 20, 100))
+        page = context.state.batches.page(after=query["after"], limit=query["limit"])
     except KeyError:
-        raise unknown_cursor(after or "") from None
+        raise unknown_cursor(query["after"]) from None
     return list_view([batch.view() for batch in page.items], page.has_more)
 
 
@@ -106,9 +115,13 @@ def cancel(context: Context, request: Request) -> dict[str, Any]:
     return _batch(context, request).view()
 
 
+_ROOT: Final = "/v1/batches"
+_CREATE: Final = Operation("Batch", query=(), body=BODY, atomic=True)
 ROUTES = [
-    body_route("/v1/batches", create),
-    read_route("/v1/batches", list_batches),
-    read_route("/v1/batches/{batch_id}", retrieve),
-    read_route("/v1/batches/{batch_id}/cancel", cancel, "POST"),
+    body_route(_ROOT, create, _CREATE),
+    read_route(_ROOT, list_batches, operation=Operation("BatchList", query=paging(20, 100))),
+    read_route(f"{_ROOT}/{{batch_id}}", retrieve, operation=Operation("Batch", query=())),
+    read_route(
+        f"{_ROOT}/{{batch_id}}/cancel", cancel, "POST", operation=Operation("Batch", query=(), atomic=True)
+    ),
 ]

@@ -74,13 +74,18 @@ class BatchStore:
         window: str,
         seconds: int,
         metadata: dict[str, str],
+        output_seconds: int | None = None,
     ) -> Batch:
-        """Record a batch to be validated; it expires after ``seconds``."""
+        """Record a batch to be validated; it expires after ``seconds``.
+
+        Its files do so ``output_seconds`` after they are made, or never.
+        """
         identifier, now = new_id("batch_"), int(time.time())
         with self._db.write() as connection:
             connection.execute(
                 "INSERT INTO batches (id, status, endpoint, input_file_id, input_sha256, completion_window,"
-                " metadata, created_at, expires_at) VALUES (?, 'validating', ?, ?, ?, ?, ?, ?, ?)",
+                " metadata, created_at, expires_at, output_seconds)"
+                " VALUES (?, 'validating', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     identifier,
                     endpoint,
@@ -90,6 +95,7 @@ class BatchStore:
                     dump_text(metadata),
                     now,
                     now + seconds,
+                    output_seconds,
                 ),
             )
         batch = self.get(identifier)
