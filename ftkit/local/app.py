@@ -17,6 +17,8 @@ from ftkit import __version__
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError
 from ftkit.local.middleware import Frame
+from ftkit.local.openapi import document
+from ftkit.local.operation import Operation
 from ftkit.local.responses import error_response
 from ftkit.local.routes import asking, batches, files, jobs, models, page, status, uploads
 from ftkit.local.routing import read_route
@@ -25,6 +27,11 @@ from ftkit.local.routing import read_route
 def health(context: Context, request: Request) -> dict[str, Any]:
     """Whether the server answers, and which version it is."""
     return {"status": "ok", "version": __version__}
+
+
+def openapi(context: Context, request: Request) -> dict[str, Any]:
+    """This document."""
+    return document(request.app.routes)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -69,7 +76,8 @@ def build_app(context: Context) -> Starlette:
 
     app = Starlette(
         routes=[
-            read_route("/healthz", health),
+            read_route("/healthz", health, operation=Operation("Health")),
+            read_route("/openapi.json", openapi, operation=Operation(query=())),
             *files.ROUTES,
             *uploads.ROUTES,
             *jobs.ROUTES,

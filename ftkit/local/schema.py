@@ -193,6 +193,8 @@ def _limits(schema: Schema) -> str:
 def published(schema: Schema) -> dict[str, Any]:
     """The schema for readers: optional properties may be null, too."""
     found = dict(schema)
+    if "x-unsupported" in found:
+        return {"type": "null", **found, "description": found["x-unsupported"]}
     for word in ("items", "additionalProperties"):
         if isinstance(found.get(word), Mapping):
             found[word] = published(found[word])
