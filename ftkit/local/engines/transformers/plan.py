@@ -1,4 +1,4 @@
-"""What a training process is told: the model, how to train it, and where everything lies, as one JSON file."""
+"""What a training process is told: the model, how to train it, where everything lies; one JSON file."""
 
 from __future__ import annotations
 

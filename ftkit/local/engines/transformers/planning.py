@@ -1,4 +1,4 @@
-"""Choose what a client leaves open: epochs, batch size and the scale of the learning rate, by the data's size."""
+"""Choose what a client leaves open, by the data's size: epochs, batch size, scale of the learning rate."""
 
 from __future__ import annotations
 

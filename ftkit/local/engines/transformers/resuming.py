@@ -58,7 +58,7 @@ def _plain(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_trainer_checkpoint(folder: Path, place: Path) -> Path:
-    """A checkpoint in the trainer's form, in a new folder ``place``: the model's files by links, and the state.
+    """A checkpoint in the trainer's form, in a new folder ``place``: its state, and links to the model.
 
     The optimizer is not there: ``restore_progress`` brings it.
     """

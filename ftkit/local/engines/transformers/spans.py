@@ -8,7 +8,7 @@ what is asked for later.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from os.path import commonprefix
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from ftkit.local.engines.asking import Messages
@@ -82,8 +82,16 @@ def prefer(
         for one in (_answer(tokenizer, messages, output, tools) for output in (chosen, rejected))
     )
     shared = min(_first_learnt(better), _first_learnt(worse))
-    prompt = commonprefix([better.ids[:shared], worse.ids[:shared]])
-    return Preference(list(prompt), better.ids[len(prompt) :], worse.ids[len(prompt) :])
+    same = _shared(better.ids[:shared], worse.ids[:shared])
+    return Preference(better.ids[:same], better.ids[same:], worse.ids[same:])
+
+
+def _shared(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """How far two texts or lists begin alike."""
+    if one == other[: len(one)]:
+        return len(one)
+    differ = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return next(differ, min(len(one), len(other)))
 
 
 def _first_learnt(marked: Marked) -> int:
@@ -97,7 +105,7 @@ def _said(tokenizer: Any, messages: Messages, place: int, tools: Sequence[Mappin
 def _answer(tokenizer: Any, before: Messages, reply: Messages, tools: Sequence[Mapping[str, Any]]) -> Said:
     prompt = render(tokenizer, before, tools=tools)
     text = render(tokenizer, [*before, *reply], tools=tools, add_generation_prompt=False).rstrip()
-    start = len(commonprefix([prompt, text]))
+    start = _shared(prompt, text)
     last = content_text(reply[-1].get("content")).rstrip()
     return Said(text, start, open=bool(last) and text.endswith(last))
 
@@ -123,6 +131,6 @@ def _tokens(tokenizer: Any, text: str, spans: Sequence[tuple[int, int]]) -> Iter
             yield token, start, end
         return
     edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
-    for start, end in zip(edges, edges[1:], strict=False):  # such a tokenizer is asked piece by piece
+    for start, end in pairwise(edges):  # such a tokenizer is asked piece by piece
         for token in tokenizer(text[start:end], add_special_tokens=False)["input_ids"]:
             yield token, start, end

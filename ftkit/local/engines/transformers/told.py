@@ -1,4 +1,4 @@
-"""What a trainer does, told as it happens: each step's loss and accuracy, validation, a checkpoint an epoch."""
+"""What a trainer does, told as it happens: every step's measures, validation, a checkpoint an epoch."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ COLUMNS = {"supervised": ("input_ids", "labels"), "dpo": ("prompt_ids", "chosen_
 
 @dataclass(frozen=True, slots=True)
 class DataSize:
-    """What became of the rows. ``longest`` and ``tokens`` are after cutting; ``empty``: nothing was left to learn."""
+    """What became of the rows. ``longest`` and ``tokens`` are after cutting; ``empty``: nothing to learn."""
 
     examples: int = 0
     tokens: int = 0

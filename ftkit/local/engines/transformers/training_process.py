@@ -73,7 +73,7 @@ def _end_with_parent() -> None:
 
 
 def processes(plan: Plan) -> int:
-    """How many processes share the work: as set or one for each GPU, and so that they share a batch evenly."""
+    """How many processes share the work, evenly: as set, or one for each GPU."""
     import torch
 
     wanted = plan.settings.processes or 1
@@ -129,7 +129,10 @@ def main() -> None:
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     file = own_output()
     _end_with_parent()
-    sys.exit(run(plan, Lines(file if first else Path(os.devnull).open("wb"))))
+    if first:
+        sys.exit(run(plan, Lines(file)))
+    with Path(os.devnull).open("wb") as nowhere:
+        sys.exit(run(plan, Lines(nowhere)))
 
 
 if __name__ == "__main__":
