@@ -124,7 +124,7 @@ _LIMITS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def _is_within(value: Any, schema: Schema) -> bool:
-    return all(test(value, schema[name]) for name, test in _LIMITS.items() if name in schema)
+    return all(_LIMITS[name](value, limit) for name, limit in schema.items() if name in _LIMITS)
 
 
 def _check_object(value: Mapping[str, Any], schema: Schema, param: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-WORD_PATTERN = r"[^\W\d_](?:\w|['’](?=[^\W\d_]))*|\d+(?:[.,]\d+)*|[^\w\s]|_"
+WORD_PATTERN = r"[^\W\d_]\w*(?:['’](?=[^\W\d_])\w*)*|\d+(?:[.,]\d+)*|[^\w\s]|_"
 """A word (inner apostrophes stay in it), a number (inner points and commas stay in it), or one mark.
 
 Every character that is not white space belongs to exactly one token, so nothing of a text is lost.
