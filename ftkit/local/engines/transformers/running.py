@@ -17,7 +17,10 @@ BASE = "__base__"
 
 
 class Weights:
-    """One thread only may use it, without gradients. An adapter is named by the name it was attached under; None is the base."""
+    """One thread only may use it, without gradients.
+
+    An adapter is named by the name it was attached under; None is the base.
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model.eval()

@@ -40,7 +40,7 @@ class ToolFormat:
         return {"type": "array", "items": one, "minItems": 1} if self.listed else one
 
     def read(self, text: str) -> tuple[str, tuple[dict[str, Any], ...]]:
-        """The text before the first call, and the calls as OpenAI's objects; with no whole call, all is text."""
+        """The text before the first call, and the calls as OpenAI's objects; else all is text."""
         found = [(place, calls) for place, body in self._bodies(text) if (calls := self._calls(body))]
         if not found:
             return text, ()
