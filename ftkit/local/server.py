@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import uvicorn
 
@@ -41,31 +42,35 @@ def serve(options: ServeOptions) -> None:
     """
     options = configured(options)
     logs.configure(options.log, verbose=options.verbose)
+    os.umask(0o077)  # data and models are nobody else's on this machine
     keep_freed_memory()
     with _one_server(options.state), _listen(options) as listener:
         keys, key_file = accepted_keys(options)
         context = Context.open(options, keys)
         url = _url(options.host, listener)
-        server = _Server(
-            uvicorn.Config(
-                build_app(context),
-                http=guarded_protocol(options.limits),
-                log_config=None,
-                proxy_headers=False,  # what a client says of itself is no address
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                timeout_graceful_shutdown=2,
-                timeout_keep_alive=30,
-                lifespan="on",
-                ws="none",
-            )
-        )
+        server = _Server(http_config(context))
         with _announced(options.state, url):
             key = f", key in {key_file}" if key_file is not None else ""
             sys.stdout.write(f"ftkit local platform at {url}/v1 (state in {options.state}{key})\n")
             sys.stdout.flush()
             asyncio.run(_run(server, listener, context))
+
+
+def http_config(context: Context, lifespan: Literal["on", "off"] = "on") -> uvicorn.Config:
+    """How HTTP is spoken; ``lifespan`` off leaves out the supervisor, so that no worker starts."""
+    return uvicorn.Config(
+        build_app(context),
+        http=guarded_protocol(context.options.limits),
+        proxy_headers=False,  # what a client says of itself is no address
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=30,
+        lifespan=lifespan,
+        ws="none",
+    )
 
 
 class _Server(uvicorn.Server):

@@ -21,9 +21,9 @@ import openai
 import uvicorn
 from local_platform import batch_bytes, training_bytes
 
-from ftkit.local.app import build_app
 from ftkit.local.config import ServeOptions
 from ftkit.local.context import Context
+from ftkit.local.server import http_config
 from ftkit.local.worker import Worker
 
 JSON = {"content-type": "application/json"}
@@ -47,16 +47,15 @@ class Answer:
 class Platform:
     """One platform; ``url`` is its root."""
 
-    def __init__(self, root: Path, keys: tuple[str, ...] = ()) -> None:
+    def __init__(self, root: Path, keys: tuple[str, ...] = (), **options: Any) -> None:
         self.root = root
-        self.context = Context.open(ServeOptions(root), keys)
+        self.context = Context.open(ServeOptions(root, **options), keys)
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(128)
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        config = uvicorn.Config(build_app(self.context), log_config=None, lifespan="off", ws="none")
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(http_config(self.context, lifespan="off"))
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), daemon=True)
         self._thread.start()
 
