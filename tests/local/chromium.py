@@ -132,7 +132,11 @@ class Tab:
     def size(self, width: int, height: int) -> None:
         """Set the size of the window's inside."""
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
 
     def open(self, url: str) -> None:
