@@ -120,13 +120,13 @@ class Names:
         """A tuned model whose base is no longer configured keeps its engine: a linear one needs no more."""
         if model is None:
             return None
-        base = self.base(model.base)
+        root = untuned_name(model.base)
+        base = self.base(root)
         if base is None or base.engine != model.engine:
-            spec, stand_in = ModelSpec(model.base, model.engine), None
-            if model.base != model.engine:
-                stand_in = model.base
-            return ServedModel(model.id, model.created_at, model.base, spec, stand_in, model)
-        return ServedModel(model.id, model.created_at, model.base, base.spec, base.stand_in_for, model)
+            hosted = root if model.engine not in NEED_A_SOURCE and root != model.engine else None
+            spec = ModelSpec(root, model.engine)
+            return ServedModel(model.id, model.created_at, root, spec, hosted, model)
+        return ServedModel(model.id, model.created_at, root, base.spec, base.stand_in_for, model)
 
 
 def _name(name: str) -> str:
@@ -158,6 +158,11 @@ def _usable(model: ModelSpec) -> ModelSpec:
 
 def tuned_name(base: str, suffix: str | None, unique: str) -> str:
     """``ft:BASE:ORGANISATION:SUFFIX:ID``, as OpenAI forms it; a tuned base gives its own base."""
-    if base.startswith("ft:"):
-        base = base.removeprefix("ft:").rsplit(f":{ORGANIZATION}:", 1)[0]
-    return f"ft:{base}:{ORGANIZATION}:{suffix or ''}:{unique}"
+    return f"ft:{untuned_name(base)}:{ORGANIZATION}:{suffix or ''}:{unique}"
+
+
+def untuned_name(name: str) -> str:
+    """The name of the untuned model that a model goes back to."""
+    if not name.startswith("ft:"):
+        return name
+    return name.removeprefix("ft:").rsplit(f":{ORGANIZATION}:", 1)[0]

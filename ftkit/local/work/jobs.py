@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from ftkit.local.engines.base import (
     Hyperparameters,
     StepMetrics,
     TrainingError,
+    TrainingInterrupted,
     TrainingRequest,
 )
 from ftkit.local.ids import new_id
@@ -31,6 +33,8 @@ from ftkit.local.work.training_file import TrainingFile
 MAX_METRIC_EVENTS = 100
 MAX_RECORDED_STEPS = 10_000
 KEPT_CHECKPOINTS = 3
+MAX_INTERRUPTIONS = 2
+"""A training that breaks off more often than this is given up."""
 _FLUSH_SECONDS = 0.5
 
 
@@ -115,30 +119,70 @@ class JobRun:
         lines, tokens = training.check()
         if validation is not None:
             validation.check()
-        plan = self._engine.plan(self._job.hyperparameters, lines)
+        plan = self._engine.plan(self._requested(), lines)
         self._start(plan)
-        resume = self._resume_folder()
-        request = TrainingRequest(
-            training,
-            validation,
-            plan,
-            self._job.seed,
-            self._scratch,
-            resume,
-            rows=training.rows(),
-            validation_rows=None if validation is None else validation.rows(),
-            model=self._served.spec if self._served else None,
-        )
-        trained = self._engine.train(request, self)
+        trained = self._train(training, validation, plan)
         self._flush()
         self._succeed(tokens * plan.n_epochs if trained is None else trained)
 
     def _files(self) -> tuple[TrainingFile, TrainingFile | None]:
         blobs, job = self._state.files.blobs, self._job
-        training = TrainingFile(blobs.path(job.training_sha256), "training_file")
+        if job.method not in self._engine.methods:
+            raise TrainingError(
+                f"The engine '{job.engine}' cannot train by method '{job.method}'.",
+                code="unsupported_value",
+                param="method",
+            )
+        training = TrainingFile(blobs.path(job.training_sha256), "training_file", job.method)
         if job.validation_sha256 is None:
             return training, None
-        return training, TrainingFile(blobs.path(job.validation_sha256), "validation_file")
+        return training, TrainingFile(blobs.path(job.validation_sha256), "validation_file", job.method)
+
+    def _requested(self) -> dict[str, Any]:
+        """What the client asked for; preference training has one hyperparameter more."""
+        given = self._job.hyperparameters
+        return {"beta": "auto", **given} if self._job.method == "dpo" else dict(given)
+
+    def _train(
+        self, training: TrainingFile, validation: TrainingFile | None, plan: Hyperparameters
+    ) -> int | None:
+        """Train, and go on from the last checkpoint where training breaks off."""
+        for left in range(MAX_INTERRUPTIONS, -1, -1):
+            try:
+                return self._engine.train(self._request(training, validation, plan), self)
+            except TrainingInterrupted as error:
+                if not left:
+                    raise TrainingError(str(error), code="training_interrupted") from error
+                with self._state.leases.write(self._lease) as connection:
+                    message = f"{error} It goes on from the last checkpoint."
+                    add_event(connection, self._job.id, message, level="warn")
+        raise AssertionError("the last try returns or raises")
+
+    def _request(
+        self, training: TrainingFile, validation: TrainingFile | None, plan: Hyperparameters
+    ) -> TrainingRequest:
+        served = self._served
+        return TrainingRequest(
+            training,
+            validation,
+            plan,
+            self._job.seed,
+            self._scratch,
+            self._resume_folder(),
+            rows=training.rows(),
+            validation_rows=None if validation is None else validation.rows(),
+            method=self._job.method,
+            model=served.spec if served else None,
+            tuned=self._tuned_folder(),
+        )
+
+    def _tuned_folder(self) -> Path | None:
+        """The folder of the tuned model that is trained further."""
+        if self._served is None or self._served.tuned is None:
+            if self._job.model.startswith("ft:"):
+                raise TrainingError(f"The model '{self._job.model}' is no longer there.", param="model")
+            return None
+        return self._state.models.path(self._served.tuned)
 
     def _start(self, plan: Hyperparameters) -> None:
         job = self._job
@@ -146,11 +190,13 @@ class JobRun:
             if job.status == "validating_files":
                 add_event(connection, job.id, "Files validated, moving job to queued state", mark="validated")
             add_event(connection, job.id, "Fine-tuning job started", mark="started")
-            if job.engine != job.model:
+            if self._served is not None and self._served.stand_in_for:
+                instead, hosted = self._served.spec.name, self._served.stand_in_for
                 add_event(
                     connection,
                     job.id,
-                    f"Stand-in: this platform's engine '{job.engine}' is trained here, not {job.model}",
+                    f"Stand-in: this platform's '{instead}' (engine '{job.engine}') is trained here,"
+                    f" not {hosted}",
                     level="warn",
                     mark="stand-in",
                 )
@@ -179,6 +225,17 @@ class JobRun:
         every = max(1, metrics.total_steps // MAX_RECORDED_STEPS)
         if metrics.step % every == 0 or metrics.valid_loss is not None or metrics.step == metrics.total_steps:
             self._pending.append(metrics)
+        if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
+            self._flush()
+
+    def note(self, message: str, *, warning: bool = False) -> None:
+        """Tell the client, once."""
+        mark = f"note-{hashlib.sha256(message.encode()).hexdigest()[:16]}"
+        with self._state.leases.write(self._lease) as connection:
+            add_event(connection, self._job.id, message, level="warn" if warning else "info", mark=mark)
+
+    def pulse(self) -> None:
+        """Renew the lease, or find that it is gone."""
         if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
             self._flush()
 
@@ -267,7 +324,7 @@ class JobRun:
             add_model(
                 connection,
                 identifier=name,
-                base=self._job.model,
+                base=self._served.base if self._served else self._job.model,
                 engine=self._job.engine,
                 folder=self._checkpoint[1],
                 job_id=self._job.id,
@@ -295,10 +352,11 @@ class JobRun:
         self._drop_resume_files()
 
     def _result_file(self) -> bytes:
-        """Steps as CSV with OpenAI's column names.
+        """Steps as CSV with OpenAI's column names; losses are mean cross-entropies in nats.
 
-        For the linear engine a reply is one unit: losses are mean cross-entropies per reply (in nats) and
-        "token" accuracy is the share of replies that are right as a whole.
+        For the linear engine a reply is one unit: "token" accuracy is the share of replies that are right as
+        a whole. By method "dpo" the loss is that of the preferences, and accuracy the share of pairs whose
+        better reply became likelier.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

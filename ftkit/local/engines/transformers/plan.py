@@ -33,21 +33,21 @@ class TrainingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["lora", "full"] = "lora"
-    rank: int = Field(16, ge=1, le=1024)
-    alpha: int | None = Field(None, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: int = Field(default=16, ge=1, le=1024)
+    alpha: int | None = Field(default=None, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     target_modules: str | tuple[str, ...] = "all-linear"
-    learning_rate: float | None = Field(None, gt=0)
-    max_tokens: int | None = Field(None, ge=8)
+    learning_rate: float | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=8)
     packing: bool | Literal["auto"] = "auto"
     gradient_checkpointing: bool | Literal["auto"] = "auto"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     four_bit: bool = False
     attention: str | None = None
-    micro_batch: int | None = Field(None, ge=1)
-    processes: int | None = Field(None, ge=1)
+    micro_batch: int | None = Field(default=None, ge=1)
+    processes: int | None = Field(default=None, ge=1)
     device: Literal["auto", "cpu"] = "auto"
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
 
     def rate(self, method: str, multiplier: float) -> float:
         """The learning rate at its highest, after the warm-up."""
