@@ -148,7 +148,7 @@ class RollingHash:
         count = len(points)
         self._undo = _powers(pow(_BASE, -1, 1 << 64), count)
         self._prefix = np.zeros(count + 1, dtype=np.uint64)
-        terms = _mix(points.astype(np.uint64) + np.uint64(1))
+        terms = mixed(points.astype(np.uint64) + np.uint64(1))
         terms *= _powers(_BASE, count)[1:]
         np.cumsum(terms, out=self._prefix[1:])
 
@@ -253,12 +253,12 @@ def _char_grams(
 def _column(hashes: NDArray[np.uint64], offset: int, kind: Any) -> NDArray[Any]:
     import numpy as np
 
-    columns: NDArray[Any] = (_mix(hashes) >> np.uint64(64 - BLOCK_BITS)).astype(kind)
+    columns: NDArray[Any] = (mixed(hashes) >> np.uint64(64 - BLOCK_BITS)).astype(kind)
     columns += kind(offset)
     return columns
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """SplitMix64's finaliser: every input bit touches every output bit."""
     import numpy as np
 

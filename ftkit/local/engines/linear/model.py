@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.local.engines.asking import Messages
+from ftkit.local.engines.asking import Ask, Messages
+from ftkit.local.engines.linear.responder import LinearResponder, Said
 from ftkit.local.engines.linear.book import ReplyBook
 from ftkit.local.engines.linear.features import COLUMNS
 from ftkit.local.engines.linear.heads import Heads
 from ftkit.local.engines.linear.replies import Frame
+from ftkit.local.engines.linear.speaker import Speaker
 from ftkit.local.engines.linear.vectors import FeatureScale, Vectors
-from ftkit.local.engines.whole import WholeReplies
 from ftkit.local.jsonio import dump, load
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ FORMAT = 2
 """1 had whole replies only: it reads as a model whose replies have no slots."""
 
 
-class LinearModel(WholeReplies):
+class LinearModel(LinearResponder):
     """Softmax classifiers over the frames of replies and the values of their fields, side by side.
 
     Shapes: weights (features x classes), bias (classes).
     """
+
+    abilities = LinearResponder.abilities | {"logprobs"}
 
     def __init__(
         self, scale: FeatureScale, book: ReplyBook, weights: NDArray[np.float32], bias: NDArray[np.float32]
@@ -38,13 +41,8 @@ class LinearModel(WholeReplies):
         self.weights = weights
         self.bias = bias
         self._heads = Heads(book.sizes)
-        self._frames = book.frames
-        self._fields = book.fields
+        self._speaker = Speaker(book, self._heads)
         self._vectors = Vectors(scale)
-        places = {name: place for place, name in enumerate(self._fields, start=1)}
-        self._slots = [
-            [(places[name], self._fields[name]) for name in frame.fields] for frame in self._frames
-        ]
 
     @classmethod
     def untrained(cls, scale: FeatureScale, book: ReplyBook) -> LinearModel:
@@ -57,20 +55,19 @@ class LinearModel(WholeReplies):
 
     def respond(self, conversations: Sequence[Messages]) -> list[str]:
         """The likeliest reply to each conversation."""
-        answers: list[str] = []
+        return [reply for scores in self.scores(conversations) for reply in self._speaker.replies(scores)]
+
+    def say(self, asks: Sequence[Ask], conversations: Sequence[Messages]) -> Iterator[Said]:
+        """The likeliest reply to each, in the form that it asks for."""
+        waiting = iter(asks)
         for scores in self.scores(conversations):
-            answers += [self._reply(classes) for classes in self._heads.best(scores).tolist()]
-        return answers
+            for row in scores:
+                yield self._speaker.say(next(waiting), row)
 
     def scores(self, conversations: Sequence[Messages]) -> Iterator[NDArray[np.float32]]:
         """The scores of all classes, (conversations x classes), in pieces of bounded size."""
         for chunk in chunked(conversations, max(1, 2_000_000 // max(1, len(self.bias)))):
             yield self._vectors.read(chunk) @ self.weights + self.bias
-
-    def _reply(self, classes: Sequence[int]) -> str:
-        """The reply of one class of each head."""
-        frame = classes[0]
-        return self._frames[frame].fill([values[classes[head]] for head, values in self._slots[frame]])
 
     def save(self, folder: Path) -> None:
         """Write ``model.npz`` and ``model.json`` into ``folder``."""
@@ -86,8 +83,8 @@ class LinearModel(WholeReplies):
         described = {
             "engine": "linear",
             "format": FORMAT,
-            "replies": [_described(frame) for frame in self._frames],
-            "fields": [{"name": name, "values": values} for name, values in self._fields.items()],
+            "replies": [_described(frame) for frame in self.book.frames],
+            "fields": [{"name": name, "values": values} for name, values in self.book.fields.items()],
         }
         (folder / "model.json").write_bytes(dump(described))
 
