@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -31,9 +33,10 @@ class Serve:
         self._key_file.write_text(f"{KEY}\n")
         self._log = (root / "server.log").open("wb")
         names = [word for name in STAND_INS for word in ("--stand-in", name)]
+        command = [sys.executable, "-m", "ftkit", "serve", "--port", "0", "--state", str(self.state), *names]
+        command += ["--api-key-file", str(self._key_file)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ftkit", "serve", "--port", "0", "--state", str(self.state)]
-            + ["--api-key-file", str(self._key_file), *names],
+            command,
             stdout=self._log,
             stderr=self._log,
             cwd=root,
@@ -105,28 +108,30 @@ class Client:
         """Run a command that the client's package brings: its output."""
         return self._finished([str(self._bin / arguments[0]), *arguments[1:]], timeout, env).stdout
 
-    def watching(self, *arguments: str, until: str, seconds: float) -> str:
-        """Run a command that never ends by itself, and interrupt it once it has said ``until``: its output."""
+    def watching(self, *arguments: str, until: str, seconds: float = 60) -> str:
+        """Run a command that never ends by itself, in a terminal, until it says ``until``: its output."""
+        screen, terminal = pty.openpty()
         process = subprocess.Popen(
             [str(self._bin / arguments[0]), *arguments[1:]],
-            stdout=(log := (self._folder / "watching.log").open("wb")),
-            stderr=subprocess.STDOUT,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
             cwd=self._folder,
-            env=self.environment(),
+            env={**self.environment(), "TERM": "xterm"},
         )
-        log.close()
-        output = ""
+        os.close(terminal)
+        output = b""
+        deadline = time.monotonic() + seconds
         try:
-            deadline = time.monotonic() + seconds
-            while until not in output and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.1)
-                output = (self._folder / "watching.log").read_text("utf-8", "replace")
+            while until.encode() not in output and process.poll() is None and time.monotonic() < deadline:
+                if select.select([screen], [], [], 0.2)[0]:
+                    output += os.read(screen, 65536)
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=20)
-        output = (self._folder / "watching.log").read_text("utf-8", "replace")
-        assert until in output, output
-        return output
+            process.kill()  # a terminal that is closed: such a command has no other end
+            process.wait()
+            os.close(screen)
+        assert until.encode() in output, output.decode("utf-8", "replace")
+        return output.decode("utf-8", "replace")
 
     def until(self, word: str, *arguments: str, seconds: float = 60) -> str:
         """Run a command again and again until it says a word: its last output."""

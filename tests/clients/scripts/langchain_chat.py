@@ -40,13 +40,13 @@ def refusal(run: object) -> list[object]:
 
 
 model = ChatOpenAI(model="gpt-4o-mini", temperature=0, max_tokens=20, max_retries=0, stream_usage=True)
-chain = ChatPromptTemplate.from_messages([("system", QUESTION[0]["content"]), ("user", "{fruit}")])
+prompt = ChatPromptTemplate.from_messages([("system", QUESTION[0]["content"]), ("user", "{fruit}")])
 invoked = model.invoke([("system", QUESTION[0]["content"]), ("user", "a lemon")])
 chunks = list(model.stream(QUESTION))
 total = chunks[0]
 for chunk in chunks[1:]:
     total += chunk
-mine = chain | ChatOpenAI(model=tuned(), max_retries=0) | StrOutputParser()
+mine = prompt | ChatOpenAI(model=tuned(), max_retries=0) | StrOutputParser()
 
 
 async def together() -> list[object]:
@@ -71,6 +71,6 @@ say(
         "tuned": mine.batch([{"fruit": "a lemon"}, {"fruit": "a pear"}]),
         "asynchronous": asyncio.run(together()),
         "tools": refusal(lambda: model.bind_tools([Fruit]).invoke(QUESTION)),
-        "choices": len(model.generate([QUESTION], n=2).generations[0]),
+        "choices": len(model.generate([prompt.invoke({"fruit": "a fig"}).to_messages()], n=2).generations[0]),
     }
 )

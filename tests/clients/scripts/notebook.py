@@ -1,3 +1,4 @@
+# ruff: noqa: PTH123, SIM115 - written as notebooks are
 """A notebook as hosted platforms publish them: data frames, a helper that polls, results by position.
 
 Run by IPython as a notebook's cells are. Nothing here reads a custom_id, checks an error file or splits

@@ -1,13 +1,13 @@
-"""llama-stack's client, which speaks OpenAI's routes: files, batches, chat, models."""
+"""OGX's client (once llama-stack), which speaks OpenAI's routes: files, batches, chat, models."""
 
 from __future__ import annotations
 
 import os
 
 from client_data import messages, request_line, say, wait_for
-from llama_stack_client import LlamaStackClient
+from ogx_client import OgxClient
 
-client = LlamaStackClient(
+client = OgxClient(
     base_url=os.environ["OPENAI_BASE_URL"].removesuffix("/v1"), api_key=os.environ["OPENAI_API_KEY"]
 )
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
@@ -24,7 +24,8 @@ say(
         "listed": batch.id in [one.id for one in client.batches.list()],
         "text": whole.choices[0].message.content,
         "streamed": "".join(p.choices[0].delta.content or "" for p in pieces if p.choices),
-        "models": [getattr(model, "id", None) or model.identifier for model in client.models.list()],
+        "models": [model.id for model in client.models.list().data],
+        "model": client.models.retrieve(MODEL).id,
         "deleted": client.files.delete(file.id).deleted,
     }
 )
