@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import letters_engine
 import openai
 import pytest
 from local_platform import LocalServer
 from protocol_platform import Platform
+
+from ftkit.local.engines.base import ModelSpec
+from ftkit.local.engines.registry import engine_names
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +50,19 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform in this process that does no work until it is told to."""
     with Platform(tmp_path_factory.mktemp("protocol")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform in this process that has the plug-in engine ``letters``, which can everything.
+
+    The model ``letters`` has all its abilities, ``mute`` only chat.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for path in letters_engine.install(tmp_path_factory.mktemp("plugin")):
+            patch.syspath_prepend(path)
+        engine_names.cache_clear()
+        mute = ModelSpec("mute", "letters", options={"abilities": ["chat"]})
+        with Platform(tmp_path_factory.mktemp("letters"), models=(mute,)) as running:
+            yield running
+    engine_names.cache_clear()

@@ -74,7 +74,8 @@ class Platform:
 
     def work(self) -> None:
         """Do every job and batch that waits, in this thread."""
-        Worker(self.root, "test", (), 0.01).run()
+        options = self.context.options
+        Worker(self.root, "test", options.stand_ins, 0.01, options.models).run()
 
     def set_status(self, table: str, identifier: str, status: str) -> None:
         """Put a job or batch into a status that it would only have for a moment."""

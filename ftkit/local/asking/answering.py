@@ -65,7 +65,7 @@ class Answering:
         try:
             found = type(many[0]).answers(responder, many)
         except Exception as error:  # noqa: BLE001 - the engine's boundary: reported by fault_of
-            fault = fault_of(error, model)
+            fault = fault_of(error, model, many[0].about)
             if fault.status >= 500:
                 self._failures[model.id] += 1
             if len(many) == 1 or self._failures[model.id] >= _PATIENCE:
@@ -79,12 +79,12 @@ class Answering:
         return found
 
 
-def fault_of(error: Exception, model: ServedModel) -> ApiError:
-    """What went wrong in an engine, for the client; what is nobody's known refusal is logged."""
+def fault_of(error: Exception, model: ServedModel, about: str) -> ApiError:
+    """What went wrong in an engine, for the client who asked with ``about``. The unforeseen is logged."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, Refused):
-        return refused(error.refusal, "input")
+        return refused(error.refusal, about)
     _log.error("the model %s failed on a request", model.id, exc_info=error)
     return ApiError(
         500,

@@ -63,6 +63,7 @@ _CHECKED = closed({**PARAMETERS, **{name: {} for name in _ELSEWHERE}})
 class ChatWanted(Texts):
     """A checked chat request. ``one_call`` keeps only the first of a reply's tool calls."""
 
+    about = "messages"
     one_call: bool = False
 
     @classmethod

@@ -41,6 +41,7 @@ _CHECKED = closed({**PARAMETERS, "model": {}, "prompt": {}})
 class CompletionWanted(Texts):
     """A checked request for plain completions. ``echo`` puts the prompt before each reply."""
 
+    about = "prompt"
     echo: bool = False
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
-from ftkit.local.asking.answering import Answering
+from ftkit.local.asking.answering import Answering, fault_of
 from ftkit.local.asking.streaming import Feed, live_stream, whole_stream
 from ftkit.local.asking.wanted import Texts, Wanted
 from ftkit.local.engines.base import Responder
@@ -111,7 +111,10 @@ class Desk:
         abilities = await self._by_itself(lambda: responder.abilities)
         wanted.check_abilities(model, abilities)
         self._enter()
-        feed = Feed(lambda: live_stream(wanted, model, responder), model)
+        feed = Feed(
+            lambda: live_stream(wanted, model, responder),
+            lambda error: fault_of(error, model, wanted.about),
+        )
         try:
             first = await feed.take()
         except BaseException:

@@ -44,6 +44,7 @@ class Vectors:
 class EmbeddingWanted(Wanted):
     """A checked request for embeddings."""
 
+    about = "input"
     texts: tuple[str, ...]
     dimensions: int | None
     encoded: bool

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from ftkit.local.asking.answering import fault_of
 from ftkit.local.asking.forms import unsatisfied
 from ftkit.local.asking.wanted import Texts, formed
 from ftkit.local.engines.asking import Answer, Ask, Delta
@@ -70,9 +69,9 @@ def _formed(deltas: Iterator[Delta], ask: Ask, model: str) -> Iterator[Delta]:
 class Feed:
     """Pieces on their way from the thread that makes them to the event loop that sends them."""
 
-    def __init__(self, make: Callable[[], Iterable[bytes]], model: ServedModel) -> None:
+    def __init__(self, make: Callable[[], Iterable[bytes]], fault: Callable[[Exception], ApiError]) -> None:
         self._make = make
-        self._model = model
+        self._fault = fault
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._pieces: deque[bytes] = deque()
@@ -95,7 +94,7 @@ class Feed:
                 if close is not None:
                     close()
         except Exception as error:  # noqa: BLE001 - the engine's boundary: told in the stream
-            self._error = fault_of(error, self._model)
+            self._error = self._fault(error)
         self._ended = True
         self._tell()
 

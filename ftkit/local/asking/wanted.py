@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ftkit.local.asking.forms import satisfies, unsatisfied
 from ftkit.local.config import MAX_NAME_LENGTH
@@ -23,8 +23,12 @@ _METHODS: dict[Ability, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted(ABC):
-    """A checked request. ``needs`` says which parameter asks for an ability of the model's."""
+    """A checked request. ``needs`` says which parameter asks for an ability of the model's.
 
+    ``about`` is the parameter with what is asked.
+    """
+
+    about: ClassVar[str]
     model: str
     needs: Mapping[Ability, str]
 
@@ -88,7 +92,7 @@ class Texts(Wanted):
         answers: list[Answer] = []
         for ask, answer in zip(self.asks, found, strict=True):
             if isinstance(answer, Refusal):
-                return refused(answer, "prompt" if ask.messages == () else "messages")
+                return refused(answer, self.about)
             if ask.form is not None and not all(
                 formed(ask, reply.text, reply.finish_reason) for reply in answer.replies
             ):
