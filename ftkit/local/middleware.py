@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ftkit.errors import FtkitError
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, server_error
-from ftkit.local.guard.access import check_headers, check_key, check_source, is_open
+from ftkit.local.guard.access import check_head, check_key, check_source, is_open
 from ftkit.local.guard.keys import Keys
 from ftkit.local.guard.logs import own_id
 from ftkit.local.guard.patience import PatientReceive
@@ -95,7 +95,7 @@ class Frame:
 
     async def _answer(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         try:
-            check_headers(scope)
+            check_head(scope, self._limits.head_bytes)
             if not self._keys:
                 check_source(scope, self._context.options.host)
             elif not is_open(scope["path"]):

@@ -19,7 +19,7 @@ from ftkit.local import Limits, ServeOptions
 from ftkit.local.__main__ import parse
 from ftkit.local.envelope import ApiError
 from ftkit.local.guard import logs
-from ftkit.local.guard.access import check_headers
+from ftkit.local.guard.access import check_head
 from ftkit.local.guard.connections import guarded_protocol, raise_open_files
 from ftkit.local.guard.keys import Keys, accepted_keys, is_loopback
 from ftkit.local.guard.patience import PatientReceive
@@ -136,13 +136,31 @@ def test_at_once() -> None:
     ],
 )
 def test_headers_that_could_be_read_in_two_ways(headers: list[tuple[str, str]], status: int | None) -> None:
-    scope = {"type": "http", "headers": [(name.encode(), value.encode()) for name, value in headers]}
+    scope = head_of(headers)
     if status is None:
-        check_headers(scope)
+        check_head(scope, 1000)
         return
     with pytest.raises(ApiError) as refused:
-        check_headers(scope)
-    assert refused.value.status == status
+        check_head(scope, 1000)
+    assert refused.value.status == status and refused.value.headers["connection"] == "close"
+
+
+def head_of(headers: list[tuple[str, str]], **more: Any) -> dict[str, Any]:
+    """A request's scope, as far as its head goes."""
+    pairs = [(name.encode(), value.encode()) for name, value in headers]
+    return {"type": "http", "http_version": "1.1", "headers": pairs, **more}
+
+
+def test_a_head_that_is_too_long() -> None:
+    check_head(head_of([("x", "y" * 900)], raw_path=b"/" * 90), 1000)
+    for scope in (
+        head_of([("x", "y" * 900)], raw_path=b"/" * 100),
+        head_of([], raw_path=b"/", query_string=b"a" * 1000),
+        head_of([("x", "")] * 201),
+    ):
+        with pytest.raises(ApiError) as refused:
+            check_head(scope, 1000)
+        assert refused.value.status == 431
 
 
 async def _never() -> Message:

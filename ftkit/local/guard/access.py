@@ -16,17 +16,40 @@ _OPEN_FOLDER: Final = "/page/"
 _LOOPBACK: Final = frozenset(("127.0.0.1", "::1", "localhost"))
 _ONCE: Final = frozenset((b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key"))
 """Headers that mean something here; two of one could be read as either."""
+_MOST_HEADERS: Final = 200
 
 
-def check_headers(scope: Scope) -> None:
-    """Raise ``ApiError`` (400, 415) where two readers could understand a request's headers differently."""
+def check_head(scope: Scope, most_bytes: int) -> None:
+    """Raise ``ApiError`` (400, 415, 431, 505) for a head that is too long or that can be read in two ways.
+
+    The connection ends with the refusal: what follows could be the rest of a body to one reader and a
+    request to another.
+    """
+    try:
+        if scope["http_version"] not in ("1.0", "1.1"):
+            raise ApiError(505, "This platform speaks HTTP/1.1.", code="http_version")
+        _check_size(scope, most_bytes)
+        _check_meaning(scope)
+    except ApiError as refusal:
+        refusal.headers["connection"] = "close"
+        raise
+
+
+def _check_size(scope: Scope, most_bytes: int) -> None:
+    headers = scope["headers"]
+    size = len(scope.get("raw_path", b"")) + len(scope.get("query_string", b""))
+    size += sum(len(name) + len(value) for name, value in headers)
+    if size > most_bytes or len(headers) > _MOST_HEADERS:
+        raise ApiError(431, "The request's head is too long.", code="headers_too_large")
+
+
+def _check_meaning(scope: Scope) -> None:
     seen = set()
     for name, value in scope["headers"]:
         if name in _ONCE:
             if name in seen:
-                raise bad_value(
-                    name.decode(), f"The header '{name.decode()}' is there twice.", "invalid_header"
-                )
+                shown = name.decode()
+                raise bad_value(shown, f"The header '{shown}' is there twice.", "invalid_header")
             seen.add(name)
         elif name == b"transfer-encoding":
             seen.add(name)
