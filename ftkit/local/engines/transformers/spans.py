@@ -7,7 +7,7 @@ what is asked for later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -64,9 +64,11 @@ def learn(tokenizer: Any, messages: Messages, tools: Sequence[Mapping[str, Any]]
     said = [one for one in said if one.start < len(one.text)]
     if not said:
         return []
-    if all(said[-1].text.startswith(one.text) for one in said):
-        return [_marked(tokenizer, said[-1], [(one.start, len(one.text)) for one in said])]
-    return [_marked(tokenizer, one, [(one.start, len(one.text))]) for one in said]
+    if len(said) > 1 and all(said[-1].text.startswith(one.text) for one in said):
+        whole = _marked(tokenizer, said[-1], [(one.start, len(one.text)) for one in said])
+        if whole is not None:
+            return [whole]
+    return [_alone(tokenizer, one) for one in said]
 
 
 def prefer(
@@ -78,7 +80,7 @@ def prefer(
 ) -> Preference:
     """A preference: what comes before the two replies, and each of them. Raises ``TemplateRefused``."""
     better, worse = (
-        _marked(tokenizer, one, [(one.start, len(one.text))])
+        _alone(tokenizer, one)
         for one in (_answer(tokenizer, messages, output, tools) for output in (chosen, rejected))
     )
     shared = min(_first_learnt(better), _first_learnt(worse))
@@ -110,27 +112,50 @@ def _answer(tokenizer: Any, before: Messages, reply: Messages, tools: Sequence[M
     return Said(text, start, open=bool(last) and text.endswith(last))
 
 
-def _marked(tokenizer: Any, said: Said, spans: Sequence[tuple[int, int]]) -> Marked:
+def _marked(tokenizer: Any, said: Said, spans: Sequence[tuple[int, int]]) -> Marked | None:
+    """The whole text at once; None where a token holds a prompt's end and a reply's beginning.
+
+    When the model is asked, the prompt comes without the reply, and must be the same tokens.
+    """
+    if not tokenizer.is_fast:
+        edges = sorted({0, len(said.text), *(edge for span in spans for edge in span)})
+        tokens = [token for pair in pairwise(edges) for token in _piece(tokenizer, said.text, *pair)]
+        return _labelled(tokenizer, said, tokens, spans)
+    encoded = tokenizer(said.text, add_special_tokens=False, return_offsets_mapping=True)
+    places = encoded["offset_mapping"]
+    if any(begin < start < end for begin, end in places for start, _ in spans):
+        return None
+    tokens = [(token, *place) for token, place in zip(encoded["input_ids"], places, strict=True)]
+    return _labelled(tokenizer, said, tokens, spans)
+
+
+def _alone(tokenizer: Any, said: Said) -> Marked:
+    """One reply after its prompt, cut into the two where a token would hold something of both."""
+    span = (said.start, len(said.text))
+    whole = _marked(tokenizer, said, [span])
+    if whole is not None:
+        return whole
+    tokens = [*_piece(tokenizer, said.text, 0, said.start), *_piece(tokenizer, said.text, *span)]
+    return _labelled(tokenizer, said, tokens, [span])
+
+
+def _piece(tokenizer: Any, text: str, begin: int, end: int) -> list[tuple[int, int, int]]:
+    """The tokens of a stretch of the text, each with the stretch's places."""
+    found = tokenizer(text[begin:end], add_special_tokens=False)["input_ids"]
+    return [(token, begin, end) for token in found]
+
+
+def _labelled(
+    tokenizer: Any, said: Said, tokens: Sequence[tuple[int, int, int]], spans: Sequence[tuple[int, int]]
+) -> Marked:
+    """Tokens with their labels; ``tokens`` are (token, where its text begins, where it ends)."""
     ids: list[int] = []
     labels: list[int] = []
-    for token, start, end in _tokens(tokenizer, said.text, spans):
+    for token, begin, end in tokens:
         ids.append(token)
-        learnt = any(end > first and start < last for first, last in spans)
+        learnt = any(end > first and begin < last for first, last in spans)
         labels.append(token if learnt else IGNORED)
     if said.open and tokenizer.eos_token_id is not None:
         ids.append(tokenizer.eos_token_id)  # a template without an end token would never teach to stop
         labels.append(tokenizer.eos_token_id)
     return Marked(ids, labels)
-
-
-def _tokens(tokenizer: Any, text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
-    """(token, where its text begins, where it ends)."""
-    if tokenizer.is_fast:
-        encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        for token, (start, end) in zip(encoded["input_ids"], encoded["offset_mapping"], strict=True):
-            yield token, start, end
-        return
-    edges = sorted({0, len(text), *(edge for span in spans for edge in span)})
-    for start, end in pairwise(edges):  # such a tokenizer is asked piece by piece
-        for token in tokenizer(text[start:end], add_special_tokens=False)["input_ids"]:
-            yield token, start, end
