@@ -167,7 +167,7 @@ class Batcher:
     def _next(self) -> list[_Row]:
         """Those that wait and for whom there is room, in their order."""
         chosen: list[_Row] = []
-        width = self._columns.width if self._columns is not None else 0
+        width = self._columns.width + 1 if self._columns is not None else 0
         read: dict[int, int] = {}
         with self._news:
             while self._waiting:
