@@ -127,7 +127,7 @@ class Frame:
 
 def _tell(scope: Scope, exchange: _Exchange, received: int) -> None:
     """Log one request: the route's pattern, not its path, and no word of what was sent either way."""
-    route = getattr(scope.get("route"), "path", "(no route)")
+    route = getattr(scope.get("route"), "path", "-")
     fields: dict[str, Any] = {
         "event": "request",
         "request_id": exchange.id,
