@@ -24,7 +24,8 @@ $(VENV)/ready: pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/ready-dev: $(VENV)/ready
 	@echo "== Adding what the tests and checks need"
-	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --group dev --editable ".[train]"
+	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --group dev --editable ".[train]" \
+		$(if $(findstring lowest,$(CONSTRAINTS)),,--group openapi)
 	@$(BIN)/ftkit tokenizers fetch o200k_base cl100k_base llama3
 	@touch $@
 
@@ -42,7 +43,7 @@ test-all: $(VENV)/ready-dev ## Every test, the slow ones and the clients too
 
 test-clients: $(VENV)/ready-dev ## Third-party clients against the local platform; writes docs/clients.md
 	@$(BIN)/python tools/client_environments.py
-	@$(BIN)/python -m pytest tests/clients -m clients --junit-xml=.clients/results.xml
+	@$(BIN)/python -m pytest tests/clients -m clients -o junit_family=xunit1 --junit-xml=.clients/results.xml
 	@$(BIN)/python tools/client_table.py .clients/results.xml
 
 fuzz: $(VENV)/ready-dev ## A minute of damaged data (SECONDS=60 SEED=0)
