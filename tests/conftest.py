@@ -17,6 +17,10 @@ from hypothesis import settings
 settings.register_profile("shared-machine", deadline=None)
 settings.load_profile("shared-machine")
 
+# what is started in the background of a script (`make test &`) inherits that Ctrl-C is ignored, and so would
+# every command that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 KEYS = ("OPENAI_API_KEY", "KLUSTER_API_KEY", "NEBIUS_API_KEY", "AZURE_OPENAI_API_KEY", "FTKIT_API_KEY")
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
