@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import os
 import signal
 import socket
@@ -27,8 +26,9 @@ from ftkit.local.guard import logs
 from ftkit.local.guard.connections import guarded_protocol
 from ftkit.local.guard.keys import accepted_keys
 from ftkit.local.jsonio import dump, load
+from ftkit.local.lock import hold_lock
 from ftkit.local.memory import keep_freed_memory
-from ftkit.local.store.blobs import sync_directory
+from ftkit.local.store.blobs import make_folder, sync_directory
 
 _IDLE_CHECKS = 20
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -114,26 +114,19 @@ async def _end_when_idle(server: uvicorn.Server, context: Context) -> None:
 
 @contextmanager
 def _one_server(root: Path) -> Iterator[None]:
-    """Hold the state directory's lock; the system frees it when the process ends in any way."""
+    """Hold the state directory's lock."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folder(root)
     except OSError as error:
         raise storage_error(error, root) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise storage_error(error, root) from error
+    with hold_lock(root) as held:
+        if not held:
             raise ConfigurationError(
                 f"another local platform runs on this state{_other(root)}",
                 where=str(root),
                 hint="Use that one, end it, or give another --state.",
-            ) from None
+            )
         yield
-    finally:
-        os.close(handle)
 
 
 def _other(root: Path) -> str:

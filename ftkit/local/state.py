@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from ftkit.errors import storage_error
@@ -15,6 +16,7 @@ from ftkit.local.store.idempotency import IdempotencyStore
 from ftkit.local.store.jobs import JobStore
 from ftkit.local.store.leases import Leases
 from ftkit.local.store.models import ModelStore
+from ftkit.local.store.retention import Retention
 from ftkit.local.store.uploads import UploadStore
 
 
@@ -35,6 +37,7 @@ class State:
         self.batches = BatchStore(self.db)
         self.models = ModelStore(self.db, root / "models")
         self.leases = Leases(self.db)
+        self.retention = Retention(self.db, self.files, self.models)
         self.idempotency = IdempotencyStore(self.db)
         self.work = root / "work"
 
@@ -55,8 +58,8 @@ class State:
             self.leases.release()
             self._sweep()
 
-    def _sweep(self) -> None:
-        """Remove what dead workers left behind and nothing names."""
+    def leftovers(self) -> Iterator[Path]:
+        """What dead workers and servers left behind and nothing names: only while nobody works here."""
         parts = {row["parts"] for row in self.db.all("SELECT parts FROM batches WHERE parts IS NOT NULL")}
         folders = {
             row["folder"]
@@ -66,8 +69,15 @@ class State:
             )
         }
         for root, named in ((self.work, parts), (self.models.root, folders)):
-            for path in root.iterdir():
-                if path.name not in named:
-                    shutil.rmtree(path, ignore_errors=True)
+            yield from (path for path in root.iterdir() if path.name not in named)
+        yield from self.files.leftovers()
+
+    def _sweep(self) -> None:
+        """Remove what nothing names."""
+        for path in list(self.leftovers()):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         self.uploads.sweep()
         self.files.sweep()

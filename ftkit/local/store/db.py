@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,12 @@ class Database:
     def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """Every row of a query."""
         return self.connection().execute(sql, values).fetchall()
+
+    def shrink(self) -> None:
+        """Give space that is no longer used back to the disk, as far as nobody else reads or writes now."""
+        with suppress(sqlite3.OperationalError):  # it is in use: the next time will do
+            self.connection().execute("VACUUM")
+            self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close_own(self) -> None:
         """Close this thread's connection: for a thread that ends before the others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,17 +134,31 @@ class FileStore:
             if row is None:
                 return False
             connection.execute("DELETE FROM files WHERE id = ?", (identifier,))
-        if row["sha256"]:
-            self.discard_unneeded(row["sha256"])
+        self.discard_bytes(identifier, row["sha256"])
+        return True
+
+    def discard_bytes(self, identifier: str, sha256: str) -> None:
+        """Remove the bytes of a record that is gone, unless something else needs them."""
+        if sha256:
+            self.discard_unneeded(sha256)
         else:
             self._settling.sweep(identifier)
-        return True
 
     def discard_unneeded(self, sha256: str) -> None:
         """Remove bytes that no record names and no unfinished work reads."""
         with self._db.write() as connection:
             if not self._needed(connection, sha256):
                 self.blobs.discard(sha256)
+
+    def leftovers(self) -> Iterator[Path]:
+        """Bytes that nothing names: only while no upload comes in."""
+        connection = self._db.connection()
+        for sha256 in self.blobs.stored():
+            if not self._needed(connection, sha256):
+                yield self.blobs.path(sha256)
+        unsettled = {row["id"] for row in self._db.all("SELECT id FROM files WHERE sha256 = ''")}
+        yield from (path for path in self.blobs.unhashed.iterdir() if path.name not in unsettled)
+        yield from self.blobs.incoming.iterdir()
 
     def sweep(self) -> None:
         """Forget files past their expiry, and remove the bytes that a sudden end left without any use."""

@@ -56,13 +56,16 @@ class ModelStore:
             if row is None:
                 return False
             connection.execute("DELETE FROM models WHERE id = ?", (identifier,))
-            shared = connection.execute(
-                "SELECT 1 FROM checkpoints WHERE folder = ? UNION SELECT 1 FROM models WHERE folder = ?",
-                (row["folder"], row["folder"]),
-            ).fetchone()
-        if shared is None:
-            shutil.rmtree(self.root / row["folder"], ignore_errors=True)
+        self.discard(row["folder"])
         return True
+
+    def discard(self, folder: str) -> None:
+        """Remove a folder that no model and no checkpoint has any more."""
+        shared = self._db.one(
+            "SELECT 1 FROM checkpoints WHERE folder = ?1 UNION SELECT 1 FROM models WHERE folder = ?1", folder
+        )
+        if shared is None:
+            shutil.rmtree(self.root / folder, ignore_errors=True)
 
 
 def add_model(
