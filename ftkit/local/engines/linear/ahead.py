@@ -18,9 +18,10 @@ THREADS = min(4, os.cpu_count() or 1)
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], threads: int = THREADS
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
 ) -> Iterator[Result]:
     """``map(work, items)``, at most twice as many items ahead as there are threads."""
+    threads = threads or THREADS
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Result]] = deque()
         try:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit.local.engines.asking import Ask, Messages
-from ftkit.local.engines.linear.responder import LinearResponder, Said
 from ftkit.local.engines.linear.book import ReplyBook
 from ftkit.local.engines.linear.features import COLUMNS
 from ftkit.local.engines.linear.heads import Heads
 from ftkit.local.engines.linear.replies import Frame
+from ftkit.local.engines.linear.responder import LinearResponder, Said
 from ftkit.local.engines.linear.speaker import Speaker
 from ftkit.local.engines.linear.vectors import FeatureScale, Vectors
 from ftkit.local.jsonio import dump, load

@@ -12,11 +12,11 @@ from typing import Any
 
 from ftkit.local.asking.forms import satisfies
 from ftkit.local.engines.asking import Ask, Messages
-from ftkit.local.engines.linear.responder import LinearResponder, Said
 from ftkit.local.engines.linear.features import segments_of
 from ftkit.local.engines.linear.forms import Choice, FormBuilder, NotKnown, Piece, fitting, written
 from ftkit.local.engines.linear.labels import named_labels
 from ftkit.local.engines.linear.refusing import refused_form
+from ftkit.local.engines.linear.responder import LinearResponder, Said
 from ftkit.local.jsonio import dump, dump_text, load
 
 NO_LABELS = (
