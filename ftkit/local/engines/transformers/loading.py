@@ -130,6 +130,8 @@ def load_weights(place: str, revision: str | None, settings: ServingSettings) ->
     from ftkit.local.engines.transformers.caches import other_layers
 
     device = _device(settings)
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
     more: dict[str, Any] = {}
     if settings.attention is not None:
         more["attn_implementation"] = settings.attention

@@ -16,7 +16,8 @@ class ServingSettings(BaseModel):
     ``server``: "vllm" gives the model to vLLM with ``vllm_arguments``, "transformers" runs it here; "auto"
     takes vLLM where it is installed and there is a GPU. ``context`` is the most tokens of prompt and reply,
     ``most_tokens`` of a reply where a client sets no limit. ``rows`` replies are written at once, prompts of
-    ``prompt_tokens`` read in one turn; ``memory`` is the part of the free memory that their caches may take.
+    ``prompt_tokens`` read in one turn; ``memory`` is the part of the free memory that their caches may take,
+    ``threads`` how many a processor's work is spread over.
     ``defaults`` are for what a client leaves open: ``temperature``, ``top_p``, ``top_k``, ``min_p``,
     ``repetition_penalty``; the model's own come after them, then OpenAI's.
     """
@@ -34,6 +35,7 @@ class ServingSettings(BaseModel):
     prompt_tokens: int = Field(8192, ge=1)
     memory: float = Field(0.5, gt=0, le=0.95)
     defaults: dict[str, float] = Field(default_factory=dict)
+    threads: int | None = Field(None, ge=1)
     vllm_arguments: tuple[str, ...] = ()
 
 
