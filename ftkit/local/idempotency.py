@@ -147,27 +147,30 @@ class _Recorded(Response):
         self._ended = ended
         self._sent = bytearray()
         self._whole = True
+        self._kept = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send it. It is kept before its end goes out: who has seen the end may ask again at once."""
 
-        async def send_and_keep(message: Message) -> None:
+        async def keep_and_send(message: Message) -> None:
             piece = message.get("body", b"")
             self._whole = self._whole and len(self._sent) + len(piece) <= MAX_STREAM_BYTES
             if self._whole:
                 self._sent += piece
+                if piece and self._sent.endswith(_STREAM_END):
+                    await self._keep()
             await send(message)
 
-        kept = None
         try:
-            await self._inner(scope, receive, send_and_keep)
-            if self._whole and self._sent.endswith(_STREAM_END):
-                kept = KeptAnswer("", self._inner.status_code, self._kind(), bytes(self._sent))
+            await self._inner(scope, receive, keep_and_send)
         finally:
-            if kept is None:
+            if not self._kept:
                 self._ended(None)
-        if kept is not None:
-            await run_in_threadpool(self._ended, kept)
+
+    async def _keep(self) -> None:
+        self._kept = True
+        answer = KeptAnswer("", self._inner.status_code, self._kind(), bytes(self._sent))
+        await run_in_threadpool(self._ended, answer)
 
     def _kind(self) -> str:
         return self._inner.media_type or ""

@@ -132,7 +132,12 @@ def test_parameters_that_ask_for_nothing_are_fine(client: openai.OpenAI) -> None
         ({"top_p": "x"}, 400, "top_p", None),
         ({"tools": [{"type": "function"}]}, 400, "tools[0].function", "invalid_type"),
         ({"logprobs": True}, 400, "logprobs", "unsupported_parameter"),
-        ({"response_format": {"type": "json_object"}}, 400, "response_format", "unsupported_parameter"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f"}}]},
+            400,
+            "tools",
+            "unsupported_parameter",
+        ),
         ({"colour": 1}, 400, "colour", "unknown_parameter"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Batches of all three methods; faults that stay with their requests; pieces; results that expire or are saved."""
+"""Batches of all three methods; faults that stay with their requests; results that expire or are saved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from local_platform import batch_bytes, jsonl
-from local_state import batch_of, claimed, content, keep, new_batch, open_state, records, work
+from local_state import batch_of, claimed, content, new_batch, open_state, records, work
 from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
 from protocol_platform import Platform
@@ -210,8 +210,7 @@ def test_pieces_grow_while_they_are_quick_and_shrink_when_they_are_slow(
         sizes.append(len(piece))
         with pace.timed():
             clock[0] += seconds[len(sizes) - 1] if len(sizes) <= len(seconds) else 0.0
-    assert sizes[:8] == [64, 128, 256, 256, 256, 40] or sizes == [64, 128, 256, 256, 256, 40]
-    assert sum(sizes) == 1000
+    assert sizes == [64, 128, 256, 256, 256, 40]
 
 
 class Flaky:
@@ -307,4 +306,3 @@ def test_lines_of_a_large_batch_stay_in_order_across_pieces(state: State) -> Non
     lines = content(state, batch["output_file_id"]).splitlines()
     assert [json.loads(one)["custom_id"] for one in lines] == [f"r{n}" for n in range(3000)]
     assert begun - 1 <= batch["in_progress_at"] <= batch["completed_at"]
-    assert keep(state, b"x").id

@@ -51,16 +51,18 @@ class Desk:
         self._clerk: threading.Thread | None = None
         self._slow = 0
 
-    async def respond(self, wanted: Wanted) -> Response:
-        """The whole answer, or its events. Raises ``ApiError``."""
-        for _ in range(_LOADS):
-            try:
-                return await self._quickly(wanted)
-            except NotQuick as error:
-                model = error.model
-            responder = await self._by_itself(partial(self._models.get, model))
-            if not isinstance(responder, WholeReplies):
-                break
+    async def respond(self, wanted: Wanted, loads: int = _LOADS) -> Response:
+        """The whole answer, or its events; its model is loaded for it up to ``loads`` times.
+
+        Raises ``ApiError``.
+        """
+        try:
+            return await self._quickly(wanted)
+        except NotQuick as error:
+            model = error.model
+        responder = await self._by_itself(partial(self._models.get, model))
+        if isinstance(responder, WholeReplies) and loads > 1:
+            return await self.respond(wanted, loads - 1)
         if isinstance(wanted, Texts) and wanted.stream:
             return await self._stream(wanted, model, responder)
         [found] = await self._by_itself(lambda: self._answering.answer([(wanted, model)]))

@@ -104,10 +104,10 @@ def choice_of(value: Any, tools: tuple[Mapping[str, Any], ...]) -> str | Mapping
         raise bad_value("tool_choice", "'tool_choice' is only allowed when 'tools' are given.")
     if isinstance(value, str) and value in _CHOICES:
         return value
-    function = value.get("function") if isinstance(value, dict) and value.get("type") == "function" else None
-    if not isinstance(function, dict):
+    if not isinstance(value, dict) or not isinstance(function := value.get("function"), dict):
         raise bad_value("tool_choice", f"'tool_choice' must be {', '.join(_CHOICES)} or name a function.")
+    if value.get("type") != "function":
+        raise bad_value("tool_choice", "'tool_choice.type' must be 'function'.")
     if function.get("name") not in [tool["function"]["name"] for tool in tools]:
         raise bad_value("tool_choice", "'tool_choice' names a function that is not among 'tools'.")
-    chosen: Mapping[str, Any] = value
-    return chosen
+    return value
