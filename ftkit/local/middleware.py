@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ftkit.errors import FtkitError
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, server_error
-from ftkit.local.guard.access import check_head, check_key, check_source, is_open
+from ftkit.local.guard.access import check_head, check_key, check_source, has_body, is_open
 from ftkit.local.guard.keys import Keys
 from ftkit.local.guard.logs import own_id
 from ftkit.local.guard.patience import PatientReceive
@@ -25,6 +25,8 @@ from ftkit.local.responses import error_response
 _log = logging.getLogger("ftkit.local")
 _STATUS = "/status"
 """The status page asks here again and again: that is no use of the platform and takes nothing of a rate."""
+
+_FIXED_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cross-origin-resource-policy", b"same-origin"))
 
 
 @dataclass(slots=True)
@@ -54,14 +56,13 @@ class _Exchange:
         return (time.monotonic() - self.begun) * 1000
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        found = {
-            "x-request-id": self.id,
-            "openai-processing-ms": str(round(self.milliseconds)),
-            "x-content-type-options": "nosniff",
-            "cross-origin-resource-policy": "same-origin",
-            **self.rate,
-        }
-        return [(name.encode(), value.encode()) for name, value in found.items()]
+        rate = [(name.encode(), value.encode()) for name, value in self.rate.items()]
+        return [
+            (b"x-request-id", self.id.encode()),
+            (b"openai-processing-ms", b"%d" % round(self.milliseconds)),
+            *_FIXED_HEADERS,
+            *rate,
+        ]
 
 
 class Frame:
@@ -80,7 +81,7 @@ class Frame:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(send)
-        patient = PatientReceive(receive, self._limits)
+        patient = PatientReceive(receive, self._limits, has_body=has_body(scope))
         activity = self._context.activity
         watched = scope["path"].startswith(_STATUS)
         activity.open += not watched

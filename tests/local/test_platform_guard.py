@@ -205,8 +205,7 @@ def test_a_body_that_stops_or_trickles_is_given_up() -> None:
 def test_after_the_body_a_client_may_stay_as_long_as_it_likes() -> None:
     async def wait() -> bool:
         patient = PatientReceive(_pieces(0.0, 5, 0, 0), Limits(stall_seconds=0.01))
-        patient_end = PatientReceive(_never, Limits(stall_seconds=0.01))
-        patient_end._whole = True
+        patient_end = PatientReceive(_never, Limits(stall_seconds=0.01), has_body=False)
         while (await patient())["more_body"]:
             pass
         done, pending = await asyncio.wait([asyncio.create_task(patient_end())], timeout=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -38,13 +39,14 @@ def check_head(scope: Scope, most_bytes: int) -> None:
 def _check_size(scope: Scope, most_bytes: int) -> None:
     headers = scope["headers"]
     size = len(scope.get("raw_path", b"")) + len(scope.get("query_string", b""))
-    size += sum(len(name) + len(value) for name, value in headers)
+    for name, value in headers:
+        size += len(name) + len(value)
     if size > most_bytes or len(headers) > _MOST_HEADERS:
         raise ApiError(431, "The request's head is too long.", code="headers_too_large")
 
 
 def _check_meaning(scope: Scope) -> None:
-    seen = set()
+    seen = set[bytes]()
     for name, value in scope["headers"]:
         if name in _ONCE:
             if name in seen:
@@ -73,12 +75,17 @@ def check_source(scope: Scope, own_host: str) -> None:
     """
     headers = Headers(scope=scope)
     for url in (f"//{headers.get('host', '')}", headers.get("origin")):
-        if url is not None and _host_of(url) not in {*_LOOPBACK, own_host}:
+        if url is not None and (host := _host_of(url)) not in _LOOPBACK and host != own_host:
             raise ApiError(
                 403,
                 "Without a key, this platform only answers programs on its own machine.",
                 code="wrong_origin",
             )
+
+
+def has_body(scope: Scope) -> bool:
+    """Whether a request's head announces a body."""
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
 def is_open(path: str) -> bool:
@@ -97,6 +104,7 @@ def check_key(scope: Scope, keys: Keys) -> int:
     return found
 
 
+@lru_cache(maxsize=256)
 def _host_of(url: str) -> str | None:
     try:
         return urlsplit(url).hostname

@@ -17,11 +17,11 @@ class PatientReceive:
     Only the time in which the platform waits for the client counts. ``bytes`` is what has come so far.
     """
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, limits: Limits, *, has_body: bool = True) -> None:
         self._receive = receive
         self._limits = limits
         self._waited = 0.0
-        self._whole = False
+        self._whole = not has_body
         self.bytes = 0
 
     async def __call__(self) -> Message:

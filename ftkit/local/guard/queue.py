@@ -1,4 +1,4 @@
-"""How much work may wait: a platform that is full says so, where it would only grow a queue."""
+"""How much work may wait: a platform that is full says so, where it would only grow a queue or a disk."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ _RETRY_SECONDS = 30
 
 
 def check_queue(context: Context) -> None:
-    """Raise ``ApiError`` (429) where as many jobs and batches wait or run as may."""
+    """Raise ``ApiError`` (429) where as many jobs and batches wait or run as may.
+
+    Raise ``OSError`` (EDQUOT) where the state directory holds as much as it may.
+    """
+    context.state.room.require()
     most = context.options.limits.queued
     if context.state.leases.open_count() >= most:
         raise ApiError(

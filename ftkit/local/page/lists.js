@@ -42,7 +42,7 @@ export function table(box, name, columns, items, row, empty) {
   if (!box.querySelector("table")) {
     const titles = columns.map((column) => make("th", { scope: "col" }, column));
     const body = make("table", {}, make("caption", { class: "unseen" }, name), make("thead", {}, make("tr", {}, ...titles)), make("tbody"));
-    box.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, body));
+    box.replaceChildren(make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${name} as a table` }, body));
   }
   sync(box.querySelector("tbody"), items, row);
 }
