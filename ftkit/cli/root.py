@@ -29,6 +29,7 @@ COMMANDS = {
     "models": ("ftkit.cli.models:models", "List and show models."),
     "chat": ("ftkit.cli.chat:chat", "Ask a model, with the answer as it comes."),
     "serve": ("ftkit.cli.serve:serve", "Run the local OpenAI-compatible platform."),
+    "local": ("ftkit.cli.local:local", "Show and clean what the local platform keeps."),
     "tokenizers": ("ftkit.cli.tokenizers:tokenizers", "List, fetch and import vocabularies."),
     "doctor": ("ftkit.cli.doctor:doctor", "Show what is set up and what is missing."),
     "completion": ("ftkit.cli.completion:completion", "Print the shell's completion script."),

@@ -51,6 +51,12 @@ from ftkit.cli.frame import App, command
     metavar="NAME[=MODEL]",
     help="Answer for this hosted model, too, by linear or by MODEL.",
 )
+@click.option(
+    "--keep-days", type=click.FloatRange(min=0.01), help="Remove what ended or came so many days ago."
+)
+@click.option(
+    "--max-disk", metavar="SIZE", help="Take no uploads and no new work when so much is held: 50GB."
+)
 @click.option("--verbose", is_flag=True, help="Log every request on stderr, without content or keys.")
 @click.option(
     "--log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
@@ -78,8 +84,10 @@ def serve(app: App, state: Path | None, models: tuple[str, ...], **options: Any)
     """
     from ftkit.local import Limits, ServeOptions, read_model
     from ftkit.local import serve as serve_local
+    from ftkit.local.units import read_size
 
     found = tuple(map(read_model, models))
+    options["max_disk"] = read_size(options["max_disk"]) if options["max_disk"] else None
     limits = Limits(
         requests_per_minute=options.pop("requests_per_minute"),
         queued=options.pop("most_queued"),

@@ -11,6 +11,7 @@ from ftkit.errors import FtkitError
 from ftkit.local.config import ServeOptions
 from ftkit.local.configured import read_model
 from ftkit.local.guard.limits import Limits
+from ftkit.local.units import read_size
 
 
 def parse(arguments: Sequence[str] | None = None) -> ServeOptions:
@@ -26,6 +27,8 @@ def parse(arguments: Sequence[str] | None = None) -> ServeOptions:
         "--idle-exit", type=float, metavar="SECONDS", help="end after so long without any work"
     )
     parser.add_argument("--workers", type=int, default=2, help="most worker processes (default: %(default)s)")
+    parser.add_argument("--keep-days", type=float, metavar="N", help="remove what ended or came so long ago")
+    parser.add_argument("--max-disk", metavar="SIZE", help="take nothing more when so much is held")
     _add_models(parser)
     _add_guard(parser)
     given = parser.parse_args(arguments)
@@ -70,7 +73,7 @@ def _add_guard(parser: argparse.ArgumentParser) -> None:
 
 
 def _options(given: argparse.Namespace) -> ServeOptions:
-    """Raises ``ConfigurationError`` where a model is not written as one."""
+    """Raises ``ConfigurationError`` or ``UsageError`` where a model or a size is not written as one."""
     return ServeOptions(
         state=given.state.absolute(),
         host=given.host,
@@ -81,6 +84,8 @@ def _options(given: argparse.Namespace) -> ServeOptions:
         stand_ins=tuple(given.stand_in),
         models=tuple(map(read_model, given.model)),
         models_files=tuple(given.models),
+        keep_days=given.keep_days,
+        max_disk=read_size(given.max_disk) if given.max_disk else None,
         verbose=given.verbose,
         log=given.log,
         limits=Limits(

@@ -46,7 +46,9 @@ class ServeOptions:
     server ends when no request came for so long and nothing is queued or running.
     ``models`` are configured models, ``models_files`` TOML files of more (see ``configured``);
     ``stand_ins`` further hosted names, ``NAME`` for the linear engine to answer, ``NAME=MODEL`` for any
-    model of this platform. ``verbose`` logs every request, ``log`` says in which form; ``limits`` is what
+    model of this platform. With ``keep_days``, what ended or came so many days ago is removed by and by (see
+    ``store.retention``); ``max_disk`` is in bytes: a state directory that holds more takes no uploads and no
+    new work. ``verbose`` logs every request, ``log`` says in which form; ``limits`` is what
     clients may take.
     """
 
@@ -59,6 +61,8 @@ class ServeOptions:
     stand_ins: tuple[str, ...] = ()
     models: tuple[ModelSpec, ...] = ()
     models_files: tuple[Path, ...] = ()
+    keep_days: float | None = None
+    max_disk: int | None = None
     verbose: bool = False
     log: Literal["text", "json"] = "text"
     limits: Limits = field(default_factory=Limits)

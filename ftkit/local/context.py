@@ -45,6 +45,7 @@ class Context:
     def open(cls, options: ServeOptions, keys: tuple[str, ...]) -> Context:
         """Open the state directory. Raises ``StorageError`` when it cannot be used."""
         state = State(options.state)
+        state.room.most = options.max_disk
         names = Names(state.models, options.stand_ins, options.models)
         models = LoadedModels(state.models)
         state.prepare()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +15,8 @@ from ftkit.local.jsonio import load
 from ftkit.local.lock import hold_lock
 from ftkit.local.state import State
 from ftkit.local.store.leases import open_statuses
-from ftkit.local.store.retention import Kind, Policy, size_below
+from ftkit.local.store.retention import Kind, Policy
+from ftkit.local.store.room import size_below
 
 _TABLES = ("files", "jobs", "batches", "models", "uploads")
 
@@ -50,13 +51,13 @@ class LocalStatus(_Result):
 
 
 class Removable(_Result):
-    """One thing that goes: ``at`` is when it came or ended, in seconds since 1970."""
+    """One thing that goes: ``at`` is when it came or ended."""
 
     kind: Kind
     id: str
     name: str
     bytes: int
-    at: int
+    at: datetime
 
 
 class CleanResult(_Result):

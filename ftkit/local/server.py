@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
@@ -29,8 +31,11 @@ from ftkit.local.jsonio import dump, load
 from ftkit.local.lock import hold_lock
 from ftkit.local.memory import keep_freed_memory
 from ftkit.local.store.blobs import make_folder, sync_directory
+from ftkit.local.store.retention import DAY, Policy
 
+_log = logging.getLogger("ftkit.local.server")
 _IDLE_CHECKS = 20
+_CLEAN_SECONDS = 3600.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -91,11 +96,27 @@ class _Server(uvicorn.Server):
 
 
 async def _run(server: uvicorn.Server, listener: socket.socket, context: Context) -> None:
-    watch = asyncio.create_task(_end_when_idle(server, context))
+    beside = [
+        asyncio.create_task(_end_when_idle(server, context)),
+        asyncio.create_task(_keep_clean(context)),
+    ]
     try:
         await server.serve(sockets=[listener])
     finally:
-        watch.cancel()
+        for task in beside:
+            task.cancel()
+
+
+async def _keep_clean(context: Context) -> None:
+    """Remove what is older than the days that it is kept for, at the start and every hour."""
+    days = context.options.keep_days
+    while days is not None:
+        try:
+            gone = await asyncio.to_thread(context.state.retention.clean, Policy(days * DAY))
+            _log.info("removed %d things older than %g days", len(gone), days)
+        except (OSError, sqlite3.Error) as error:
+            _log.error("nothing could be removed, trying again in an hour: %s", error)
+        await asyncio.sleep(_CLEAN_SECONDS)
 
 
 async def _end_when_idle(server: uvicorn.Server, context: Context) -> None:

@@ -17,6 +17,7 @@ from ftkit.local.store.jobs import JobStore
 from ftkit.local.store.leases import Leases
 from ftkit.local.store.models import ModelStore
 from ftkit.local.store.retention import Retention
+from ftkit.local.store.room import Room
 from ftkit.local.store.uploads import UploadStore
 
 
@@ -30,7 +31,8 @@ class State:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.db = Database(root / "platform.db")
-        self.files = FileStore(self.db, Blobs(root / "files"))
+        self.room = Room(root)
+        self.files = FileStore(self.db, Blobs(root / "files", self.room))
         self.uploads = UploadStore(self.db, self.files)
         self.jobs = JobStore(self.db)
         self.events = EventStore(self.db)

@@ -52,6 +52,8 @@ CALLS = {
     "ledger list": "ledger list",
     "ledger show": "ledger show {job}",
     "ledger export": "ledger export",
+    "local status": "local status",
+    "local clean": "local clean --older-than 90d",
     "tokenizers list": "tokenizers list",
     "doctor": "doctor",
     "completion": "completion bash",

@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
+from collections.abc import Callable
 from typing import Any, Final
 
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from ftkit.local.config import MAX_NAME_LENGTH
+from ftkit.local.config import LARGE_UPLOAD_BYTES, MAX_NAME_LENGTH
 from ftkit.local.context import Context
 from ftkit.local.envelope import ApiError, missing, not_found
+from ftkit.local.idempotency import key_of
 from ftkit.local.jsonio import load
 from ftkit.local.operation import Operation, Query, paging, with_file
 from ftkit.local.paging import list_view, unknown_cursor
+from ftkit.local.responses import json_response
 from ftkit.local.routing import answer_once, form_route, read_route
 from ftkit.local.schema import TEXT, Schema, check, closed, one_of, whole
 from ftkit.local.store.blobs import FinishedBlob
@@ -38,7 +42,8 @@ _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 async def create(context: Context, request: Request) -> Response:
     """Take an upload in; its bytes are on the disk before the answer goes out."""
-    with context.state.files.blobs.writer() as writer:
+    hashed = key_of(request) is not None or not _is_large(request)
+    with context.state.files.blobs.writer(hashed=hashed) as writer:
         upload = await receive(request, writer)
         asked = _asked(upload)
         check(asked, FIELDS)
@@ -49,12 +54,17 @@ async def create(context: Context, request: Request) -> Response:
             blob = writer.finish()
             whole = [asked, upload.filename, blob.sha256]
 
-            def keep() -> dict[str, Any]:
+            def keep() -> Response:
                 return _keep(context, blob, upload.filename or "file", asked)
 
             return answer_once(request, CREATE, whole, keep)
 
         return await run_in_threadpool(answer)
+
+
+def _is_large(request: Request) -> bool:
+    length = request.headers.get("content-length", "")
+    return length.isdigit() and int(length) > LARGE_UPLOAD_BYTES
 
 
 def _asked(upload: Upload) -> dict[str, Any]:
@@ -80,14 +90,18 @@ def _json_or_text(text: str) -> Any:
         return text
 
 
-def _keep(context: Context, blob: FinishedBlob, filename: str, asked: dict[str, Any]) -> dict[str, Any]:
+def _keep(context: Context, blob: FinishedBlob, filename: str, asked: dict[str, Any]) -> Response:
     expiry = asked.get("expires_after")
-    return context.state.files.keep(
+    file = context.state.files.keep(
         blob,
         filename=shown_name(filename),
         purpose=asked["purpose"],
         expires_at=int(time.time()) + expiry["seconds"] if expiry is not None else None,
-    ).view()
+    )
+    response = json_response(file.view())
+    if not file.sha256:
+        response.background = BackgroundTask(context.state.files.get, file.id)
+    return response
 
 
 def shown_name(filename: str) -> str:
@@ -111,9 +125,13 @@ def list_files(context: Context, request: Request) -> dict[str, Any]:
     return list_view([file.view() for file in page.items], page.has_more)
 
 
-def _file(context: Context, request: Request) -> StoredFile:
+def _record(context: Context, request: Request) -> StoredFile:
+    return _found(request, context.state.files.record)
+
+
+def _found(request: Request, find: Callable[[str], StoredFile | None]) -> StoredFile:
     identifier = request.path_params["file_id"]
-    file = context.state.files.get(identifier)
+    file = find(identifier)
     if file is None:
         raise not_found("File object", identifier)
     return file
@@ -121,12 +139,12 @@ def _file(context: Context, request: Request) -> StoredFile:
 
 def retrieve(context: Context, request: Request) -> dict[str, Any]:
     """One file's record."""
-    return _file(context, request).view()
+    return _record(context, request).view()
 
 
 def content(context: Context, request: Request) -> Response:
     """One file's bytes, or the one range of them that is asked for, streamed."""
-    file = _file(context, request)
+    file = _found(request, context.state.files.get)
     _check_range(request, file.bytes)
     digest = b64encode(bytes.fromhex(file.sha256)).decode()
     return FileResponse(
@@ -157,7 +175,7 @@ def _check_range(request: Request, size: int) -> None:
 
 def delete(context: Context, request: Request) -> dict[str, Any]:
     """Forget a file."""
-    file = _file(context, request)
+    file = _record(context, request)
     if not context.state.files.delete(file.id):
         raise not_found("File object", file.id)
     return {"id": file.id, "object": "file", "deleted": True}

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ftkit.local.ids import new_id
+from ftkit.local.store.room import Room
 
 _WRITE_BACK_BYTES = 16 * 1024 * 1024
 
@@ -64,15 +65,17 @@ class FinishedBlob:
 class BlobWriter:
     """A blob being written; what is not adopted by the end of its ``with`` block is removed."""
 
-    def __init__(self, path: Path, hashed: bool = True) -> None:
+    def __init__(self, path: Path, room: Room, hashed: bool = True) -> None:
         self._path = path
+        self._room = room
         self._file = path.open("xb", buffering=0)
         self._hash = hashlib.sha256() if hashed else None
         self._sent = 0
         self.bytes = 0
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append ``data``."""
+        """Append ``data``. Raises ``OSError`` where the disk or the limit of the state directory is full."""
+        self._room.require(len(data))
         rest = memoryview(data)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -107,8 +110,9 @@ class BlobWriter:
 class Blobs:
     """The directory of blobs."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, room: Room | None = None) -> None:
         self.root = root
+        self._room = room or Room(root)
         self.incoming = root / "incoming"
         self.unhashed = root / "unhashed"
 
@@ -131,7 +135,7 @@ class Blobs:
 
     def writer(self, *, hashed: bool = True) -> BlobWriter:
         """Begin a new blob; one that is not hashed is to be set aside."""
-        return BlobWriter(self.incoming / new_id("new-"), hashed)
+        return BlobWriter(self.incoming / new_id("new-"), self._room, hashed)
 
     def adopt(self, blob: FinishedBlob) -> None:
         """Move finished bytes of the same file system into the store."""

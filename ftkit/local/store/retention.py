@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from ftkit.local.store.db import Database
 from ftkit.local.store.files import FileStore
 from ftkit.local.store.models import ModelStore
+from ftkit.local.store.room import size_below
 
 Kind = Literal["file", "batch", "job", "checkpoint", "model", "upload"]
 DAY = 86_400.0
@@ -181,13 +181,3 @@ _DELETIONS: dict[Kind, tuple[str, ...]] = {
 def _values(policy: Policy) -> dict[str, float]:
     now = time.time()
     return {"now": now, "before": now - policy.older_than, "keep": policy.keep, "models": policy.models}
-
-
-def size_below(folder: Path) -> Iterator[int]:
-    """The size of every file in a folder and below it; one that goes meanwhile counts nothing."""
-    for path in folder.rglob("*"):
-        try:
-            if path.is_file():
-                yield path.stat().st_size
-        except FileNotFoundError:
-            continue
