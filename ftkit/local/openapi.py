@@ -108,6 +108,7 @@ def _query_parameter(query: Query) -> dict[str, Any]:
         "name": query.name,
         "in": "query",
         "required": False,
+        "allowEmptyValue": True,
         "description": query.description,
         "schema": dict(query.schema),
         **style,
