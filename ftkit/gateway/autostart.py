@@ -35,12 +35,13 @@ _children: dict[int, subprocess.Popen[bytes]] = {}  # kept so that each can be r
 
 
 class LocalServer(NamedTuple):
-    """A running local platform: its process, its address (ends in /v1), its state directory."""
+    """A running local platform: its process, its address (ends in /v1), its state directory, a key for it."""
 
     pid: int
     url: str
     state: Path
     started: bool
+    key: str | None = None
 
 
 def ensure_local(state_dir: Path, display: Display) -> LocalServer:
@@ -71,12 +72,23 @@ def find_local(state: Path) -> LocalServer | None:
     """The platform that ``server.json`` names, if it really is there."""
     try:
         record = json.loads((state / "server.json").read_text("utf-8"))
-        pid, url = int(record["pid"]), str(record["url"])
+        pid, url, key_file = int(record["pid"]), str(record["url"]), record.get("api_key_file")
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if not _alive(pid) or not _healthy(url):
         return None
-    return LocalServer(pid, api_address(url), state, started=False)
+    return LocalServer(pid, api_address(url), state, started=False, key=_first_key(key_file))
+
+
+def _first_key(path: object) -> str | None:
+    """A key of the platform's file, where this user may read it: it is this machine's own platform."""
+    if path is None:
+        return None
+    try:
+        lines = Path(str(path)).read_text("utf-8").splitlines()
+    except (OSError, ValueError):
+        return None
+    return next((line.strip() for line in lines if line.strip()), None)
 
 
 def api_address(url: str) -> str:

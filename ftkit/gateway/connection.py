@@ -58,6 +58,8 @@ def connect(
         _check_address(address)
     key = api_key or (_key(provider, address) if address is not None else _NO_KEY)
     server = _local_server(chosen, shown) if address is None else None
+    if server is not None and api_key is None and server.key is not None:
+        key = server.key
     address = server.url if server is not None else _api_root(str(address), provider)
     if provider.name == "custom":  # "any platform" is no name to speak of one by
         provider = provider.model_copy(update={"title": urlsplit(address).netloc})

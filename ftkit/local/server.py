@@ -54,7 +54,7 @@ def serve(options: ServeOptions) -> None:
         context = Context.open(options, keys)
         url = _url(options.host, listener)
         server = _Server(http_config(context))
-        with _announced(options.state, url):
+        with _announced(options.state, url, key_file):
             key = f", key in {key_file}" if key_file is not None else ""
             sys.stdout.write(f"ftkit local platform at {url}/v1 (state in {options.state}{key})\n")
             sys.stdout.flush()
@@ -195,13 +195,15 @@ def _url(host: str, listener: socket.socket) -> str:
 
 
 @contextmanager
-def _announced(root: Path, url: str) -> Iterator[None]:
-    """``server.json`` for as long as the server runs."""
+def _announced(root: Path, url: str, key_file: Path | None) -> Iterator[None]:
+    """``server.json`` for as long as the server runs; of its keys it says only where they are."""
+    key_place = None if key_file is None else str(key_file.absolute())
+    told = {"pid": os.getpid(), "url": url, "version": __version__, "api_key_file": key_place}
     path = root / "server.json"
     temporary = root / f".server.json.{os.getpid()}"
     try:
         with temporary.open("wb") as file:
-            file.write(dump({"pid": os.getpid(), "url": url, "version": __version__}))
+            file.write(dump(told))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -49,10 +49,12 @@ export function table(box, name, columns, items, row, empty) {
 
 function jobRow(job) {
   const link = make("a", { href: `#/jobs/${job.id}` }, job.suffix ? `${job.suffix} · ${job.id}` : job.id);
+  const state = [badge(job.status)];
+  if (job.error?.message) state.push(make("small", { class: "fault" }, job.error.message));
   const ran = job.finished_at ? span(job.finished_at - job.created_at) : "–";
   const steps = job.total_steps ? progress(`Steps of ${job.id}`, job.step, job.total_steps) : ["–"];
   const curve = job.curve && job.curve.step.length > 1 ? sparkline(job.curve) : "–";
-  return make("tr", {}, head(link), cell(badge(job.status)), cell(job.model), cell(curve), cell(...steps), cell(moment(job.created_at)), cell(ran));
+  return make("tr", {}, head(link), cell(...state), cell(job.model), cell(curve), cell(...steps), cell(moment(job.created_at)), cell(ran));
 }
 
 function batchRow(batch) {
