@@ -50,6 +50,7 @@ class Desk:
         self._waiting: queue.SimpleQueue[tuple[Wanted, asyncio.Future[Any]]] = queue.SimpleQueue()
         self._clerk: threading.Thread | None = None
         self._slow = 0
+        self._loading: dict[str, asyncio.Future[Responder]] = {}
 
     async def respond(self, wanted: Wanted, loads: int = _LOADS) -> Response:
         """The whole answer, or its events; its model is loaded for it up to ``loads`` times.
@@ -60,13 +61,22 @@ class Desk:
             return await self._quickly(wanted)
         except NotQuick as error:
             model = error.model
-        responder = await self._by_itself(partial(self._models.get, model))
+        responder = await self._loaded(model)
         if isinstance(responder, WholeReplies) and loads > 1:
             return await self.respond(wanted, loads - 1)
         if isinstance(wanted, Texts) and wanted.stream:
             return await self._stream(wanted, model, responder)
         [found] = await self._by_itself(lambda: self._answering.answer([(wanted, model)]))
         return _answer(wanted, model, found)
+
+    async def _loaded(self, model: ServedModel) -> Responder:
+        """Load a model, once for all who wait for it. Raises ``ApiError``."""
+        loading = self._loading.get(model.id)
+        if loading is None:
+            loading = asyncio.ensure_future(self._by_itself(partial(self._models.get, model)))
+            loading.add_done_callback(lambda _: self._loading.pop(model.id))
+            self._loading[model.id] = loading
+        return await asyncio.shield(loading)
 
     async def _quickly(self, wanted: Wanted) -> Response:
         """Have it answered in the next round. Raises ``ApiError`` or ``NotQuick``."""
