@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
-from client_rig import HERE, Client
+from client_rig import Client
+from scripts.client_data import request_line, training
 
 CLIENTS = ("instructor",)
-sys.path.append(str(HERE / "scripts"))
-from client_data import request_line, training  # noqa: E402
-
 MODEL = "gpt-4o-mini"
 
 

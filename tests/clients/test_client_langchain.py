@@ -8,7 +8,7 @@ CLIENTS = ("langchain",)
 
 
 def test_langchain_chat(client: Client) -> None:
-    """ChatOpenAI: invoke, stream, batch, their asynchronous twins, usage, a tuned model in a chain"""
+    """ChatOpenAI: invoke, stream, batch, the same asynchronously, a tuned model; OpenAI; OpenAIEmbeddings"""
     found = client.run("langchain_chat.py")
     assert found["text"] in ("yes", "no")
     assert found["model"] == "gpt-4o-mini"
@@ -21,6 +21,8 @@ def test_langchain_chat(client: Client) -> None:
     assert found["asynchronous"] == [found["text"], found["text"], 9]
     assert found["tools"] == ["unsupported_parameter", "tools"]
     assert found["choices"] == 2
+    assert found["completed"] in ("yes", "no")
+    assert len(found["vectors"]) == 2 and found["vectors"][0] == found["vectors"][1] > 0
 
 
 def test_langchain_structured_output(client: Client) -> None:

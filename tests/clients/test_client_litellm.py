@@ -8,7 +8,7 @@ CLIENTS = ("litellm",)
 
 
 def test_litellm(client: Client) -> None:
-    """completion and acompletion, streams, files, fine-tuning jobs, batches, a refusal"""
+    """completion, acompletion, streams, text_completion, embedding, files, fine-tuning jobs, batches"""
     found = client.run("litellm_calls.py", LITELLM_LOCAL_MODEL_COST_MAP="True")
     assert found["text"] in ("yes", "no")
     assert found["usage"]
@@ -16,6 +16,8 @@ def test_litellm(client: Client) -> None:
     assert found["streamed"] == found["text"]
     assert found["asynchronous"] == [found["text"]] * 5
     assert found["refused"] == [404]
+    assert found["completed"] in ("yes", "no")
+    assert found["vectors"] == 2
     assert found["job"] == ["succeeded", True, "cancelled"]
     assert found["tuned"] == "yes"
     assert found["file"] == ["processed", True]

@@ -8,7 +8,7 @@ import openai
 from client_data import messages, say, training, wait_for
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 
 QUESTION = messages("a lemon")
@@ -71,6 +71,14 @@ say(
         "tuned": mine.batch([{"fruit": "a lemon"}, {"fruit": "a pear"}]),
         "asynchronous": asyncio.run(together()),
         "tools": refusal(lambda: model.bind_tools([Fruit]).invoke(QUESTION)),
+        "completed": OpenAI(model="gpt-4o-mini").invoke(QUESTION[0]["content"] + "\n\na lemon"),
+        # token numbers, which it would send by itself, are of a vocabulary that this platform need not have
+        "vectors": [
+            len(vector)
+            for vector in OpenAIEmbeddings(
+                model="gpt-4o-mini", check_embedding_ctx_length=False
+            ).embed_documents(["a lemon", "a pear"])
+        ],
         "choices": len(model.generate([prompt.invoke({"fruit": "a fig"}).to_messages()], n=2).generations[0]),
     }
 )

@@ -81,6 +81,7 @@ def batched() -> dict[str, object]:
 
 
 whole = litellm.completion(**ASK, temperature=0, max_tokens=9)
+vectors = litellm.embedding(model="openai/gpt-4o-mini", input=["a", "b"], api_base=ASK["api_base"])
 pieces = list(litellm.completion(**ASK, stream=True, stream_options={"include_usage": True}))
 say(
     {
@@ -90,6 +91,12 @@ say(
         "streamed": "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices),
         "asynchronous": asyncio.run(asynchronous()),
         "refused": refused(),
+        "completed": litellm.text_completion(
+            model="text-completion-openai/gpt-4o-mini", prompt=f"{ASK['messages'][0]['content']}\na lemon"
+        )
+        .choices[0]
+        .text,
+        "vectors": len(vectors.data),
         **tuned(),
         **batched(),
     }
