@@ -25,6 +25,11 @@ from ftkit.local.engines.transformers.weights import load_model, load_tokenizer,
 _ROOM = 16_384
 """Tokens that go through a model at once, where nothing is set."""
 _MOST_AT_ONCE = 16
+_CHECKPOINTING = next(
+    name
+    for name in ("activation_checkpointing", "gradient_checkpointing")  # its newer and its older name
+    if name in SFTConfig.__dataclass_fields__
+)
 _WARM_UP = 20
 """One step in so many is spent on warming up, 100 at most."""
 
@@ -138,8 +143,8 @@ def _arguments(plan: Plan, examples: int, size: DataSize, seed: int) -> dict[str
         "bf16": uses_bf16(plan),
         "use_cpu": plan.settings.device == "cpu",
         "dataloader_pin_memory": gpu,
-        "gradient_checkpointing": gpu if checkpointing == "auto" else checkpointing,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        _CHECKPOINTING: gpu if checkpointing == "auto" else checkpointing,
+        f"{_CHECKPOINTING}_kwargs": {"use_reentrant": False},
         "max_length": None,
     }
 
