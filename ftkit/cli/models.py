@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ftkit.catalog import Model
-    from ftkit.gateway import ModelInfo
+    from ftkit.gateway import ModelDownload, ModelInfo
 
 
 @click.group()
@@ -66,8 +68,35 @@ def show(app: App, model: str) -> None:
     app.emit(result, lambda console: _show_model(console, info, known))
 
 
-for _command in (list_models, show, platforms):
+@command(
+    "download",
+    platform=True,
+    examples=[
+        "ftkit models download ft:tiny:ftkit::a1b2c3d4",
+        "ftkit models download ft:tiny:ftkit::a1b2c3d4 --merged --out ./whole",
+    ],
+)
+@click.argument("model")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder. [default: made of MODEL's name]")
+@click.option("--merged", is_flag=True, help="One whole model: an adapter merged into its base.")
+def download(app: App, model: str, out: Path | None, merged: bool) -> None:
+    """Bring the files of a tuned MODEL from the local platform: for plain PEFT, transformers or vLLM.
+
+    Every file is checked by its SHA-256; what is there already is not sent again.
+    """
+    folder = out or Path(re.sub(r"[^A-Za-z0-9._-]+", "-", model) + ("-merged" if merged else ""))
+    with app.connect() as platform:
+        found = platform.models.download(model, folder, merged=merged)
+    app.emit(found, lambda console: _show_download(console, found))
+
+
+for _command in (list_models, show, download, platforms):
     models.add_command(_command)
+
+
+def _show_download(console: Console, found: ModelDownload) -> None:
+    table(console, ["file", "bytes"], ((file.name, file.bytes) for file in found.files), right=[1])
+    console.print(f"{found.model} is in {found.folder}")
 
 
 def _ask(app: App, model: str, known: bool) -> ModelInfo | None:

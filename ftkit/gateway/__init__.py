@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         FileInfo,
         Job,
         JobEvent,
+        ModelDownload,
+        ModelFile,
         ModelInfo,
     )
     from ftkit.gateway.watched import Update
@@ -44,6 +46,8 @@ _HOME = {
     "JobEvent": "ftkit.gateway.results",
     "JobFigures": "ftkit.gateway.progress",
     "JobOrder": "ftkit.gateway.orders",
+    "ModelDownload": "ftkit.gateway.results",
+    "ModelFile": "ftkit.gateway.results",
     "ModelInfo": "ftkit.gateway.results",
     "Pace": "ftkit.gateway.realtime.pace",
     "Platform": "ftkit.gateway.platform",
@@ -69,6 +73,8 @@ __all__ = [
     "JobEvent",
     "JobFigures",
     "JobOrder",
+    "ModelDownload",
+    "ModelFile",
     "ModelInfo",
     "Pace",
     "Platform",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from builtins import list as List
+from pathlib import Path
 from typing import Any
 
 from ftkit.errors import NotOnPlatform
+from ftkit.gateway.model_files import ModelFiles
 from ftkit.gateway.reading import read_model
-from ftkit.gateway.results import ModelInfo
+from ftkit.gateway.results import ModelDownload, ModelFile, ModelInfo
 from ftkit.gateway.wire import Wire, checked_id
 
 
@@ -41,6 +43,22 @@ class Models:
         """Delete a tuned model on the platform."""
         method = self._wire.client.models.with_raw_response.delete
         self._wire.call("delete the model", method, checked_id("model", model_id))
+
+    def files(self, model_id: str, *, merged: bool = False) -> List[ModelFile]:
+        """The files of a model that was tuned on ftkit's local platform.
+
+        ``merged``: as one whole model, an adapter merged into its base, which may take minutes once.
+        NotOnPlatform where there is no such model, or where the platform gives no files.
+        """
+        return ModelFiles(self._wire, model_id, merged).list()
+
+    def download(self, model_id: str, folder: str | Path, *, merged: bool = False) -> ModelDownload:
+        """Bring a tuned model's files into ``folder``, each whole and checked by its SHA-256.
+
+        An adapter is one that plain PEFT and vLLM load, and ``merged`` a whole model for transformers and
+        vLLM; README.md says how. Files that are there already are not sent again.
+        """
+        return ModelFiles(self._wire, model_id, merged).download(Path(folder))
 
     def _one_page(self, after: str | None = None) -> Any:
         query = {"after": after} if after else None

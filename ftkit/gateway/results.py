@@ -231,6 +231,23 @@ class ChatReply(Result):
     request_id: str | None = None
 
 
+class ModelFile(Result):
+    """A file of a tuned model on the local platform, with its SHA-256 in hex."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class ModelDownload(Result):
+    """A tuned model's files in a folder; ``merged`` where its adapter was merged into its base."""
+
+    model: str
+    folder: Path
+    merged: bool
+    files: list[ModelFile]
+
+
 class ModelInfo(Result):
     """A model that a platform offers; ``stand_in_for`` and ``engine`` are the local platform's."""
 

@@ -8,12 +8,12 @@ import hashlib
 import io
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 from ftkit.errors import PlatformError, PlatformRefused, PlatformUnreachable
 from ftkit.gateway.again import pause, refused
 from ftkit.gateway.failures import not_json, translated
-from ftkit.gateway.results import FileInfo
 from ftkit.gateway.wire import Wire, checked_id
 
 _DIGEST = re.compile(r"(?:^|[, ])sha-256=:([A-Za-z0-9+/=]+):")
@@ -21,11 +21,30 @@ _RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)")
 _DOING = "read the file"
 
 
-class Download:
-    """One file's bytes, asked for as often as it takes. ``record`` is what the platform says of the file."""
+class Sized(Protocol):
+    """What a platform says of a file."""
 
-    def __init__(self, wire: Wire, file_id: str, record: Callable[[str], FileInfo]) -> None:
+    @property
+    def bytes(self) -> int | None:
+        """Its size, where that is known."""
+        ...
+
+
+Fetch = Callable[[str, dict[str, str]], AbstractContextManager[Any]]
+"""Asks for a file's content with these headers: a response of the openai client, to be read as it comes."""
+
+
+class Download:
+    """One file's bytes, asked for as often as it takes. ``record`` is what the platform says of the file.
+
+    ``fetch`` asks for its content, where that is not at ``/files/ID/content``.
+    """
+
+    def __init__(
+        self, wire: Wire, file_id: str, record: Callable[[str], Sized], fetch: Fetch | None = None
+    ) -> None:
         self._wire, self._id, self._record = wire, checked_id("file", file_id), record
+        self._fetch = fetch or self._fetch_file
         self._etag: str | None = None
         self._sha256: bytes | None = None  # of the whole file, where the platform says it (RFC 9530)
         self._goes_on = True  # whether the platform may be asked to go on in the middle
@@ -88,12 +107,7 @@ class Download:
             headers["range"] = f"bytes={start}-"
             if self._etag is not None:
                 headers["if-range"] = self._etag
-        with (
-            translated(wire.target, _DOING),
-            wire.once_client.files.with_streaming_response.content(
-                self._id, extra_headers=headers
-            ) as response,
-        ):
+        with translated(wire.target, _DOING), self._fetch(self._id, headers) as response:
             if response.headers.get("content-type", "").startswith("text/html"):
                 text = "".join(response.iter_text())
                 raise not_json(wire.target, _DOING, text, response.headers.get("x-request-id"))
@@ -104,6 +118,9 @@ class Download:
                 self._begins(response.status_code, response.headers.get("content-range", ""), start),
                 response.iter_bytes(),  # in pieces as they come: a larger piece is lost where it breaks off
             )
+
+    def _fetch_file(self, file_id: str, headers: dict[str, str]) -> AbstractContextManager[Any]:
+        return self._wire.once_client.files.with_streaming_response.content(file_id, extra_headers=headers)
 
     def _begins(self, status: int, content_range: str, start: int) -> int:
         """Where an answer's bytes begin. PlatformError where it answers a range that nobody asked for."""

@@ -20,7 +20,7 @@ from ftkit.local.middleware import Frame
 from ftkit.local.openapi import document
 from ftkit.local.operation import Operation
 from ftkit.local.responses import error_response
-from ftkit.local.routes import asking, batches, files, jobs, models, page, status, uploads
+from ftkit.local.routes import asking, batches, files, jobs, model_files, models, page, status, uploads
 from ftkit.local.routing import read_route
 
 
@@ -76,13 +76,14 @@ def build_app(context: Context) -> Starlette:
 
     app = Starlette(
         routes=[
+            *asking.ROUTES,  # first: they are asked for most, and routes are tried in their order
             read_route("/healthz", health, operation=Operation("Health")),
             read_route("/openapi.json", openapi, operation=Operation(query=())),
             *files.ROUTES,
             *uploads.ROUTES,
             *jobs.ROUTES,
             *batches.ROUTES,
-            *asking.ROUTES,
+            *model_files.ROUTES,  # before those of any model's name
             *models.ROUTES,
             *status.ROUTES,
             *page.ROUTES,

@@ -143,6 +143,12 @@ _MODEL = object_of(
     stand_in_for=or_null({"type": "string", "description": "The hosted model it stands in for."}),
     root={"type": "string", "description": "The untuned model's name."},
 )
+_MODEL_FILE = object_of(
+    "model.file",
+    name=TEXT,
+    bytes=_INT,
+    sha256={"type": "string", "pattern": "^[0-9a-f]{64}$"},
+)
 _BATCH_FAULT = object_of(code=TEXT, line=or_null(_INT), message=TEXT, param=or_null(TEXT))
 _BATCH_USAGE = object_of(
     input_tokens=_INT,
@@ -190,6 +196,8 @@ OBJECTS: Final[dict[str, Schema]] = {
     "CheckpointList": page_of("Checkpoint"),
     "Model": _MODEL,
     "ModelList": object_of("list", data=array_of(ref("Model"))),
+    "ModelFile": _MODEL_FILE,
+    "ModelFileList": object_of("list", model=TEXT, data=array_of(ref("ModelFile"))),
     "DeletedModel": deleted("model"),
     "Batch": _BATCH,
     "BatchList": page_of("Batch"),

@@ -50,3 +50,13 @@ class TransformersEngine:
         from ftkit.local.engines.transformers.loading import open_tuned
 
         return open_tuned(folder, model)
+
+    def merges(self, folder: Path) -> bool:
+        """Whether a tuned model's folder is an adapter, which can be made a whole model."""
+        return (folder / "adapter_config.json").exists()
+
+    def merge(self, folder: Path, model: ModelSpec, target: Path) -> None:
+        """Write the base with the adapter in ``folder`` merged in. Raises ``ValueError``."""
+        from ftkit.local.engines.transformers.loading import merge
+
+        merge(folder, model, target)

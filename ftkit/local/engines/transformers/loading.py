@@ -65,6 +65,26 @@ def open_tuned(folder: Path, spec: ModelSpec) -> Responder:
     return TransformersResponder(loaded, tokenizer, folder.name)
 
 
+def merge(folder: Path, spec: ModelSpec, target: Path) -> None:
+    """Write a base with its adapter merged in, in the base's own precision. Raises ``ValueError``."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    try:
+        base: Any = AutoModelForCausalLM.from_pretrained(
+            _source(spec),
+            revision=spec.options.get("revision"),
+            dtype="auto",
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+        whole: Any = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+    except OSError as error:
+        raise ValueError(f"its base cannot be loaded ({type(error).__name__})") from error
+    whole.save_pretrained(target)
+    load_tokenizer(str(folder)).save_pretrained(target)
+
+
 def uses_vllm(settings: ServingSettings) -> bool:
     """Whether vLLM answers. Raises ``ValueError`` where it is wanted and not installed."""
     if settings.server == "transformers":
