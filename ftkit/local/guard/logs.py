@@ -34,6 +34,7 @@ def configure(form: Form | None = None, *, verbose: bool = False) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if os.environ.get(_VARIABLE) == "json" else Lines())
     logging.basicConfig(handlers=[handler], level=logging.INFO if verbose else logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of every line that is no HTTP
 
 
 def own_id(values: dict[str, Any]) -> str | None:
