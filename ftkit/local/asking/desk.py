@@ -30,6 +30,7 @@ _LOADS = 3
 """How often a model is loaded for one request, should others push it out again before its turn."""
 
 T = TypeVar("T")
+_Waiting = tuple[Wanted, "asyncio.Future[Any]"]
 
 
 class NotQuick(Exception):
@@ -47,8 +48,10 @@ class Desk:
         self._names = names
         self._models = models
         self._answering = Answering(models)
-        self._waiting: queue.SimpleQueue[tuple[Wanted, asyncio.Future[Any]]] = queue.SimpleQueue()
+        self._waiting: list[_Waiting] = []
+        self._rounds: queue.SimpleQueue[list[_Waiting]] = queue.SimpleQueue()
         self._clerk: threading.Thread | None = None
+        self._busy = False
         self._slow = 0
         self._loading: dict[str, asyncio.Future[Responder]] = {}
 
@@ -80,24 +83,37 @@ class Desk:
 
     async def _quickly(self, wanted: Wanted) -> Response:
         """Have it answered in the next round. Raises ``ApiError`` or ``NotQuick``."""
-        future: asyncio.Future[tuple[ServedModel, Any]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[tuple[ServedModel, Any]] = loop.create_future()
+        self._waiting.append((wanted, future))
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._begin_round)  # soon: what has come in together goes together
+        model, found = await future
+        return _answer(wanted, model, found)
+
+    def _begin_round(self) -> None:
+        """Hand the clerk those who wait. One hand-over for many: each costs the two threads a switch."""
         if self._clerk is None:
             self._clerk = threading.Thread(target=self._work, name="desk", daemon=True)
             self._clerk.start()
-        self._waiting.put((wanted, future))
-        model, found = await future
-        return _answer(wanted, model, found)
+        waiting, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+        self._busy = bool(waiting)
+        if waiting:
+            self._rounds.put(waiting)
 
     def _work(self) -> None:
         """Round after round, in a thread of its own."""
         while True:
-            waiting = [self._waiting.get()]
-            while len(waiting) < AT_ONCE and not self._waiting.empty():
-                waiting.append(self._waiting.get())
+            waiting = self._rounds.get()
             outcomes = self._round([wanted for wanted, _ in waiting])
             settled = [(future, outcome) for (_, future), outcome in zip(waiting, outcomes, strict=True)]
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                settled[0][0].get_loop().call_soon_threadsafe(_settle, settled)
+                settled[0][0].get_loop().call_soon_threadsafe(self._end_round, settled)
+
+    def _end_round(self, settled: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
+        _settle(settled)
+        self._begin_round()
 
     def _round(self, many: Sequence[Wanted]) -> list[Any]:
         """For each request its (model, what was found), or the exception that it gets."""
