@@ -1,17 +1,22 @@
 """Writes docs/clients.md from the JUnit report of tests/clients: each client, its version, what was run.
 
 Run as ``python tools/client_table.py REPORT``. A report with a failure, or without tests, writes nothing.
+With ``--check`` in place of a report it says whether the page has every client in the version that
+``tests/clients/locks/`` holds now.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
+CLIENTS = ROOT / "tests" / "clients"
 PAGE = ROOT / "docs" / "clients.md"
 HEAD = """# Third-party clients
 
@@ -65,8 +70,27 @@ def page(found: list[Row]) -> str:
     return HEAD + "".join(lines) + FOOT
 
 
+def missing() -> list[str]:
+    """Clients that the page does not have, or has in another version."""
+    table = tomllib.loads((CLIENTS / "environments.toml").read_text("utf-8"))
+    text = PAGE.read_text("utf-8")
+    found = []
+    for name, entry in table.items():
+        package = re.split(r"[^a-z0-9-]", entry["packages"][0])[0]
+        lock = (CLIENTS / "locks" / f"{name}.txt").read_text("utf-8").lower().replace("_", "-")
+        version = next(line for line in lock.splitlines() if line.startswith(f"{package}==")).split("==")[1]
+        if f"| {package} | {version} |" not in text:
+            found.append(f"{package} {version}")
+    return found
+
+
 def main() -> int:
-    """0 where the page is written, 1 where the report does not allow it."""
+    """0 where the page is written or current, 1 where the report does not allow it or the check fails."""
+    if sys.argv[1:] == ["--check"]:
+        stale = missing()
+        if stale:
+            print(f"{PAGE.name} does not have {', '.join(stale)}: run `make test-clients`", file=sys.stderr)
+        return 1 if stale else 0
     try:
         PAGE.write_text(page(rows(Path(sys.argv[1]))), "utf-8")
     except (IndexError, OSError, ValueError, ElementTree.ParseError) as error:

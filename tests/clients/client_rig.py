@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import suppress
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,8 @@ class Client:
         try:
             while until.encode() not in output and process.poll() is None and time.monotonic() < deadline:
                 if select.select([screen], [], [], 0.2)[0]:
-                    output += os.read(screen, 65536)
+                    with suppress(OSError):  # Linux says so when the command has ended
+                        output += os.read(screen, 65536)
         finally:
             process.kill()  # a terminal that is closed: such a command has no other end
             process.wait()
