@@ -37,7 +37,7 @@ def open_base(spec: ModelSpec) -> Responder:
     if uses_vllm(settings):
         from ftkit.local.engines.transformers.vllm import VllmResponder, vllm_server
 
-        return VllmResponder(vllm_server(_source(spec), settings), None)
+        return VllmResponder(vllm_server(_source(spec), settings), None, settings)
     from ftkit.local.engines.transformers.responder import TransformersResponder
 
     loaded = _base(_source(spec), spec.options.get("revision"), settings.model_dump_json())
@@ -52,7 +52,7 @@ def open_tuned(folder: Path, spec: ModelSpec) -> Responder:
         from ftkit.local.engines.transformers.vllm import VllmResponder, vllm_server
 
         server = vllm_server(_source(spec) if adapter else str(folder), settings)
-        return VllmResponder(server, server.attach(folder) if adapter else None)
+        return VllmResponder(server, server.attach(folder) if adapter else None, settings)
     from ftkit.local.engines.transformers.responder import TransformersResponder
 
     if not adapter:
