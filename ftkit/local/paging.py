@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -33,20 +32,6 @@ def list_view(views: list[dict[str, Any]], has_more: bool) -> dict[str, Any]:
         "last_id": views[-1]["id"] if views else None,
         "has_more": has_more,
     }
-
-
-def limit_of(query: Mapping[str, str], default: int, largest: int) -> int:
-    """The ``limit`` parameter, from 1 to ``largest``. Raises ``ApiError`` (400) when it is not."""
-    text = query.get("limit")
-    if text is None or text == "":
-        return default
-    try:
-        value = int(text)
-    except ValueError:
-        raise bad_value("limit", f"'limit' must be a whole number, not {text[:40]!r}.") from None
-    if not 1 <= value <= largest:
-        raise bad_value("limit", f"'limit' must be from 1 to {largest}, not {value}.")
-    return value
 
 
 def unknown_cursor(after: str) -> ApiError:

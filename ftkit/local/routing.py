@@ -17,7 +17,7 @@ from ftkit.local.idempotency import fingerprint, key_of
 from ftkit.local.jsonio import load
 from ftkit.local.operation import Operation, read_query
 from ftkit.local.responses import json_response
-from ftkit.local.schema import METADATA, check
+from ftkit.local.schema import check
 
 Handler = Callable[[Context, Request], Any]
 BodyHandler = Callable[[Context, Request, dict[str, Any]], Any]
@@ -145,11 +145,3 @@ async def read_body(request: Request) -> bytes:
         if len(data) > MAX_BODY_BYTES:
             raise too_long
     return bytes(data)
-
-
-def metadata_of(body: dict[str, Any]) -> dict[str, str] | None:
-    """The ``metadata`` parameter. Raises ``ApiError`` (400) when it is not as ``METADATA`` says."""
-    metadata: dict[str, str] | None = body.get("metadata")
-    if metadata is not None:
-        check(metadata, METADATA, "metadata")
-    return metadata

@@ -6,6 +6,8 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +15,7 @@ from uuid import uuid4
 import httpx2
 import openai
 import pytest
-from local_platform import LocalServer, batch_bytes, training_bytes, wait_for
+from local_platform import LocalServer, batch_bytes, raw, training_bytes, wait_for
 from protocol_platform import FORM, JSON, Answer, Platform, form, part, refused
 from starlette.responses import Response
 
@@ -241,6 +243,37 @@ def test_an_answer_outlives_a_kill_of_the_server(tmp_path: Path) -> None:
         wait_for(lambda: server.client().fine_tuning.jobs.retrieve(first.id).status == "succeeded")
     finally:
         server.stop()
+
+
+def test_kills_at_any_moment_leave_one_job_for_every_key(tmp_path: Path) -> None:
+    """Jobs are asked for under keys by several threads; the server is killed under them, twice."""
+    server = LocalServer(tmp_path, env={"FTKIT_LOCAL_WORKER_IDLE": "0.1"}).start()
+    file = server.client().files.create(file=("t", training_bytes(9)), purpose="fine-tune").id
+    seeds = list(range(40))
+    told: dict[int, set[str]] = {seed: set() for seed in seeds}
+
+    def ask(seed: int) -> None:
+        body = json.dumps({"model": "linear", "training_file": file, "seed": seed}).encode()
+        with suppress(OSError, HTTPException):
+            status, answer = raw(server, "POST", JOBS, body, {**JSON, "idempotency-key": f"k{seed}"})
+            if status == 200:
+                told[seed].add(answer["id"])
+
+    for enough in (5, 20):
+        with ThreadPoolExecutor(4) as pool:
+            asking = [pool.submit(ask, seed) for seed in seeds]
+            while sum(map(len, told.values())) < enough and not all(one.done() for one in asking):
+                time.sleep(0.001)
+            server.kill()
+        server.start()
+    try:
+        for seed in seeds:
+            ask(seed)
+        jobs = [(job.seed, job.id) for job in server.client().fine_tuning.jobs.list(limit=100)]
+    finally:
+        server.stop()
+    assert sorted(seed for seed, _ in jobs) == seeds, "one job for every key"
+    assert {seed: {identifier} for seed, identifier in jobs} == told, "and the same to all who asked"
 
 
 def store(tmp_path: Path) -> IdempotencyStore:
