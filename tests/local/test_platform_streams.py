@@ -15,7 +15,7 @@ from local_platform import wait_for
 from protocol_platform import JSON, Platform, refused
 
 from ftkit.local.asking import desk
-from ftkit.local.asking.streaming import Feed
+from ftkit.local.asking.streaming import DONE, Feed
 from ftkit.local.envelope import ApiError
 
 CHAT, COMPLETIONS = "/v1/chat/completions", "/v1/completions"
@@ -167,3 +167,38 @@ def test_a_feed_closes_what_nobody_reads_any_more() -> None:
 
     asyncio.run(leave())
     assert closed.wait(5)
+
+
+def test_a_burst_of_streams_loads_its_model_once_and_none_is_refused(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come before the model is loaded, and more than may wait for models that are not quick."""
+    monkeypatch.setattr(desk, "MAX_SLOW", 4)
+    name = platform.tuned()["fine_tuned_model"]
+    loads: list[str] = []
+    load = platform.context.models._load
+
+    def counted(model: Any) -> Any:
+        loads.append(model.id)
+        time.sleep(0.2)
+        return load(model)
+
+    monkeypatch.setattr(platform.context.models, "_load", counted)
+    body = json.dumps({**chat("a ripe lemon number 5"), "model": name}).encode()
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+
+    async def one() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", platform.port)
+        writer.write(head.encode() + body)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    async def burst() -> list[bytes]:
+        return await asyncio.gather(*(one() for _ in range(120)))
+
+    answers = asyncio.run(burst())
+    assert loads == [name]
+    assert all(answer.startswith(b"HTTP/1.1 200") and answer.endswith(DONE) for answer in answers)

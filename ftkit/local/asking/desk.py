@@ -24,7 +24,7 @@ from ftkit.local.responses import json_response
 
 AT_ONCE = 128
 """Most requests that are answered together."""
-MAX_SLOW = 256
+MAX_SLOW = 512
 """Most requests that are with models that are not quick; each has a thread."""
 _LOADS = 3
 """How often a model is loaded for one request, should others push it out again before its turn."""
@@ -69,14 +69,14 @@ class Desk:
             return await self.respond(wanted, loads - 1)
         if isinstance(wanted, Texts) and wanted.stream:
             return await self._stream(wanted, model, responder)
-        [found] = await self._by_itself(lambda: self._answering.answer([(wanted, model)]))
+        [found] = await self.aside(lambda: self._answering.answer([(wanted, model)]))
         return _answer(wanted, model, found)
 
     async def _loaded(self, model: ServedModel) -> Responder:
         """Load a model, once for all who wait for it. Raises ``ApiError``."""
         loading = self._loading.get(model.id)
         if loading is None:
-            loading = asyncio.ensure_future(self._by_itself(partial(self._models.get, model)))
+            loading = asyncio.ensure_future(self.aside(partial(self._models.get, model)))
             loading.add_done_callback(lambda _: self._loading.pop(model.id))
             self._loading[model.id] = loading
         return await asyncio.shield(loading)
@@ -136,7 +136,7 @@ class Desk:
 
     async def _stream(self, wanted: Texts, model: ServedModel, responder: Responder) -> Response:
         """Begin a live stream: until its first piece is there, what goes wrong is an ordinary refusal."""
-        abilities = await self._by_itself(lambda: responder.abilities)
+        abilities = await self.aside(lambda: responder.abilities)
         wanted.check_abilities(model, abilities)
         self._enter()
         feed = Feed(
@@ -158,7 +158,7 @@ class Desk:
         finally:
             self._slow -= 1
 
-    async def _by_itself(self, do: Callable[[], T]) -> T:
+    async def aside(self, do: Callable[[], T]) -> T:
         """Do it in a thread of its own. Raises what it raises, and ``ApiError`` (503) when too many do."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -46,7 +46,7 @@ async def _answer(context: Context, request: Request, path: str, operation: Oper
     def do() -> Response:
         return asyncio.run_coroutine_threadsafe(context.desk.respond(wanted), loop).result()
 
-    return await run_in_threadpool(answer_once, request, operation, body, do)
+    return await context.desk.aside(partial(answer_once, request, operation, body, do))
 
 
 ROUTES = [
