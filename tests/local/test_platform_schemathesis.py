@@ -18,13 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from protocol_platform import Platform
 
 from ftkit.local.openapi import document
-from ftkit.local.routes import asking, batches, files, jobs, models, status, uploads
+from ftkit.local.routes import asking, batches, files, jobs, model_files, models, status, uploads
 
 schemathesis = pytest.importorskip("schemathesis", reason="not in the environment of the lowest versions")
 from schemathesis.specs.openapi.checks import positive_data_acceptance  # noqa: E402 - what was just found
 
 EVERY_ROUTE = [
-    route for module in (files, uploads, jobs, batches, asking, models, status) for route in module.ROUTES
+    route
+    for module in (files, uploads, jobs, batches, asking, model_files, models, status)
+    for route in module.ROUTES
 ]
 
 
