@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from local_platform import batch_bytes, chat_example, jsonl
+from starlette.datastructures import QueryParams
 
 from ftkit.errors import ConfigurationError
 from ftkit.local.asking.chat import ChatWanted
@@ -18,7 +19,8 @@ from ftkit.local.envelope import ApiError
 from ftkit.local.ids import new_id
 from ftkit.local.jsonio import dump_line, load
 from ftkit.local.names import Names, built_in_stand_ins, tuned_name
-from ftkit.local.paging import Page, limit_of, list_view
+from ftkit.local.operation import paging, read_query
+from ftkit.local.paging import Page, list_view
 from ftkit.local.state import State
 from ftkit.local.work.batch_input import check, requests
 from ftkit.local.work.training_file import TrainingFile
@@ -179,13 +181,14 @@ def test_stand_ins_come_from_the_table_and_the_options(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [(None, 20), ("", 20), ("1", 1), ("100", 100)])
 def test_limits(text: str | None, value: int) -> None:
-    assert limit_of({} if text is None else {"limit": text}, 20, 100) == value
+    given = QueryParams({} if text is None else {"limit": text})
+    assert read_query(given, paging(20, 100)) == {"after": None, "limit": value}
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "101", "x", "1.5", "9" * 5000])
 def test_wrong_limits(text: str) -> None:
     with pytest.raises(ApiError) as refused:
-        limit_of({"limit": text}, 20, 100)
+        read_query(QueryParams({"limit": text}), paging(20, 100))
     assert (refused.value.status, refused.value.param) == (400, "limit")
 
 
