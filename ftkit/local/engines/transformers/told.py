@@ -12,7 +12,7 @@ from transformers import TrainerCallback, set_seed
 from ftkit.local.engines.base import StepMetrics, TrainingError
 from ftkit.local.engines.transformers.plan import Plan
 from ftkit.local.engines.transformers.resuming import restore_progress, save_progress
-from ftkit.local.engines.transformers.weights import save_model
+from ftkit.local.engines.transformers.weights import save_model, write_card
 
 _VALIDATIONS = 10
 _ACCURACY = {"supervised": "mean_token_accuracy", "dpo": "rewards/accuracies"}
@@ -88,6 +88,7 @@ class Told(TrainerCallback):  # type: ignore[misc]
         building = folder.with_suffix(".partial")
         building.mkdir()
         save_model(kept["model"], self._tokenizer, building)
+        write_card(building, self._plan, self._last)
         save_progress(building, kept["optimizer"], kept["lr_scheduler"], state)
         building.rename(folder)
         self._report.checkpoint(self._last, Path(folder))

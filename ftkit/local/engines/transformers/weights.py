@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from ftkit.local.engines.base import TrainingError
+from ftkit.local.engines.base import StepMetrics, TrainingError
 from ftkit.local.engines.transformers.plan import Plan
 from ftkit.local.engines.transformers.templates import use_template
 
@@ -129,6 +129,32 @@ def packs(plan: Plan) -> bool:
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     """The adapters, or the whole model, and the tokenizer."""
-    more = {"selected_adapters": ["default"]} if hasattr(model, "peft_config") else {}
+    more: dict[str, Any] = {}
+    if hasattr(model, "peft_config"):
+        # whether embeddings were changed is known here: PEFT would ask the hub
+        more = {"selected_adapters": ["default"], "save_embedding_layers": False}
     model.save_pretrained(folder, **more)
     tokenizer.save_pretrained(folder)
+
+
+def write_card(folder: Path, plan: Plan, metrics: StepMetrics) -> None:
+    """The model card, in the form that model hubs read."""
+    kind = "adapters (LoRA)" if (folder / ADAPTER_CONFIG).exists() else "all weights"
+    measures = {
+        "training loss": metrics.train_loss,
+        "training accuracy": metrics.train_accuracy,
+        "validation loss": metrics.valid_loss,
+        "validation accuracy": metrics.valid_accuracy,
+    }
+    lines = [
+        *("---", f"base_model: {Path(plan.source).name if Path(plan.source).exists() else plan.source}"),
+        *("library_name: peft" if kind.startswith("adapters") else "library_name: transformers",),
+        *("tags:", "- ftkit", f"- {'dpo' if plan.method == 'dpo' else 'sft'}", "---", ""),
+        *(f"# {plan.name}, tuned", ""),
+        f"Method {plan.method}, {kind}, by TRL. Epoch {metrics.epoch} of {plan.epochs}, step {metrics.step}",
+        f"of {metrics.total_steps}. Batches of {plan.batch_size} examples, learning rate {plan.rate:g},",
+        f"seed {plan.seed}.",
+        *("", "| measure | value |", "|---|---|"),
+        *(f"| {name} | {value:.4g} |" for name, value in measures.items() if value is not None),
+    ]
+    (folder / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
