@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPException
@@ -17,10 +19,11 @@ import openai
 import pytest
 from local_platform import LocalServer, batch_bytes, raw, training_bytes, wait_for
 from protocol_platform import FORM, JSON, Answer, Platform, form, part, refused
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
 
 from ftkit.local.envelope import ApiError
-from ftkit.local.idempotency import Idempotency
+from ftkit.local.idempotency import MAX_STREAM_BYTES, Idempotency
 from ftkit.local.store.db import Database
 from ftkit.local.store.idempotency import IdempotencyStore
 
@@ -345,6 +348,58 @@ def test_a_request_at_work_holds_its_key(tmp_path: Path) -> None:
         go_on.set()
         assert running.result(10).body == b"slow"
     assert once.once("k", "asked", slow, atomic=False).body == b"slow"
+
+
+def sent(response: Response, *, gone_after: int = 99) -> bytes:
+    """What a response sends, to a client that hangs up after so many messages."""
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        if len(messages) >= gone_after:
+            raise ConnectionResetError
+        messages.append(message)
+
+    async def receive() -> Any:
+        await asyncio.sleep(60)
+
+    asyncio.run(response({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send))
+    return b"".join(message.get("body", b"") for message in messages)
+
+
+def streamed(*pieces: bytes) -> Response:
+    async def made() -> AsyncIterator[bytes]:
+        for piece in pieces:
+            yield piece
+
+    return StreamingResponse(made(), media_type="text/event-stream")
+
+
+def test_a_stream_is_kept_once_it_has_ended_whole(tmp_path: Path) -> None:
+    once = Idempotency(store(tmp_path))
+    whole = (b"data: {}\n\n", b"data: [DONE]\n\n")
+    first = once.once("k", "asked", lambda: streamed(*whole), atomic=False)
+    with pytest.raises(ApiError, match="being answered"):
+        once.once("k", "asked", lambda: streamed(*whole), atomic=False)
+    assert sent(first) == b"".join(whole)
+    again = once.once("k", "asked", lambda: Response(b"other"), atomic=False)
+    assert again.body == b"".join(whole)
+    assert again.headers["content-type"] == streamed().headers["content-type"]
+    assert again.headers[REPLAYED] == "true"
+
+
+def test_a_stream_that_broke_or_was_left_or_is_too_long_is_not_kept(tmp_path: Path) -> None:
+    once = Idempotency(store(tmp_path))
+    done = b"data: [DONE]\n\n"
+    broken = once.once(
+        "k", "asked", lambda: streamed(b"data: {}\n\n", b'data: {"error": {}}\n\n'), atomic=False
+    )
+    sent(broken)
+    left = once.once("k", "asked", lambda: streamed(b"data: {}\n\n", done), atomic=False)
+    with pytest.raises((ConnectionResetError, ClientDisconnect)):
+        sent(left, gone_after=1)
+    long = once.once("k", "asked", lambda: streamed(b"x" * MAX_STREAM_BYTES, done), atomic=False)
+    assert sent(long).endswith(done)
+    assert once.once("k", "asked", lambda: Response(b"anew"), atomic=False).body == b"anew"
 
 
 def test_an_answer_is_kept_for_a_day(tmp_path: Path) -> None:
