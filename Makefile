@@ -68,6 +68,7 @@ style: $(VENV)/ready-dev
 docs: $(VENV)/ready-dev
 	$(BIN)/python tools/command_reference.py --check
 	$(BIN)/python tools/rule_reference.py --check
+	$(BIN)/python tools/client_table.py --check
 
 format: $(VENV)/ready-dev ## Mend what ruff can mend, and write the references of commands and rules anew
 	$(BIN)/ruff check --fix .
