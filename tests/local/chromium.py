@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,8 +142,13 @@ class Tab:
 
     def open(self, url: str) -> None:
         """Go to an address and wait until the page is loaded."""
+        before = len(self.events("Page.loadEventFired"))
+        same_page = self.value("location.href.split('#')[0]") == url.split("#")[0] and "#" in url
         self.call("Page.navigate", url=url)
-        self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
+        end = time.monotonic() + 60
+        while not same_page and len(self.events("Page.loadEventFired")) == before:
+            assert time.monotonic() < end, f"{url} was never loaded"
+            self._browser.pump(0.05)
 
     def value(self, expression: str) -> Any:
         """What a JavaScript expression is, awaited where it is a promise."""
@@ -150,13 +156,13 @@ class Tab:
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
-    def until(self, expression: str, seconds: float = 20) -> None:
+    def until(self, expression: str, seconds: float = 60) -> None:
         """Wait until an expression is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found = self.value(f"Boolean({expression})")
-            if found:
-                return
+            with suppress(AssertionError):  # between two pages there is nothing to look at
+                if self.value(f"Boolean({expression})"):
+                    return
             self._browser.pump(0.05)
         raise AssertionError(f"never true: {expression}\n{self.text()}")
 

@@ -56,7 +56,8 @@ def test_it_announces_itself_and_cleans_up(own_server: Start) -> None:
     server = own_server()
     assert time.monotonic() - begun < 5
     assert server.process is not None
-    assert server.announced() == {"pid": server.process.pid, "url": server.url, "version": __version__}
+    told = {"pid": server.process.pid, "url": server.url, "version": __version__, "api_key_file": None}
+    assert server.announced() == told
     assert raw(server, "GET", "/healthz") == (200, {"status": "ok", "version": __version__})
     begun = time.monotonic()
     code, out, err = server.stop()
@@ -240,7 +241,7 @@ def test_idle_exit_ends_it(own_server: Start) -> None:
 
 
 def test_idle_exit_waits_for_work(own_server: Start) -> None:
-    server = own_server("--idle-exit", "1")
+    server = own_server("--idle-exit", "3")
     assert server.process is not None
     client = server.client()
     data = batch_bytes("linear", [f"Is {number} odd or even?" for number in range(9_000)])
@@ -249,7 +250,7 @@ def test_idle_exit_waits_for_work(own_server: Start) -> None:
         input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
     )
     client.close()
-    assert server.process.wait(timeout=30) == 0
+    assert server.process.wait(timeout=60) == 0
     again = own_server(state=server.state)
     assert again.client().batches.retrieve(batch.id).status == "completed"
 

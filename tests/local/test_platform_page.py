@@ -255,7 +255,7 @@ def test_it_says_when_the_platform_is_gone_and_goes_on_when_it_is_back(
     server.kill()
     tab.until("document.getElementById('connection').textContent.includes('does not answer')")
     again = LocalServer(tmp_path / "state", "--port", server.url.rpartition(":")[2]).start()
-    tab.until("document.getElementById('connection').textContent === 'Nothing at work'", seconds=40)
+    tab.until("document.getElementById('connection').textContent === 'Nothing at work'")
     again.stop()
 
 

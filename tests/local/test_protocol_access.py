@@ -173,7 +173,18 @@ def test_a_wrong_method_is_told_all_the_right_ones(platform: Platform, path: str
 
 
 @pytest.mark.parametrize(
-    "path", ["/page", "/page/", "/page/x", "/v1", "/v1/", "/V1/models", "//v1/models", "/v1/models%2f", "/v1/files/a/b/c"]
+    "path",
+    [
+        "/page",
+        "/page/",
+        "/page/x",
+        "/v1",
+        "/v1/",
+        "/V1/models",
+        "//v1/models",
+        "/v1/models%2f",
+        "/v1/files/a/b/c",
+    ],
 )
 def test_other_paths_are_unknown(platform: Platform, path: str) -> None:
     answer = platform.ask("GET", path)
