@@ -32,6 +32,7 @@ from local_state import (
 from ftkit.local.engines.base import ModelSpec
 from ftkit.local.engines.linear import LinearEngine
 from ftkit.local.state import State
+from ftkit.local.store.retention import Policy
 
 BATCH = 1100  # three pieces
 
@@ -139,6 +140,33 @@ def check_batch(state: State, promises: Promises) -> None:
         assert batch["completion_tokens"] == BATCH
 
 
+def tell_clean(root: Path, promises: Promises) -> None:
+    """A trained model and its files, all a month too old, are removed beside a young file."""
+    state = open_state(root)
+    new_job(state, training(12))
+    work(state)
+    keep(state, b"old")
+    with state.db.write() as connection:
+        for statement in (
+            "UPDATE jobs SET created_at = 1, finished_at = 1",
+            *(f"UPDATE {table} SET created_at = 1" for table in ("files", "models", "checkpoints")),
+        ):
+            connection.execute(statement)
+    young = keep(state, b"young")
+    promises.add("young", id=young.id)
+    state.retention.clean(Policy(models=True))
+    promises.add("clean")
+
+
+def check_clean(state: State, promises: Promises) -> None:
+    """What is young stays, what was said to be gone is, and what was not can be removed now."""
+    for said in promises.all("young"):
+        assert content(state, said["id"]) == b"young"
+        gone = state.retention.clean(Policy(models=True))
+        assert not (gone and promises.all("clean"))
+        assert not list(state.models.root.iterdir()) and len(on_disk(state)) == 1
+
+
 def check(root: Path, story: Story, promises: Promises) -> None:
     """Open the state again, let work go on, and see that all is well."""
     state = open_state(root)
@@ -187,4 +215,5 @@ STORIES = {
     "files": Story(tell_files, check_files),
     "job": Story(tell_job, check_job),
     "batch": Story(tell_batch, check_batch),
+    "clean": Story(tell_clean, check_clean),
 }
