@@ -18,8 +18,8 @@ from torch import Tensor
 
 from ftkit.local.jsonio import dump_text
 
-_SPACE = r"[\x20\x0A]{0,16}"
-"""White space between the parts of a JSON text: some, but none that a lost model goes on with for ever."""
+_SPACE = r"(\x20|\x0A\x20{0,12})?"
+"""White space between the parts of a JSON text: a space, or a new line and its indentation, no more."""
 
 
 class FormRefused(ValueError):

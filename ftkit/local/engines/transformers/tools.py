@@ -126,7 +126,8 @@ def demanded(ask: Ask) -> tuple[Mapping[str, Any], ...]:
 
 
 def _call_schema(function: Mapping[str, Any], arguments: str) -> dict[str, Any]:
-    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    nothing = {"type": "object", "properties": {}, "additionalProperties": False}
+    parameters = function.get("parameters") or nothing
     return {
         "type": "object",
         "properties": {"name": {"const": function["name"]}, arguments: parameters},
