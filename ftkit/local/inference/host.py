@@ -22,6 +22,7 @@ from pathlib import Path
 from ftkit.local.engines.asking import Answer, Refusal, Refused
 from ftkit.local.engines.base import ModelSpec, Responder
 from ftkit.local.engines.registry import Engines
+from ftkit.local.guard import logs
 from ftkit.local.inference.protocol import Call, Channel, Outcome, Result
 from ftkit.local.jsonio import load
 
@@ -183,7 +184,7 @@ def _server_lives(root: Path) -> bool:
 
 def main() -> None:
     """Serve; the socket's directory goes with the process, unless it is killed."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logs.configure(verbose=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     root, path = Path(sys.argv[1]), Path(sys.argv[2])
     spec = ModelSpec(**load(sys.argv[3].encode()))
