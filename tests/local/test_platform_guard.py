@@ -237,6 +237,14 @@ def test_the_log_tells_where_an_error_was_and_not_what_it_was_about(form: loggin
         assert str(error) in _logged(form, error)
 
 
+@pytest.mark.parametrize("form", [logs.Lines(), logs.JsonLines()])
+def test_what_nobody_sent_may_be_told(form: logging.Formatter) -> None:
+    record = logging.LogRecord("a", logging.ERROR, "", 0, "cannot load", (), None)
+    vars(record).update(logs.TELLING)
+    record.exc_info = (ValueError, ValueError("no such checkpoint"), None)
+    assert "ValueError: no such checkpoint" in form.format(record)
+
+
 def test_a_line_is_one_line_whatever_it_tells() -> None:
     record = logging.LogRecord("a", logging.INFO, "", 0, "one\r\ntwo\x1b[31m\u2028three", (), None)
     assert len(logs.Lines().format(record).splitlines()) == 1 and "\x1b" not in logs.Lines().format(record)

@@ -1,7 +1,8 @@
 """The platform's log: lines for people or JSON for programs, never with a key or anything that was sent.
 
 An exception's text may quote what it stumbled over, a row of training data for one; so only the errors of
-the system itself (files, database, imports) keep their text, of the others the log has kind and place.
+the system itself (files, database, imports) keep their text, of the others the log has kind and place; a
+record with ``extra=TELLING`` keeps it too, where nothing that was sent can be in it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from typing import Any, Final, Literal
 Form = Literal["text", "json"]
 _VARIABLE: Final = "FTKIT_LOCAL_LOG"
 """How a server's processes know which form its log has."""
-_TELLING: Final = (OSError, sqlite3.Error, ImportError)
+TELLING: Final = {"telling": True}
+_SYSTEM: Final = (OSError, sqlite3.Error, ImportError)
 _OWN_ID: Final = re.compile(r"(?:file-|ftjob-|batch_|upload_)[A-Za-z0-9]{24}")
 _Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -42,14 +44,14 @@ def own_id(values: dict[str, Any]) -> str | None:
     return next((v for v in values.values() if isinstance(v, str) and _OWN_ID.fullmatch(v)), None)
 
 
-def story(error: BaseException) -> list[str]:
-    """An error's kind and places, innermost last, and those of what it came from."""
+def story(error: BaseException, *, telling: bool = False) -> list[str]:
+    """An error's kind and places, innermost last, and of what it came from; ``telling``: its text, too."""
     said = []
     seen: BaseException | None = error
     while seen is not None:
         frames = traceback.extract_tb(seen.__traceback__)
         said += [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
-        text = f": {seen}" if isinstance(seen, _TELLING) else ""
+        text = f": {seen}" if telling or isinstance(seen, _SYSTEM) else ""
         said.append(f"{type(seen).__name__}{text}")
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return said
@@ -66,7 +68,7 @@ class Lines(logging.Formatter):
         place = record.exc_info[1] if record.exc_info else None
         record.exc_info, record.exc_text = None, None
         text = "".join(c if c.isprintable() else " " for c in super().format(record))
-        return "\n  ".join([text, *(story(place) if place else [])])
+        return "\n  ".join([text, *(story(place, telling=hasattr(record, "telling")) if place else [])])
 
 
 class JsonLines(logging.Formatter):
@@ -83,5 +85,5 @@ class JsonLines(logging.Formatter):
         fields = getattr(record, "fields", None)
         told |= fields if fields is not None else {"message": record.getMessage()}
         if record.exc_info and record.exc_info[1] is not None:
-            told["error"] = story(record.exc_info[1])
+            told["error"] = story(record.exc_info[1], telling=hasattr(record, "telling"))
         return json.dumps(told, default=str)

@@ -65,10 +65,10 @@ class Models:
         try:
             return engine.base(self._spec) if folder is None else engine.load(Path(folder), self._spec)
         except ValueError as error:
-            _log.exception("cannot load %s", folder or self._spec.name)
+            _log.exception("cannot load %s", folder or self._spec.name, extra=logs.TELLING)
             raise LoadFailed(str(error)) from error
         except Exception as error:
-            _log.exception("cannot load %s", folder or self._spec.name)
+            _log.exception("cannot load %s", folder or self._spec.name, extra=logs.TELLING)
             raise LoadFailed(
                 f"it cannot be loaded ({type(error).__name__}); the host's log says why"
             ) from error
