@@ -7,8 +7,8 @@
 Each training runs in a fresh process, the engine and scikit-learn in turns on the same rows. Seconds are
 from the rows in memory to the model (the engine's saved to disk too), without the start of Python and
 imports; memory is the process's highest resident set less that before the training. scikit-learn is
-``TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)`` with ``LogisticRegression(max_iter=1000)``, all else
-at its defaults; a task of several fields is a training for each. The tasks:
+``TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)`` with ``LogisticRegression(max_iter=1000)``, all
+else at its defaults; a task of several fields is a training for each. The tasks:
 
 ``short``   a label of three, texts of 20 words, a long system prompt;
 ``many``    a label of 150, texts of 12 words;
@@ -122,6 +122,12 @@ class Keeper:
         self.folder = Path(tempfile.mkdtemp(dir=self.folder.parent))
         save(self.folder)
 
+    def note(self, message: str, *, warning: bool = False) -> None:
+        """Nothing to keep."""
+
+    def pulse(self) -> None:
+        """Nothing to keep."""
+
 
 def conversation(text: str) -> list[dict[str, str]]:
     """As a chat row."""
@@ -208,12 +214,11 @@ def in_process(work: str, task: str, options: argparse.Namespace, seed: int) -> 
 
 def table(options: argparse.Namespace) -> str:
     """All tasks as a Markdown table: medians of the runs, the range of the ratios."""
-    lines = [
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.runs} runs, {options.rows:,} rows\n",
-        "| task | right: engine | right: scikit-learn | seconds: engine | seconds: scikit-learn |"
-        " scikit-learn : engine | memory (MB): engine | scikit-learn | answers/s: engine | scikit-learn |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    heads = ["task", "right: engine", "scikit-learn", "seconds: engine", "scikit-learn"]
+    heads += ["scikit-learn : engine", "MB: engine", "scikit-learn", "answers/s: engine", "scikit-learn"]
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    lines = [f"{machine}; {options.rows:,} rows; {options.runs} run(s), medians, ranges of ratios\n"]
+    lines += [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for task in options.only or [*TASKS, *(("real",) if options.data else ())]:
         runs = [
             {work: in_process(work, task, options, seed) for work in WORKS} for seed in range(options.runs)

@@ -32,6 +32,7 @@ class Trained:
         self._folder = folder
         self.steps: list[StepMetrics] = []
         self.saved: list[Path] = []
+        self.pulses = 0
 
     def step(self, metrics: StepMetrics) -> None:
         """The engine's callback."""
@@ -43,6 +44,14 @@ class Trained:
         target.mkdir()
         save(target)
         self.saved.append(target)
+
+    def note(self, message: str, *, warning: bool = False) -> None:
+        """The engine's callback."""
+        raise AssertionError(message)
+
+    def pulse(self) -> None:
+        """The engine's callback."""
+        self.pulses += 1
 
     def model(self) -> LinearModel:
         """The last model, loaded as a server loads it."""

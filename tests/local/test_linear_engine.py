@@ -48,6 +48,12 @@ class Recorder:
         if len(self.saved) == self._stop_after:
             raise InterruptedError
 
+    def note(self, message: str, *, warning: bool = False) -> None:
+        raise AssertionError(message)
+
+    def pulse(self) -> None:
+        pass
+
 
 def train(
     folder: Path,

@@ -61,9 +61,11 @@ def test_tokens_add_up_to_the_chance_of_all_texts_that_go_on_so(weights: list[fl
 
 
 def test_what_is_certain_has_a_chance_of_one() -> None:
-    assert list(certain('{"a', 1)) == [TokenLogprob("{", 0.0, (("{", 0.0),)),
-                                       TokenLogprob('"', 0.0, (('"', 0.0),)),
-                                       TokenLogprob("a", 0.0, (("a", 0.0),))]  # fmt: skip
+    assert list(certain('{"a', 1)) == [
+        TokenLogprob("{", 0.0, (("{", 0.0),)),
+        TokenLogprob('"', 0.0, (('"', 0.0),)),
+        TokenLogprob("a", 0.0, (("a", 0.0),)),
+    ]
     assert [token.top for token in certain("a b", 0)] == [(), ()]
 
 
@@ -118,8 +120,12 @@ def test_fields_have_their_own_probabilities(tmp_path: Path) -> None:
     def written(mood: str, far: int) -> str:
         return json.dumps({"mood": mood, "far": far})
 
-    rows = [(f"{w} {p} n{n}", written(m, f)) for n in range(10)
-            for w, m in (("lovely", "glad"), ("awful", "sad")) for p, f in (("here", 1), ("there", 90))]  # fmt: skip
+    rows = [
+        (f"{w} {p} n{n}", written(m, f))
+        for n in range(10)
+        for w, m in (("lovely", "glad"), ("awful", "sad"))
+        for p, f in (("here", 1), ("there", 90))
+    ]
     rows += [(f"what n{n}", "I cannot say") for n in range(5)]
     model = train(tmp_path, rows, n_epochs=4).model()
     reply = reply_of(model, "lovely there")

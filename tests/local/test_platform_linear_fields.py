@@ -264,3 +264,9 @@ def test_a_description_of_fields_that_does_not_fit_is_refused(
     (tmp_path / "model.json").write_text(json.dumps(described))
     with pytest.raises(ValueError):
         ENGINE.load(tmp_path, LINEAR)
+
+
+def test_the_platform_hears_of_it_while_examples_are_read(tmp_path: Path) -> None:
+    rows = [(f"n{number % 7}", "even" if number % 2 else "odd") for number in range(2500)]
+    trained = train(tmp_path, rows, validation=rows[:10], n_epochs=1, batch_size=256)
+    assert trained.pulses == 3 + 1

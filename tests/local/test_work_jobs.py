@@ -86,6 +86,12 @@ class Watched:
         self._callbacks.checkpoint(metrics, save)
         self._engine.at(f"after {metrics.step}")
 
+    def note(self, message: str, *, warning: bool = False) -> None:
+        self._callbacks.note(message, warning=warning)
+
+    def pulse(self) -> None:
+        self._callbacks.pulse()
+
 
 def interrupt(state: State, identifier: str, moment: str, event: Callable[[], object]) -> None:
     """Work on the job until the event; the worker must find that the job is no longer its own."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.local.engines.asking import Ask, Messages
+from ftkit.local.engines.asking import Ability, Ask, Messages
 from ftkit.local.engines.linear.book import ReplyBook
 from ftkit.local.engines.linear.features import COLUMNS
 from ftkit.local.engines.linear.heads import Heads
@@ -31,7 +31,7 @@ class LinearModel(LinearResponder):
     Shapes: weights (features x classes), bias (classes).
     """
 
-    abilities = LinearResponder.abilities | {"logprobs"}
+    abilities: frozenset[Ability] = LinearResponder.abilities | frozenset[Ability](("logprobs",))
 
     def __init__(
         self, scale: FeatureScale, book: ReplyBook, weights: NDArray[np.float32], bias: NDArray[np.float32]

@@ -10,11 +10,17 @@ never interrupted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ftkit.local.engines.base import Hyperparameters, StepMetrics, TrainingCallbacks, TrainingRequest
+from ftkit.local.engines.base import (
+    Hyperparameters,
+    StepMetrics,
+    TrainingCallbacks,
+    TrainingExample,
+    TrainingRequest,
+)
 from ftkit.local.engines.linear.ahead import in_order
 from ftkit.local.engines.linear.book import ReplyBook
 from ftkit.local.engines.linear.dataset import CountedRows
@@ -40,6 +46,7 @@ MAX_WEIGHTS = 4_194_304
 """Most weights (features x classes): 16 MiB of them, and as much again for Adagrad's sums."""
 MAX_FEATURES = 262_144
 _VALIDATIONS = 20
+_PULSE = 1024
 _BLOCK = 16_384
 """Weights that are updated at a time: so few that they stay in the processor's cache."""
 
@@ -60,7 +67,7 @@ def choose(requested: Mapping[str, Any], examples: int) -> Hyperparameters:
 def train(request: TrainingRequest, callbacks: TrainingCallbacks) -> None:
     """See ``ftkit.local.engines.base.Engine.train``."""
     book = ReplyBook()
-    counted = CountedRows(request.examples, request.scratch, book)
+    counted = CountedRows(_pulsing(request.examples, callbacks), request.scratch, book)
     scale = counted.scale(min(MAX_FEATURES, MAX_WEIGHTS // max(1, sum(book.sizes))))
     vectors = Vectors(scale)
     rows = counted.vectors(vectors, request.scratch / "train.vectors")
@@ -69,10 +76,20 @@ def train(request: TrainingRequest, callbacks: TrainingCallbacks) -> None:
         trainer.restore(request.resume)
     judge = None
     if request.validation is not None:
-        judge = Judge(request.validation, vectors, book, request.scratch / "valid.vectors")
+        judge = Judge(
+            _pulsing(request.validation, callbacks), vectors, book, request.scratch / "valid.vectors"
+        )
     for epoch in range(trainer.epoch, request.hyperparameters.n_epochs):
         last = trainer.run_epoch(epoch, callbacks, judge if judge else None)
         callbacks.checkpoint(last, trainer.save)
+
+
+def _pulsing(examples: Iterable[TrainingExample], callbacks: TrainingCallbacks) -> Iterator[TrainingExample]:
+    """The examples; now and then the platform hears that they are still being read."""
+    for number, example in enumerate(examples):
+        if number % _PULSE == 0:
+            callbacks.pulse()
+        yield example
 
 
 class Minibatch(NamedTuple):
