@@ -1,9 +1,10 @@
-"""Tell a story once for every point at which it could be ended, and see what became of its promises.
+"""Tell stories once for every point at which they could be ended, and see what became of their promises.
 
-    python crash_sweep.py STORY FOLDER MOST
+    python crash_sweep.py FOLDER MOST STORY...
 
 Each telling and each check is a forked process of this one, which imports everything once and starts no
-thread itself. At most MOST points are tried, evenly spaced over all; the result is JSON on standard output.
+thread itself. At most MOST points of each story are tried, evenly spaced; the result is JSON on standard
+output, by story.
 """
 
 from __future__ import annotations
@@ -66,17 +67,24 @@ def one(story: Story, folder: Path, end_at: int | None) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Sweep and print."""
-    story, folder, most = STORIES[sys.argv[1]], Path(sys.argv[2]), int(sys.argv[3])
+def sweep(name: str, folder: Path, most: int) -> dict[str, Any]:
+    """One story, left alone and ended at its points."""
+    folder.mkdir()
+    story = STORIES[name]
     whole = one(story, folder / "whole", None)
     labels = whole["labels"]
     count = min(most, len(labels))
-    chosen = [number * len(labels) // count for number in range(count)]
+    chosen = [(2 * number + 1) * len(labels) // (2 * count) for number in range(count)]
     points = [one(story, folder / f"at-{number}", number) for number in chosen]
     for point in points:
         point["label"] = labels[point["point"]]
-    json.dump({"whole": whole, "points": points}, sys.stdout)
+    return {"whole": whole, "points": points}
+
+
+def main() -> None:
+    """Sweep and print."""
+    folder, most = Path(sys.argv[1]), int(sys.argv[2])
+    json.dump({name: sweep(name, folder / name, most) for name in sys.argv[3:]}, sys.stdout)
 
 
 if __name__ == "__main__":

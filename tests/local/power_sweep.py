@@ -1,8 +1,9 @@
-"""Tell a story under ``strace``, cut the power after many of its calls, and see what became of its promises.
+"""Tell stories under ``strace``, cut the power after many of their calls, see what became of their promises.
 
-    python power_sweep.py STORY FOLDER MOST
+    python power_sweep.py FOLDER MOST STORY...
 
-At most MOST moments are tried, evenly spaced over all calls; the result is JSON on standard output.
+At most MOST moments of each are tried, evenly spaced over all calls; the result is JSON on standard output,
+by story.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ def cut(disk: Disk, view: View, folder: Path, story: str) -> str | None:
 
 def sweep(story: str, folder: Path, most: int) -> dict[str, Any]:
     """Every chosen moment, seen in every view."""
-    (folder / "whole").mkdir()
+    (folder / "whole").mkdir(parents=True)
     calls = list(read_calls(trace(story, folder / "whole")))
     disk = Disk(folder / "whole")
     follower = Follower(disk, Path.cwd())
     first = next(n for n, call in enumerate(calls) if str(folder).encode() in b"".join(call.arguments))
     count = min(most, len(calls) - first)
-    chosen = {first - 1 + (number + 1) * (len(calls) - first) // count for number in range(count)}
+    chosen = {first + (2 * number + 1) * (len(calls) - first) // (2 * count) for number in range(count)}
     faults = []
     for number, call in enumerate(calls):
         follower.follow(call)
@@ -77,7 +78,8 @@ def main() -> None:
         folder = Path(sys.argv[3])
         STORIES[sys.argv[2]].tell(folder / "state", Promises(folder / "promises"))
     else:
-        json.dump(sweep(sys.argv[1], Path(sys.argv[2]).resolve(), int(sys.argv[3])), sys.stdout)
+        folder, most = Path(sys.argv[1]).resolve(), int(sys.argv[2])
+        json.dump({name: sweep(name, folder / name, most) for name in sys.argv[3:]}, sys.stdout)
 
 
 if __name__ == "__main__":
