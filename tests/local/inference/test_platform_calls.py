@@ -124,7 +124,9 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from ftkit.local.engines.transformers.loading import open_base
 
     folder: Path = make_model(tmp_path_factory.mktemp("caller"), template=HERMES_TEMPLATE, width=64)
-    return open_base(ModelSpec("caller", "transformers", str(folder), {"serving": {"device": "cpu"}}))
+    return open_base(
+        ModelSpec("caller", "transformers", str(folder), {"serving": {"device": "cpu", "threads": 1}})
+    )
 
 
 def ask(choice: Any = None, seed: int = 0, **more: Any) -> Ask:
