@@ -18,6 +18,7 @@ from ftkit.local.engines.base import TrainingError
 from ftkit.local.engines.transformers.plan import Plan
 from ftkit.local.engines.transformers.tuning import at_once
 
+pytestmark = pytest.mark.timeout(600)
 LABELS = ("positive", "negative", "neutral")
 HELD_OUT = news(30, seed=99)
 
@@ -112,11 +113,13 @@ def test_a_resumed_training_equals_one_that_was_never_broken_off(
     ("settings", "change"),
     [
         pytest.param({"kind": "full"}, {}, id="full"),
-        pytest.param({"dropout": 0.2}, {}, id="dropout"),
+        pytest.param({"dropout": 0.2}, {}, id="dropout", marks=pytest.mark.slow),
         pytest.param({"micro_batch": 2, "packing": True}, {"batch_size": 6}, id="packed-in-parts"),
-        pytest.param({"gradient_checkpointing": True}, {}, id="gradient-checkpointing"),
+        pytest.param(
+            {"gradient_checkpointing": True}, {}, id="gradient-checkpointing", marks=pytest.mark.slow
+        ),
         pytest.param({}, {"method": "dpo"}, id="preferences"),
-        pytest.param({"kind": "full"}, {"method": "dpo"}, id="preferences-full"),
+        pytest.param({"kind": "full"}, {"method": "dpo"}, id="preferences-full", marks=pytest.mark.slow),
     ],
 )
 def test_other_kinds_of_training_are_resumed_as_exactly(
@@ -138,13 +141,14 @@ def test_packing_and_parts_of_a_batch_change_nothing_about_what_is_learnt(
 ) -> None:
     first, *others = (
         train(make_plan(tmp_path, small, few(12), settings=settings, epochs=1, batch_size=6))
-        for settings in ({"packing": False}, {"packing": True}, {"micro_batch": 2}, {"micro_batch": 3})
+        for settings in ({"packing": False}, {"packing": True}, {"micro_batch": 2})
     )
     for other in others:
         for left, right in zip(first.steps, other.steps, strict=True):
             assert left.train_loss == pytest.approx(right.train_loss, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_seeds_decide(tmp_path: Path, small: Path) -> None:
     one, same, other = (
         train(make_plan(tmp_path, small, few(8), epochs=1, batch_size=4, seed=seed)) for seed in (1, 1, 2)
@@ -153,6 +157,7 @@ def test_seeds_decide(tmp_path: Path, small: Path) -> None:
     assert not same_tensors(one.folders[0], other.folders[0])
 
 
+@pytest.mark.slow
 def test_replies_of_weight_0_teach_nothing(tmp_path: Path, small: Path) -> None:
     rows = few(16)
     weighed = [
@@ -177,6 +182,7 @@ def test_a_whole_model_is_saved_whole(tmp_path: Path, small: Path) -> None:
     assert label_chances(open_model(small, kept.folders[0]), kept.folders[0], "Aspo grew .", LABELS)
 
 
+@pytest.mark.slow
 def test_a_tuned_model_is_trained_further(tmp_path: Path, base: Path, tuned: Kept) -> None:
     rows = [chat(sentence, "unsure") for sentence, _ in news(24, 8)]
     further = train(make_plan(tmp_path, base, rows, epochs=3, tuned=tuned.folders[-1]))
@@ -213,6 +219,7 @@ def test_long_examples_are_told_of(tmp_path: Path, small: Path) -> None:
     assert "2 example(s) have nothing to learn" in warnings[1]
 
 
+@pytest.mark.slow
 def test_the_models_context_is_the_limit_where_none_is_set(tmp_path: Path, small: Path) -> None:
     talk = few(1)[0]["messages"]
     long = {"messages": talk + [message for _ in range(40) for message in talk[1:]]}

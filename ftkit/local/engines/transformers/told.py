@@ -53,8 +53,9 @@ class Told(TrainerCallback):  # type: ignore[misc]
             end = state.global_step % (state.max_steps // self._plan.epochs) == 0
             control.should_evaluate = end or state.global_step % often == 0
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kept: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **kept: Any) -> None:
         """A step's own measures."""
+        logs = kept["logs"]
         if "loss" not in logs:
             return
         if not math.isfinite(logs["loss"]):
@@ -73,8 +74,9 @@ class Told(TrainerCallback):  # type: ignore[misc]
             train_accuracy=logs[self._accuracy],
         )
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **kept: Any) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kept: Any) -> None:
         """Validation belongs to the step that it follows."""
+        metrics = kept["metrics"]
         if self._last is not None:
             loss, accuracy = metrics["eval_loss"], metrics[f"eval_{self._accuracy}"]
             self._last = replace(self._last, valid_loss=loss, valid_accuracy=accuracy)

@@ -13,7 +13,10 @@ from typing import Any, Protocol
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import PrinterCallback, ProgressCallback, set_seed
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from ftkit.local.engines.base import StepMetrics
 from ftkit.local.engines.transformers.plan import Plan
