@@ -19,6 +19,7 @@ from ftkit.local.engines.linear.book import MAX_REPLIES
 from ftkit.local.engines.linear.features import MAX_CHARACTERS, count_features, segments_of
 from ftkit.local.engines.linear.heads import softmax
 from ftkit.local.engines.linear.model import LinearModel
+from ftkit.local.engines.linear.train import LEARNING_RATE, rate
 from ftkit.local.engines.linear.vectors import Vectors
 
 FEW = settings(
@@ -284,3 +285,12 @@ def test_a_training_resumed_after_any_epoch_ends_the_same(tmp_path: Path, epoch:
     assert rest.steps == whole.steps[5 * epoch :] and len(rest.saved) == 4 - epoch
     assert np.array_equal(rest.model().weights, whole.model().weights)
     assert np.array_equal(rest.model().bias, whole.model().bias)
+
+
+def test_steps_are_longer_for_many_classes_and_where_they_are_few() -> None:
+    """The figures are those of the tasks that they were chosen on."""
+    assert rate(2, 10_000) == rate(3, 600) == LEARNING_RATE
+    assert rate(3, 150) == rate(3, 1) == 2 * LEARNING_RATE
+    assert rate(12, 150) == 4 * LEARNING_RATE
+    assert rate(1024, 1) == 20 * LEARNING_RATE
+    assert rate(1, 1) > 0

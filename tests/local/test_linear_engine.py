@@ -215,7 +215,7 @@ def test_the_gradient_is_that_of_the_loss(tmp_path: Path) -> None:
             nudged[feature, reply] = 1e-4
             slope = (loss(nudged) - loss(-nudged)) / 2e-4
             if abs(slope) > 1e-5:
-                expected = -module.LEARNING_RATE * np.sign(slope)
+                expected = -module.rate(2, 1) * np.sign(slope)
                 assert model.weights[feature, reply] == pytest.approx(expected, rel=1e-3)
 
 
