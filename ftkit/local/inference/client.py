@@ -29,9 +29,13 @@ class HostedResponder:
         self._folder = folder
         self.place = Place(root, spec, folder)
 
-    @cached_property
+    @property
     def abilities(self) -> frozenset[Ability]:
         """What it can; asked once, which loads it."""
+        return self._abilities
+
+    @cached_property
+    def _abilities(self) -> frozenset[Ability]:
         return frozenset(cast("list[Ability]", self._ask(self._call("abilities")).abilities))
 
     def answer(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:

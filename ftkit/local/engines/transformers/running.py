@@ -84,7 +84,7 @@ class Weights:
 
     def _with(self, adapters: Sequence[str | None]) -> tuple[Any, dict[str, Any]]:
         """The model to call, and with what, for rows with these adapters."""
-        names = tuple(dict.fromkeys(adapters))
+        names: tuple[str | None, ...] = tuple(dict.fromkeys(adapters))
         if self._peft is None:
             return self.model, {}
         if len(names) > 1:
@@ -92,9 +92,10 @@ class Weights:
             self._in_use = names
             return self._peft, {"adapter_names": [name or BASE for name in adapters]}
         if names != self._in_use:
-            self._switch(on=names[0] is not None)
-            if names[0] is not None:
-                self._peft.set_adapter(names[0])
+            [name] = names
+            self._switch(on=name is not None)
+            if name is not None:
+                self._peft.set_adapter(name)
             self._in_use = names
         return self.model, {}
 
