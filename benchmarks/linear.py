@@ -261,12 +261,8 @@ def main() -> None:
     if options.print:
         print(made)
     else:
-        text = PLACE.read_text() if PLACE.exists() else "# The linear engine\n\n<!-- table -->\n"
-        before, _, after = text.partition("<!-- table -->\n")
-        PLACE.write_text(
-            f"{before}<!-- table -->\n{made}{after.partition('<!-- end -->')[1]}"
-            f"{after.partition('<!-- end -->')[2]}"
-        )
+        before, rest = PLACE.read_text().split("<!-- table -->\n", 1)
+        PLACE.write_text(f"{before}<!-- table -->\n{made}<!-- end -->{rest.split('<!-- end -->', 1)[1]}")
 
 
 if __name__ == "__main__":
