@@ -22,6 +22,8 @@ from local_platform import LocalServer, finished_job, wait_for
 from tiny_model import as_jsonl, chat, make_model, news, pair
 from tuned import make_plan, same_tensors, train
 
+from ftkit.local.engines.transformers.training import TrainingProcess
+
 SECONDS = 400
 """How long a training may take on a machine that does much else."""
 pytestmark = pytest.mark.timeout(600)
@@ -226,3 +228,19 @@ def test_a_stand_in_is_trained_and_says_so(client: openai.OpenAI) -> None:
     job = finished(client, create(client, ROWS[:20], model="gpt-4o-mini", hyperparameters={"n_epochs": 1}))
     assert job.status == "succeeded" and job.fine_tuned_model.startswith("ft:gpt-4o-mini:")
     assert any("'tiny' (engine 'transformers')" in event.message for event in told(client, job))
+
+
+@pytest.mark.slow
+def test_processes_that_share_the_work_learn_what_one_learns(tmp_path: Path, base: Path) -> None:
+    rows = ROWS[:24]
+    alone = train(make_plan(tmp_path, base, rows, rows[:4], epochs=1, batch_size=4))
+    plan = make_plan(tmp_path, base, rows, rows[:4], {"processes": 2}, epochs=1, batch_size=4)
+    (path := plan.output / "plan.json").write_text(plan.model_dump_json())
+    with TrainingProcess(path) as process:
+        told = [news for news in process.told() if news is not None]
+    steps = [news["metrics"] for news in told if news["event"] == "step"]
+    assert "2 process(es)" in told[0]["message"] and told[-1] == {"event": "done", "tokens": alone.tokens}
+    assert [news["event"] for news in told].count("checkpoint") == 1, "the first process alone tells"
+    for shared, own in zip(steps, alone.steps, strict=True):
+        assert shared["train_loss"] == pytest.approx(own.train_loss, rel=1e-3)
+        assert shared["valid_loss"] == pytest.approx(own.valid_loss, rel=1e-3)

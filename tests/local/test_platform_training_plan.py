@@ -98,10 +98,9 @@ def test_processes_share_a_batch_evenly(batch: int, wanted: int, count: int) -> 
 
 
 def test_several_processes_are_started_by_accelerate() -> None:
-    command = launcher(plan_for(8), 4, "/a/plan.json")
+    command = launcher(4, "/a/plan.json")
     assert "accelerate.commands.launch" in command and command[-1] == "/a/plan.json"
-    assert command[command.index("--num_processes") + 1] == "4" and "--cpu" in command
-    assert "--multi_gpu" in launcher(plan_for(8, device="auto"), 2, "p")
+    assert command[command.index("--num_processes") + 1] == "4" and "--multi_gpu" in command
 
 
 def request(folder: Path, spec: ModelSpec | None, **change: Any) -> TrainingRequest:

@@ -83,12 +83,10 @@ def processes(plan: Plan) -> int:
     return max(count for count in range(1, max(1, wanted) + 1) if plan.batch_size % count == 0)
 
 
-def launcher(plan: Plan, count: int, path: str) -> list[str]:
-    """The command that starts ``count`` processes of this module."""
-    kind = ["--cpu", "--multi_cpu"] if plan.settings.device == "cpu" else ["--multi_gpu"]
+def launcher(count: int, path: str) -> list[str]:
+    """The command that starts ``count`` processes of this module, on GPUs or not."""
     return [
-        *(sys.executable, "-P", "-m", "accelerate.commands.launch"),
-        *kind,
+        *(sys.executable, "-P", "-m", "accelerate.commands.launch", "--multi_gpu"),
         *("--num_processes", str(count), "--num_machines", "1", "--main_process_port", "0"),
         *("--mixed_precision", "no", "--dynamo_backend", "no", "--module", MODULE, path),
     ]
@@ -123,8 +121,10 @@ def main() -> None:
     path = sys.argv[1]
     plan = Plan.model_validate_json(Path(path).read_bytes())
     os.environ.update(QUIET)
+    if plan.settings.device == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"
     if "LOCAL_RANK" not in os.environ and (count := processes(plan)) > 1:
-        command = launcher(plan, count, path)
+        command = launcher(count, path)
         os.execv(command[0], command)
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     file = own_output()

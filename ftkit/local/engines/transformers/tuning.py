@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from accelerate import PartialState
 from datasets import Dataset
-from transformers import PrinterCallback, ProgressCallback, set_seed
+from transformers import PrinterCallback, ProgressCallback, TrainingArguments, set_seed
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.sft_config import SFTConfig
@@ -64,6 +64,7 @@ def tune(plan: Plan, report: Report) -> int:
     from a checkpoint.
     """
     seed = plan.seed % (1 << 32)
+    _join(plan)
     set_seed(seed)
     tokenizer = load_tokenizer(plan)
     data, valid, size = _data(plan, tokenizer)
@@ -78,6 +79,14 @@ def tune(plan: Plan, report: Report) -> int:
     resume = as_trainer_checkpoint(plan.resume, _resume_place(plan)) if plan.resume else None
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     return size.tokens * plan.epochs
+
+
+def _join(plan: Plan) -> None:
+    """The processes of one training find each other, in the way that the trainer will keep."""
+    joined = TrainingArguments(
+        output_dir=str(plan.output / "trainer"), use_cpu=plan.settings.device == "cpu", report_to="none"
+    )
+    assert joined.world_size == PartialState().num_processes
 
 
 def _resume_place(plan: Plan) -> Path:
@@ -148,6 +157,7 @@ def _arguments(plan: Plan, examples: int, size: DataSize, seed: int) -> dict[str
         "dataloader_pin_memory": gpu,
         _CHECKPOINTING: gpu if checkpointing == "auto" else checkpointing,
         f"{_CHECKPOINTING}_kwargs": {"use_reentrant": False},
+        "ddp_find_unused_parameters": False,
         "max_length": None,
     }
 
