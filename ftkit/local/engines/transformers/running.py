@@ -92,7 +92,7 @@ class Weights:
             self._in_use = names
             return self._peft, {"adapter_names": [name or BASE for name in adapters]}
         if names != self._in_use:
-            [name] = names
+            name = adapters[0]
             self._switch(on=name is not None)
             if name is not None:
                 self._peft.set_adapter(name)
