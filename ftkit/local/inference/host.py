@@ -23,6 +23,7 @@ from ftkit.local.engines.asking import Answer, Refusal, Refused
 from ftkit.local.engines.base import ModelSpec, Responder
 from ftkit.local.engines.registry import Engines
 from ftkit.local.guard import logs
+from ftkit.local.inference.places import GREETING
 from ftkit.local.inference.protocol import Call, Channel, Outcome, Result
 from ftkit.local.jsonio import load
 
@@ -119,6 +120,7 @@ class Host:
         """Answer one connection's calls."""
         channel = Channel(connection)
         try:
+            connection.sendall(GREETING)
             for call in channel.calls():
                 with closing(self._results(call)) as results:
                     for result in results:

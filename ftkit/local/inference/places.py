@@ -26,6 +26,9 @@ from ftkit.local.jsonio import dump, dump_text, load
 
 ADAPTER = "adapter_config.json"
 """A tuned model's folder with this file (PEFT's) is an adapter, served together with its base."""
+GREETING = b"+"
+"""What a host sends first: it lives."""
+_GREETING_SECONDS = 30.0
 _START_SECONDS = 60.0
 _MOST_LOG_BYTES = 4 * 1024 * 1024
 
@@ -70,8 +73,13 @@ class Place:
             return None
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            connection.settimeout(_GREETING_SECONDS)
             connection.connect(found[1])
+            greeted = connection.recv(1) == GREETING  # the socket of a dying process still takes connections
+            connection.settimeout(None)
         except OSError:
+            greeted = False
+        if not greeted:
             connection.close()
             return None
         return connection
