@@ -118,18 +118,32 @@ def finish(slot: Slot, client: Client, point: Point, code: int, started: float) 
         return point
     result, counts = slot.references[point.seed]
     mine, count = fingerprint(client.result()), slot.count()
-    point.duplicates = count.duplicates
+    done = {**count.counts, **on_the_platform(slot)}
+    point.duplicates = {**surplus(done, counts), **count.duplicates}
     point.losses = [f"{name} is another" for name in result if result[name] != mine[name]]
-    point.losses += missing(count, counts)
+    point.losses += missing(done, counts)
     point.losses += strangers(slot, count)
     shutil.rmtree(client.folder)
     return point
 
 
-def missing(count: Tally, asked: dict[str, int]) -> list[str]:
+def on_the_platform(slot: Slot) -> dict[str, int]:
+    """What the platform itself lists: of what it carried out as it died, no answer told the proxy."""
+    batches = slot.made("/batches")
+    requests = sum(one["request_counts"]["total"] for one in batches)
+    jobs = slot.made("/fine_tuning/jobs")
+    return {"jobs": len(jobs), "batches": len(batches), "requests": requests}
+
+
+def surplus(done: dict[str, int], asked: dict[str, int]) -> dict[str, int]:
+    """What the platform has beyond what the unhurt run made."""
+    kinds = ("jobs", "batches", "requests")
+    return {k: done[k] - asked[k] for k in kinds if k in asked and done[k] > asked[k]}
+
+
+def missing(done: dict[str, int], asked: dict[str, int]) -> list[str]:
     """What the unhurt run did at the platform and this one did not."""
-    mine = count.counts
-    return [f"{asked[k] - mine.get(k, 0)} {k} less" for k in asked if mine.get(k, 0) < asked[k]]
+    return [f"{asked[k] - done.get(k, 0)} {k} less" for k in asked if done.get(k, 0) < asked[k]]
 
 
 def strangers(slot: Slot, count: Tally) -> list[str]:

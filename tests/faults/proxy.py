@@ -183,6 +183,7 @@ class Proxy:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
         self._held: socket | None = None
+        self._opening = asyncio.Lock()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -238,10 +239,11 @@ class Proxy:
 
     async def open(self) -> None:
         """Listen, at the same port as before."""
-        if self._server is not None:
-            return
-        listener, self._held = self._held or self._bound(), None
-        self._server = await asyncio.start_server(self._client, sock=listener, limit=1 << 20)
+        async with self._opening:
+            if self._server is not None:
+                return
+            listener, self._held = self._held or self._bound(), None
+            self._server = await asyncio.start_server(self._client, sock=listener, limit=1 << 20)
 
     async def shut(self) -> None:
         """Listen no more, and end the connections that wait for a request."""

@@ -155,6 +155,7 @@ class Slot:
     proxy: Proxy
     references: dict[int, Any] = field(default_factory=dict)
     runs: int = 0
+    earlier: frozenset[str] = frozenset()  # jobs and batches of the clients before
 
     @classmethod
     @contextlib.contextmanager
@@ -172,10 +173,16 @@ class Slot:
         """A new client that has never run; what an earlier one uploaded is gone, so counts begin at zero."""
         for file in self.server.there("/files"):
             self.server.ask("DELETE", f"/files/{file['id']}")
+        paths = ("/batches", "/fine_tuning/jobs")
+        self.earlier = frozenset(one["id"] for path in paths for one in self.server.there(path))
         self.proxy.records.clear()
         self.proxy.moment = None
         self.runs += 1
         return Client(self.folder / f"run-{self.runs}", self.proxy.url, arguments)
+
+    def made(self, path: str) -> list[dict[str, Any]]:
+        """What the platform lists of the client at hand."""
+        return [one for one in self.server.there(path) if one["id"] not in self.earlier]
 
     def count(self) -> Tally:
         """What the platform carried out for the client at hand."""

@@ -291,7 +291,12 @@ def _download_lost(client: Platform, stage: Stage, prepared: tuple[str, str], re
 def _run(via: Literal["batch", "realtime"]) -> Callable[[Platform, Stage, Any], BulkResult]:
     def work(client: Platform, stage: Stage, prepared: Any) -> BulkResult:
         out, workdir = stage.folder / "answers.jsonl", stage.folder / "work"
-        return client.batches.run(stage.requests(), out, workdir=workdir, via=via)
+        if workdir.exists():
+            result = client.batches.resume(workdir)
+        else:
+            result = client.batches.run(stage.requests(), out, workdir=workdir, via=via)
+        result.raise_if_failed()  # as the command does: what had no answer is then asked again
+        return result
 
     return work
 
