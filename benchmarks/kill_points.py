@@ -29,7 +29,6 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests" / "faults"))
 
 from rig import PATIENCE, Boundaries, Client, Label, Slot, fingerprint, write_rows
-from tally import Tally
 
 CALLS = 4
 SEEDS = (1, 2, 3, 4)
@@ -122,7 +121,6 @@ def finish(slot: Slot, client: Client, point: Point, code: int, started: float) 
     point.duplicates = {**surplus(done, counts), **count.duplicates}
     point.losses = [f"{name} is another" for name in result if result[name] != mine[name]]
     point.losses += missing(done, counts)
-    point.losses += strangers(slot, count)
     shutil.rmtree(client.folder)
     return point
 
@@ -132,25 +130,18 @@ def on_the_platform(slot: Slot) -> dict[str, int]:
     batches = slot.made("/batches")
     requests = sum(one["request_counts"]["total"] for one in batches)
     jobs = slot.made("/fine_tuning/jobs")
-    return {"jobs": len(jobs), "batches": len(batches), "requests": requests}
+    files = [one for one in slot.made("/files") if one["purpose"] in ("fine-tune", "batch")]
+    return {"files": len(files), "jobs": len(jobs), "batches": len(batches), "requests": requests}
 
 
 def surplus(done: dict[str, int], asked: dict[str, int]) -> dict[str, int]:
     """What the platform has beyond what the unhurt run made."""
-    kinds = ("jobs", "batches", "requests")
-    return {k: done[k] - asked[k] for k in kinds if k in asked and done[k] > asked[k]}
+    return {k: done[k] - asked[k] for k in asked if done.get(k, 0) > asked[k]}
 
 
 def missing(done: dict[str, int], asked: dict[str, int]) -> list[str]:
     """What the unhurt run did at the platform and this one did not."""
     return [f"{asked[k] - done.get(k, 0)} {k} less" for k in asked if done.get(k, 0) < asked[k]]
-
-
-def strangers(slot: Slot, count: Tally) -> list[str]:
-    """Files on the platform that the records of the proxy do not explain, results left out."""
-    files = [f for f in slot.server.there("/files") if f["purpose"] in ("fine-tune", "batch")]
-    known = count.counts.get("files", 0)
-    return [] if len(files) == known else [f"{len(files)} files on the platform, {known} in the records"]
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Point]:
