@@ -178,6 +178,8 @@ class AsyncModels(_Face[Models]):
     list = call(Models.list)
     get = call(Models.get)
     delete = call(Models.delete)
+    files = call(Models.files)
+    download = call(Models.download)
 
 
 class AsyncPlatform:

@@ -48,6 +48,7 @@ CALLS = {
     "models list": "models list",
     "models show": "models show {model}",
     "models platforms": "models platforms",
+    "models download": "models download {model} --out taken",
     "chat": "chat linear hello",
     "ledger list": "ledger list",
     "ledger show": "ledger show {job}",
