@@ -99,7 +99,7 @@ def test_an_error_that_cannot_be_pickled_is_told_in_words(tmp_path: Path) -> Non
 
 
 def test_an_answer_that_cannot_be_pickled_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="pickle|local object"):
+    with pytest.raises(Exception, match=r"pickle|local object"):
         elsewhere("lambda", tmp_path)
 
 
