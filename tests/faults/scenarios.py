@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +27,9 @@ from ftkit.gateway import Job, Platform, chat_request, connect
 from ftkit.gateway.bulk.result import BulkResult
 from ftkit.settings import Settings
 
-TIMEOUT = 1.0  # seconds after which our client gives up waiting
+TIMEOUT = 1.0  # seconds after which our client gives up waiting, where something goes wrong
+UNHURRIED = 30.0  # the same where all is well, so that a busy machine is not taken for a fault
+LASTS = 60.0  # seconds; a fault of the whole first call ends after them, as ours bear a 429 for 15 minutes
 LONGEST = 150.0  # seconds; whoever waits longer waits for ever
 CALLS = 3  # how often a command is given before the fault counts as not survived
 
@@ -100,9 +103,9 @@ class Stage:
     unit: str = field(default_factory=lambda: secrets.token_hex(4))
     options: dict[str, Any] = field(default_factory=dict)
 
-    def connect(self) -> Platform:
+    def connect(self, timeout: float = TIMEOUT) -> Platform:
         """A new connection, as a new process would make one."""
-        given = {"timeout": TIMEOUT, "max_retries": 2, "poll_seconds": 0.1, **self.options}
+        given = {"timeout": timeout, "max_retries": 2, "poll_seconds": 0.1, **self.options}
         settings = Settings(state_dir=self.folder / "state", runs_dir=self.folder / "runs", **given)
         return connect("local", settings=settings, base_url=self.proxy.url, display=Warned())
 
@@ -177,23 +180,30 @@ class Outcome:
 def attempt(
     platform: str, folder: Path, operation: Operation, fault: str, *, lasting: bool = False
 ) -> Outcome:
-    """Do an operation while ``fault`` happens, once, or (``lasting``) all through the first call."""
+    """Do an operation while ``fault`` happens, once, or (``lasting``) all through the first call.
+
+    A lasting one ends after LASTS seconds.
+    """
     started, error, losses = time.monotonic(), None, []
     with Proxy(platform) as proxy:
         stage = Stage(proxy, folder, options=operation.options)
-        with stage.connect() as client:
+        with stage.connect(UNHURRIED) as client:
             prepared = operation.prepare(client, stage)
         begun = len(proxy.records)
         _break(proxy, operation, fault, lasting)
+        enough = threading.Timer(LASTS, _mend, (proxy,))
+        enough.daemon = True
+        enough.start()
         for calls in range(1, CALLS + 1):  # noqa: B007
             result, error = _call(stage, operation, prepared)
             if error is None:
                 break
             _mend(proxy)
+        enough.cancel()
         _mend(proxy)
         records = list(proxy.records)
         if error is None:
-            with stage.connect() as client:
+            with stage.connect(UNHURRIED) as client:
                 losses = operation.lost(client, stage, prepared, result)
     duplicates = dict(tally(records).duplicates)
     return Outcome(
