@@ -6,7 +6,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.benchmarking.judging.results import JudgeReport
+
 Role = Literal["tuned", "base"]
+Test = Literal["mcnemar", "paired bootstrap", "cluster bootstrap"]
+"""Exact McNemar test of right and wrong; bootstrap of score differences; of groups instead of rows."""
 OTHER = "other"
 """The last column of a confusion matrix: everything that is no allowed label."""
 
@@ -54,7 +58,9 @@ class BatchUsed(_Result):
 class ModelScore(_Result):
     """One model on all rows. Every row is in ``n``: what has no usable answer counts as not correct.
 
-    ``accuracy`` is 0 to 1, with its interval ``low`` to ``high``. Rows without a usable answer, each
+    ``accuracy`` is 0 to 1, with its interval ``low`` to ``high``. ``score`` is the mean of the metric's
+    values, 0 to 1, with its interval; it is what models are compared by where ``continuous``, else it
+    equals ``accuracy``. Rows without a usable answer, each
     counted once: ``failures`` (the request failed), ``missing`` (no answer came), ``refused``,
     ``truncated`` (cut off at the token limit), ``empty`` and ``invalid`` (not of the wanted form).
     ``duplicates`` and ``strangers`` are answers beyond the rows: a second one to a request, or to none.
@@ -72,6 +78,10 @@ class ModelScore(_Result):
     accuracy: float
     low: float
     high: float
+    continuous: bool = False
+    score: float | None = None
+    score_low: float | None = None
+    score_high: float | None = None
     failures: int = 0
     missing: int = 0
     refused: int = 0
@@ -93,16 +103,31 @@ class ModelScore(_Result):
     error_samples: tuple[str, ...] = ()
 
     @property
+    def figure(self) -> tuple[float, float, float]:
+        """What the model is compared by, 0 to 1, and its interval: the score, or the accuracy."""
+        if self.continuous and self.score is not None:
+            low, high = self.score_low, self.score_high
+            return self.score, 0.0 if low is None else low, 1.0 if high is None else high
+        return self.accuracy, self.low, self.high
+
+    @property
     def unusable(self) -> int:
         """Rows without a usable answer."""
         return self.failures + self.missing + self.refused + self.truncated + self.empty + self.invalid
 
 
 class Comparison(_Result):
-    """The reference model against another on the same rows (exact McNemar test).
+    """One model (the reference) against another on the same rows.
 
-    ``only_model`` rows are right only with ``model``, ``only_other`` only with ``other``;
-    ``difference`` is accuracy minus accuracy, 0 to 1 in size.
+    ``only_model`` rows are right only with ``model``, ``only_other`` only with ``other``. ``difference``
+    is accuracy minus accuracy, or score minus score where ``continuous``: 0 to 1 in size, with its 95 %
+    interval ``low`` to ``high``. ``p_value`` is that of ``test`` for this pair alone; ``p_adjusted``
+    is corrected by Holm's method for ``family`` comparisons, and is what ``verdict`` goes by.
+
+    ``detectable`` is the smallest difference that a set of so many rows shows four times out of five,
+    ``rows_needed`` how many rows would show a difference of this size so often; None where the
+    difference is shown already, is nothing, or would take more than ten million. ``groups`` is how
+    many groups the rows come in, where rows of a group are not independent.
     """
 
     model: str
@@ -113,6 +138,20 @@ class Comparison(_Result):
     difference: float
     p_value: float
     verdict: str
+    continuous: bool = False
+    test: Test = "mcnemar"
+    low: float | None = None
+    high: float | None = None
+    p_adjusted: float | None = None
+    family: int = 1
+    detectable: float | None = None
+    rows_needed: int | None = None
+    groups: int | None = None
+
+    @property
+    def p(self) -> float:
+        """The p-value that counts: the corrected one, where there is one."""
+        return self.p_value if self.p_adjusted is None else self.p_adjusted
 
 
 class Disagreement(_Result):
@@ -132,7 +171,8 @@ class BenchmarkReport(_Result):
     ``reference`` is the model that the others are compared with (the best tuned one, else the best),
     ``rival`` the best of the others; ``disagreements`` are rows that just one of these two has right,
     a selection out of ``disagreements_total``. ``majority_share`` (0 to 1) is what a model that always
-    answers ``majority_label`` would reach. ``notes`` say what must be known before believing a figure.
+    answers ``majority_label`` would reach. ``judges`` is what LLM judges say of the same answers.
+    ``notes`` say what must be known before believing a figure.
     """
 
     metric: str
@@ -151,6 +191,7 @@ class BenchmarkReport(_Result):
     majority_share: float | None = None
     disagreements: tuple[Disagreement, ...] = ()
     disagreements_total: int = 0
+    judges: tuple[JudgeReport, ...] = ()
     notes: tuple[str, ...] = ()
     parameters: dict[str, Any] = {}
     files: dict[str, str] = {}
