@@ -60,9 +60,9 @@ class ModelScore(_Result):
 
     ``accuracy`` is 0 to 1, with its interval ``low`` to ``high``. ``score`` is the mean of the metric's
     values, 0 to 1, with its interval; it is what models are compared by where ``continuous``, else it
-    equals ``accuracy``. Rows without a usable answer, each
-    counted once: ``failures`` (the request failed), ``missing`` (no answer came), ``refused``,
-    ``truncated`` (cut off at the token limit), ``empty`` and ``invalid`` (not of the wanted form).
+    equals ``accuracy``. Rows without a usable answer, each counted once: ``failures`` (the request
+    failed), ``missing`` (no answer came), ``refused``, ``truncated`` (cut off at the token limit),
+    ``empty`` and ``invalid`` (not of the wanted form).
     ``duplicates`` and ``strangers`` are answers beyond the rows: a second one to a request, or to none.
     ``seconds`` is the wall time of the batch, ``cost`` US dollars; None is "not known". ``engine`` and
     ``stand_in_for`` are what the local platform says really answered, and in whose place.
