@@ -55,6 +55,43 @@ class BatchUsed(_Result):
     requests_sha256: str
 
 
+class PartScore(_Result):
+    """One part of a metric that looks at several (a field of JSON): its mean (0 to 1) over ``rows``.
+
+    ``rows`` are those whose answer could be scored for this part.
+    """
+
+    name: str
+    mean: float
+    rows: int
+
+
+class BreakEven(_Result):
+    """From how many requests on a tuned model, its training included, costs less than ``other``.
+
+    ``batch`` and ``realtime`` are requests, by either way of asking; None means that this is never so,
+    or that it is not known: ``note`` says which.
+    """
+
+    other: str
+    batch: int | None = None
+    realtime: int | None = None
+    note: str | None = None
+
+
+class FrontierPoint(_Result):
+    """A model's quality (its score, 0 to 1) and price (US dollars for 1,000 requests by batch).
+
+    ``best`` says that no other model is as good for less, or better for as much: the points of the
+    quality-cost frontier. It is None where the price is not known.
+    """
+
+    model: str
+    quality: float
+    per_1000: float | None = None
+    best: bool | None = None
+
+
 class ModelScore(_Result):
     """One model on all rows. Every row is in ``n``: what has no usable answer counts as not correct.
 
@@ -66,6 +103,12 @@ class ModelScore(_Result):
     ``duplicates`` and ``strangers`` are answers beyond the rows: a second one to a request, or to none.
     ``seconds`` is the wall time of the batch, ``cost`` US dollars; None is "not known". ``engine`` and
     ``stand_in_for`` are what the local platform says really answered, and in whose place.
+
+    ``batch_per_1000`` and ``realtime_per_1000`` are US dollars for 1,000 requests like these, by either
+    way of asking; ``price_note`` says why one of them is not known. ``training_cost`` is what the tuning
+    of the model cost in US dollars, ``break_even`` from when on it pays, against each base model.
+    ``cached`` answers were given to an earlier call, the first and the last of all at ``answered_from``
+    and ``answered_until`` (UTC, ISO 8601). ``via`` is how the others were asked, ``platform`` where.
     """
 
     model: str
