@@ -5,33 +5,49 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ftkit.benchmarking.metrics import Metric, normalise
-from ftkit.data import canonical_json, prompt_of, read_jsonl, reply_of
+from ftkit.benchmarking.metrics import Metric, needs_truth, normalise
+from ftkit.benchmarking.metrics.base import right_of
+from ftkit.data import canonical_json, prompt_of, read_jsonl
 from ftkit.errors import DataError, UsageError, Where
 
 MAX_LABELS = 200
 """More different right answers than this are texts, not labels."""
 
 
+ASKED_WITH = ("tools", "tool_choice", "parallel_tool_calls", "response_format")
+"""Fields of a row that are sent with its messages."""
+_NO_DATA: Mapping[str, Any] = {}
+
+
 class HeldOutRow(NamedTuple):
-    """One row: its place from 0, its line in the file, the messages to send, the right answers."""
+    """One row: its place from 0, its line in the file, the messages to send, the right answers.
+
+    ``data`` is the row as it stands in the file.
+    """
 
     number: int
     line: int
     messages: list[dict[str, Any]]
     expected: tuple[str, ...]
+    data: Mapping[str, Any] = _NO_DATA
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the row brings for its request beside the messages: tools, a wanted form."""
+        return {name: self.data[name] for name in ASKED_WITH if self.data.get(name) is not None}
 
 
 def read_held_out(path: Path, metric: Metric) -> Iterator[HeldOutRow]:
     """Yield the rows of a chat JSONL file.
 
-    The final assistant message is the expected answer, unless the row has a field ``expected`` (a
-    text, or a list of texts each of which is right). Raises DataError with file and line.
+    The final assistant message is the expected answer, unless the row has a field ``expected``: a
+    text, a list of texts each of which is right, or what else the metric takes (an object, a number, a
+    list of keywords or of tool calls). Raises DataError with file and line.
     """
     if not path.is_file():
         raise UsageError("the held-out file is not there", where=str(path))
@@ -40,7 +56,7 @@ def read_held_out(path: Path, metric: Metric) -> Iterator[HeldOutRow]:
         where = Where(path, row.line)
         messages = _messages(row.data, where)
         expected = _expected(row.data, metric, where)
-        yield HeldOutRow(index, row.line, messages, expected)
+        yield HeldOutRow(index, row.line, messages, expected, row.data)
     if index < 0:
         raise DataError("there are no rows in it", where=str(path))
 
@@ -60,15 +76,13 @@ def _messages(data: Any, where: Where) -> list[dict[str, Any]]:
 
 
 def _expected(data: dict[str, Any], metric: Metric, where: Where) -> tuple[str, ...]:
-    given = data.get("expected")
-    if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
-        right = tuple(dict.fromkeys(item for item in given if item.strip()))
-    elif given is not None and not isinstance(given, str):
-        raise DataError("'expected' is not a text or a list of texts", where=where)
-    else:
-        reply = given if given is not None else reply_of(data)
-        right = metric.right_answers(reply) if reply and reply.strip() else ()
-    if not right:
+    try:
+        right = right_of(metric, data)
+    except ValueError as error:
+        raise DataError(
+            str(error), where=where, hint=f"That is what the metric {metric.name!r} wants; see docs/metrics.md."
+        ) from error
+    if not right and needs_truth(metric):
         raise DataError(
             "there is no expected answer",
             where=where,

@@ -1,8 +1,4 @@
-"""The built-in metrics: is one answer right, given the right answers and the allowed labels?
-
-All three are registered under the entry point group ``ftkit.metrics``; a project adds its own
-there, as an object with the members of :class:`Metric`.
-"""
+"""Labels: what an answer is read as, and the metrics of one label out of a set."""
 
 from __future__ import annotations
 
@@ -10,39 +6,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
+
+from ftkit.benchmarking.metrics.base import Metric, MetricBase, Score
 
 _EDGES = " \t\r\n\"'`´‘’“”«»*_()[]{}<>.,;:!?"
 _SPACE = re.compile(r"\s+")
-
-
-class Score(NamedTuple):
-    """What a metric says of one answer.
-
-    ``value`` is 0 to 1 (1.0 for a right answer). ``predicted`` is the allowed label that the answer
-    was read as, None where the metric knows no labels. ``invalid`` says that the answer has not
-    the wanted form.
-    """
-
-    correct: bool
-    value: float
-    predicted: str | None = None
-    invalid: bool = False
-
-
-class Metric(Protocol):
-    """A way to score one answer. ``labelled`` metrics get the allowed labels and a confusion matrix."""
-
-    name: str
-    labelled: bool
-
-    def right_answers(self, reply: str) -> tuple[str, ...]:
-        """The right answers that a held-out row's reply stands for."""
-        ...
-
-    def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
-        """Score ``answer`` against one or more right answers; ``labels`` is empty where there are none."""
-        ...
 
 
 @lru_cache(maxsize=65536)
@@ -83,7 +52,7 @@ def read_label(answer: str, labels: Sequence[str]) -> str | None:
     return allowed.by_form[found.pop()] if len(found) == 1 else None
 
 
-class _Label:
+class Label(MetricBase):
     """One right answer out of a set of labels."""
 
     name = "label"
@@ -103,7 +72,7 @@ class _Label:
         return Score(correct, float(correct), predicted)
 
 
-class _OneOf(_Label):
+class OneOf(Label):
     """Several right answers in one reply, separated by commas: any one of them is right."""
 
     name = "one_of"
@@ -113,22 +82,5 @@ class _OneOf(_Label):
         return tuple(dict.fromkeys(part.strip() for part in reply.split(",") if part.strip()))
 
 
-class _Exact:
-    """The same text, but for spaces at either end."""
-
-    name = "exact"
-    labelled = False
-
-    def right_answers(self, reply: str) -> tuple[str, ...]:
-        """The reply itself."""
-        return (reply,)
-
-    def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
-        """Right when the answer equals a right answer character by character, outer spaces apart."""
-        correct = any(answer.strip() == right.strip() for right in expected)
-        return Score(correct, float(correct))
-
-
-label: Metric = _Label()
-one_of: Metric = _OneOf()
-exact: Metric = _Exact()
+label: Metric = Label()
+one_of: Metric = OneOf()
