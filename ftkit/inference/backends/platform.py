@@ -1,49 +1,16 @@
-"""What can answer requests: a platform, through batches or in real time, or anything else of this form."""
+"""The backend of an OpenAI-compatible platform: batches or real time, whichever is better or asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING
+
+from ftkit.inference.backends.base import Round, Via
 
 if TYPE_CHECKING:
     from ftkit.gateway import Platform
     from ftkit.gateway.realtime import Pace
-
-Via = Literal["auto", "batch", "realtime"]
-
-
-class Round(NamedTuple):
-    """What came of one file of requests.
-
-    ``ended`` is False where the backend still works on it. ``seconds`` is wall time; None is unknown.
-    """
-
-    ended: bool
-    via: str
-    batches: tuple[str, ...] = ()
-    seconds: float | None = None
-
-
-class Backend(Protocol):
-    """Answers files of requests. It goes on by itself where an earlier call with ``workdir`` stopped."""
-
-    @property
-    def name(self) -> str:
-        """For people: ``local``, ``openai``, ``litellm``."""
-        ...
-
-    def identity(self, model: str) -> str:
-        """What decides an answer beside the request itself: part of the key of a cached answer."""
-        ...
-
-    def answer(self, requests: Path, out: Path, workdir: Path, *, wait: bool = True) -> Round:
-        """Write ``out``: a line for each request of ``requests``, in their order, as batches have them.
-
-        A request that failed has a line with its error. Without ``wait`` the call may end before
-        there is any ``out``; a second call goes on.
-        """
-        ...
 
 
 @dataclass(frozen=True)
