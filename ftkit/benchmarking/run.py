@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ftkit import __version__
 from ftkit.benchmarking.assess import ANSWERS_FILE, score_answers, show_disagreements
-from ftkit.benchmarking.compare import compare, disagreeing_rows, reference_of, rival_of, verdict
+from ftkit.benchmarking.compare import compare_models, disagreeing_rows, verdict
 from ftkit.benchmarking.inference import Asked, Inference
-from ftkit.benchmarking.metrics import Metric
+from ftkit.benchmarking.metrics import Metric, is_continuous
 from ftkit.benchmarking.registry import find_metric
 from ftkit.benchmarking.results import BenchmarkReport, ModelScore
 from ftkit.benchmarking.scoring import Tally
@@ -115,14 +115,9 @@ def comparison(
     task: Task, asked: Sequence[Asked], scores: Sequence[ModelScore], tallies: Mapping[str, Tally]
 ) -> dict[str, Any]:
     """The report's fields about the models: scores, comparisons, the rows they disagree on."""
-    reference = reference_of(scores)
-    rival = rival_of(scores, reference)
+    compared = compare_models(scores, tallies, continuous=is_continuous(task.metric))
+    scores, reference, rival, comparisons = compared
     right = tallies[reference.model].right
-    comparisons = [
-        compare(reference, score, right, tallies[score.model].right)
-        for score in scores
-        if score is not reference
-    ]
     picked, total = disagreeing_rows(right, tallies[rival.model].right) if rival else ([], 0)
     return {
         "models": tuple(scores),

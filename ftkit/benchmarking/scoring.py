@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
@@ -28,10 +29,11 @@ class Outcome(IntEnum):
 
 
 class Judged(NamedTuple):
-    """One row's outcome, with the label that was read from the answer, if one was."""
+    """One row's outcome, the label that was read from the answer, if one was, and the metric's value."""
 
     outcome: Outcome
     predicted: str | None = None
+    value: float = 0.0
 
 
 def judge(
@@ -51,15 +53,17 @@ def judge(
     score: Score = metric.score(answer.text, expected, labels)
     if score.invalid:
         return Judged(Outcome.INVALID)
-    return Judged(Outcome.RIGHT if score.correct else Outcome.WRONG, score.predicted)
+    return Judged(Outcome.RIGHT if score.correct else Outcome.WRONG, score.predicted, score.value)
 
 
 class Tally:
-    """One model's sums. ``right`` holds a 1 or a 0 for every row, in the order of the rows."""
+    """One model's sums. ``right`` holds a 1 or a 0 for every row, in the order of the rows, ``values``
+    the metric's value (0 to 1; 0 without a usable answer)."""
 
     def __init__(self, labels: Sequence[str], duplicates: int = 0, strangers: int = 0) -> None:
         self.duplicates, self.strangers = duplicates, strangers
         self.right = bytearray()
+        self.values = array("f")
         self.outcomes: Counter[Outcome] = Counter()
         self.prompt_tokens = 0
         self.completion_tokens = 0
@@ -72,6 +76,7 @@ class Tally:
     def add(self, judged: Judged, answer: AnswerLine | None, expected: Sequence[str]) -> None:
         """Count one row."""
         self.right.append(judged.outcome is Outcome.RIGHT)
+        self.values.append(judged.value)
         self.outcomes[judged.outcome] += 1
         if answer is not None:
             self._count_tokens(answer)
