@@ -1,0 +1,210 @@
+"""Puts cases to one judge, and again those whose verdict could not be read: batches, resumed, paid once."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ftkit.benchmarking.judging.forms import Verdict, read_verdict, response_format
+from ftkit.benchmarking.judging.prompts import Message, repair_messages
+from ftkit.benchmarking.judging.results import JudgeUsed
+from ftkit.benchmarking.judging.rubric import Rubric
+from ftkit.data import canonical_json, read_jsonl
+from ftkit.gateway import chat_request
+from ftkit.gateway.reading import read_answer
+from ftkit.inference import Asked, Asking
+
+if TYPE_CHECKING:
+    from ftkit.catalog import Model
+    from ftkit.gateway import Answer
+    from ftkit.inference import AnswerCache, Backend
+
+ROUNDS = 3
+"""How often a judge is asked for a verdict that can be read, by default."""
+_NO_ANSWER = "no answer came"
+
+Cases = Callable[[], Iterator[list[Message]]]
+"""Begins a pass over the conversations that a judge shall answer, always the same ones."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A model that judges. ``enforced`` says that its platform keeps replies to ``response_format``.
+
+    ``parameters`` are those of every request; ``entry`` is its catalog entry, for what it costs.
+    """
+
+    model: str
+    backend: Backend
+    enforced: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
+    entry: Model | None = None
+
+
+class Reply(NamedTuple):
+    """A judge's answer to one case: its verdict, or None with the problem; ``answered_at`` in seconds."""
+
+    verdict: Verdict | None
+    problem: str = ""
+    answered_at: int | None = None
+
+
+class Hearing:
+    """All cases before one judge: ``submit`` hands them over, ``collect`` waits, ``replies`` reads.
+
+    ``folder`` keeps what is needed to go on after a crash. A reply that cannot be read is answered with
+    what is wrong with it, in at most ``rounds`` rounds; that is another request, so that a judge without
+    randomness has a reason to reply otherwise.
+    """
+
+    def __init__(
+        self, judge: Judge, rubric: Rubric, cases: Cases, folder: Path, cache: AnswerCache, rounds: int = ROUNDS
+    ) -> None:
+        self.judge, self.rubric = judge, rubric
+        self._cases, self._folder, self._cache, self._rounds = cases, folder, cache, rounds
+        self._asked: list[Asked] = []
+        self._bad: list[array[int]] = []
+        form = {"response_format": response_format(rubric)} if judge.enforced else {}
+        self._said = {name: value for name, value in {**judge.parameters, **form}.items() if value is not None}
+        self._first = self._asking(1)
+
+    def _asking(self, number: int) -> Asking:
+        return Asking(
+            (
+                chat_request(f"case-{place}", self.judge.model, messages, **self._said)
+                for place, messages in enumerate(self._round(number))
+            ),
+            self.judge.backend,
+            model=self.judge.model,
+            out=self._out(number),
+            workdir=self._folder / f"round-{number}",
+            cache=self._cache,
+        )
+
+    def _out(self, number: int) -> Path:
+        return self._folder / f"replies-{number}.jsonl"
+
+    def _round(self, number: int) -> Iterator[list[Message]]:
+        """The conversations of a round: in the first all, in later ones those without a verdict so far."""
+        if number == 1:
+            yield from self._cases()
+            return
+        wanted = iter(self._bad[number - 2])
+        nearest = next(wanted, None)
+        replies = self._read(number - 1)
+        for place, (messages, reply) in enumerate(zip(self._round(number - 1), replies, strict=True)):
+            if place == nearest:
+                answer, problem = reply
+                yield repair_messages(messages, answer.text or "", problem, self.rubric)
+                nearest = next(wanted, None)
+
+    def _read(self, number: int) -> Iterator[tuple[Answer, str]]:
+        """Each answer of a round, with what is wrong with its verdict."""
+        for row in read_jsonl(self._out(number)):
+            answer = read_answer(row.data)
+            yield answer, self._heard(answer, None).problem
+
+    def _heard(self, answer: Answer, at: int | None) -> Reply:
+        if not answer.ok:
+            return Reply(None, answer.error or _NO_ANSWER)
+        found = read_verdict(answer.text or "", self.rubric)
+        if isinstance(found, Verdict):
+            return Reply(found, "", at)
+        cut = answer.finish_reason == "length"
+        return Reply(None, "the reply was cut off at the token limit" if cut else found, at)
+
+    def submit(self) -> None:
+        """Hand the first round over, where the backend can work by itself."""
+        self._first.submit()
+
+    def collect(self) -> None:
+        """Wait for all rounds."""
+        asking = self._first
+        for number in range(1, self._rounds + 1):
+            self._asked.append(asking.collect())
+            # what failed has had its attempts; what was answered out of form may be mended
+            bad = array(
+                "q",
+                (n for n, (answer, problem) in enumerate(self._read(number)) if answer.ok and problem),
+            )
+            if not bad or number == self._rounds:
+                return
+            self._bad.append(bad)
+            asking = self._asking(number + 1)
+
+    def replies(self) -> Iterator[Reply]:
+        """What the judge says of each case, in their order."""
+        return self._merged(1)
+
+    def _merged(self, number: int) -> Iterator[Reply]:
+        later = self._merged(number + 1) if number < len(self._asked) else iter(())
+        for row in read_jsonl(self._out(number)):
+            answer = read_answer(row.data)
+            reply = self._heard(answer, row.data.get("answered_at") if row.data.get("cached") else None)
+            yield next(later, reply) if reply.problem and answer.ok else reply
+
+    def used(self) -> JudgeUsed:
+        """What it took, and how many cases are left without a verdict."""
+        undecided, oldest = 0, None
+        for reply in self.replies():
+            undecided += reply.verdict is None
+            if reply.answered_at is not None:
+                oldest = min(oldest or reply.answered_at, reply.answered_at)
+        asked = self._asked
+        counted = not any(one.uncounted for one in asked)
+        prompt = sum(one.prompt_tokens for one in asked) if counted else None
+        completion = sum(one.completion_tokens for one in asked) if counted else None
+        dollars, note = self._cost(prompt, completion)
+        seconds = [one.seconds for one in asked if one.seconds is not None]
+        return JudgeUsed(
+            judge=self.judge.model,
+            backend=self.judge.backend.name,
+            enforced=self.judge.enforced,
+            requests=sum(one.requests for one in asked),
+            different=sum(one.different for one in asked),
+            asked=sum(one.asked for one in asked),
+            cached=sum(one.cached for one in asked),
+            undecided=undecided,
+            failures=dict(asked[0].failures) if asked else {},
+            rounds=len(asked),
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            seconds=sum(seconds) if seconds else None,
+            cost=dollars,
+            cost_note=note,
+            oldest=oldest,
+            batches=tuple(batch for one in asked for batch in one.batches),
+        )
+
+    def _cost(self, prompt: int | None, completion: int | None) -> tuple[float | None, str | None]:
+        """What went out cost, in US dollars; real-time requests have no discount."""
+        if not any(one.asked for one in self._asked):
+            return 0.0, None
+        if prompt is None or completion is None:
+            return None, "the platform did not count the tokens of every answer"
+        if self.judge.entry is None:
+            return None, "the catalog does not list this model"
+        tuned = self.judge.model != self.judge.entry.id
+        rates = self.judge.entry.price.batch_rates(tuned=tuned)
+        if any(one.via == "realtime" for one in self._asked):
+            rates = rates._replace(discount=0.0)
+        dollars = rates.dollars(prompt, completion)
+        return dollars, None if dollars is not None else "the catalog has no price for this model's requests"
+
+
+def digest_of(judge: Judge, rubric: Rubric, what: str) -> str:
+    """A name for one hearing: another judge, rubric, parameter or case makes it another one."""
+    asked = [judge.model, judge.backend.name, judge.enforced, dict(judge.parameters), rubric.model_dump(), what]
+    return hashlib.sha256(canonical_json(asked)).hexdigest()[:16]
+
+
+def hear(hearings: list[Hearing]) -> None:
+    """Several judges at a time: all have their cases before the first one is waited for."""
+    for hearing in hearings:
+        hearing.submit()
+    for hearing in hearings:
+        hearing.collect()
