@@ -144,6 +144,17 @@ class ModelScore(_Result):
     notes: tuple[str, ...] = ()
     batches: tuple[BatchUsed, ...] = ()
     error_samples: tuple[str, ...] = ()
+    parts: tuple[PartScore, ...] = ()
+    batch_per_1000: float | None = None
+    realtime_per_1000: float | None = None
+    price_note: str | None = None
+    training_cost: float | None = None
+    break_even: tuple[BreakEven, ...] = ()
+    cached: int = 0
+    answered_from: str | None = None
+    answered_until: str | None = None
+    via: str | None = None
+    platform: str | None = None
 
     @property
     def figure(self) -> tuple[float, float, float]:
@@ -198,7 +209,10 @@ class Comparison(_Result):
 
 
 class Disagreement(_Result):
-    """A row that the reference model and the one beside it answer differently well."""
+    """A row that the reference model and the one beside it answer differently well.
+
+    ``values`` are the metric's, 0 to 1, by model; empty where only right and wrong count.
+    """
 
     row: int
     line: int
@@ -206,6 +220,7 @@ class Disagreement(_Result):
     expected: tuple[str, ...]
     answers: dict[str, str]
     correct: dict[str, bool]
+    values: dict[str, float] = {}
 
 
 class BenchmarkReport(_Result):
@@ -215,6 +230,7 @@ class BenchmarkReport(_Result):
     ``rival`` the best of the others; ``disagreements`` are rows that just one of these two has right,
     a selection out of ``disagreements_total``. ``majority_share`` (0 to 1) is what a model that always
     answers ``majority_label`` would reach. ``judges`` is what LLM judges say of the same answers.
+    ``lineage`` holds the split that the rows are a part of, and the versions, by section.
     ``notes`` say what must be known before believing a figure.
     """
 
@@ -235,9 +251,11 @@ class BenchmarkReport(_Result):
     disagreements: tuple[Disagreement, ...] = ()
     disagreements_total: int = 0
     judges: tuple[JudgeReport, ...] = ()
+    frontier: tuple[FrontierPoint, ...] = ()
     notes: tuple[str, ...] = ()
     parameters: dict[str, Any] = {}
     files: dict[str, str] = {}
+    lineage: dict[str, dict[str, str]] = {}
     created_at: str = ""
     ftkit_version: str = ""
 
