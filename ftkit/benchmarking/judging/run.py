@@ -1,0 +1,182 @@
+"""Judges answers: puts them to the judges, sums up what they say, and measures them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftkit import __version__
+from ftkit.benchmarking.judging.asking import ROUNDS, Hearing, Judge, digest_of, hear
+from ftkit.benchmarking.judging.judges import judges_of
+from ftkit.benchmarking.judging.pairwise import PairwiseTally, pairwise_cases
+from ftkit.benchmarking.judging.places import open_answers
+from ftkit.benchmarking.judging.pointwise import PointwiseTally, pointwise_cases
+from ftkit.benchmarking.judging.results import JudgeReport
+from ftkit.benchmarking.judging.rubric import Rubric, rubric_of
+from ftkit.benchmarking.judging.sources import AnswerSet, Columns
+from ftkit.benchmarking.judging.table import open_verdict_table
+from ftkit.benchmarking.judging.words import notes_of, verdict_of
+from ftkit.data import atomic_write
+from ftkit.display import SilentDisplay
+from ftkit.errors import UsageError, storage_error
+from ftkit.inference import AnswerCache, project_cache
+
+if TYPE_CHECKING:
+    from ftkit.display import Display
+    from ftkit.gateway import Platform
+    from ftkit.inference.backends import Via
+    from ftkit.settings import Settings
+
+
+def judge(
+    answers: Any,
+    judges: str | Judge | Sequence[str | Judge],
+    *,
+    workdir: str | Path,
+    platform: Platform | None = None,
+    settings: Settings | None = None,
+    rubric: Rubric | str | Path | None = None,
+    scale: int | None = None,
+    pairwise: Sequence[str] | bool = (),
+    models: Sequence[str] = (),
+    against_truth: bool = False,
+    reasons: bool | None = None,
+    reference: bool | None = None,
+    columns: Columns | None = None,
+    requests: str | Path | None = None,
+    metric: Any = "exact",
+    parameters: dict[str, Any] | None = None,
+    via: Via = "auto",
+    window: str = "24h",
+    rounds: int = ROUNDS,
+    cache: AnswerCache | None = None,
+    display: Display | None = None,
+) -> JudgeReport:
+    """Let models judge answers: those of a benchmark's directory, a table, a chat file or a batch.
+
+    By default each answer is called correct or incorrect by the criteria of ``rubric`` (their text, the
+    path of a file with them, or a :class:`Rubric`); with ``scale`` each gets a score of 0 to ``scale``;
+    with ``pairwise`` (two models, or True where there are two) the better of two answers is chosen, in
+    both orders. ``models`` chooses whose answers are judged. ``columns``, ``requests`` and ``metric`` say
+    how ``answers`` is read, see :func:`~ftkit.benchmarking.judging.places.open_answers`.
+
+    Judges are asked through ``platform``, or by what the settings say of their names; ``via`` and
+    ``window`` as in a benchmark, with ``parameters`` beside temperature 0. The same question to the same
+    judge is asked once, ever (``cache``, by default the project's). ``rounds`` bounds how often a judge
+    is asked for a verdict that can be read. ``workdir`` gets the verdicts as CSV and the report as JSON.
+    Where the right answers are known the judges are measured by them; ``against_truth`` insists on it.
+
+    Raises UsageError for a call that cannot be, DataError for answers that cannot be read, and what the
+    platform raises.
+    """
+    settings = settings or (platform.settings if platform is not None else _settings())
+    shown = display or SilentDisplay()
+    asked = rubric_of(
+        rubric, kind="pair" if pairwise else None, scale=scale, reasons=reasons, reference=reference
+    )
+    chosen = tuple(models) if isinstance(pairwise, bool) else tuple(pairwise or models)
+    opened = open_answers(answers, columns=columns, requests=requests, metric=metric).only(chosen)
+    _check(opened, asked)
+    bench = judges_of(
+        judges,
+        settings=settings,
+        platform=platform,
+        parameters=parameters,
+        via=via,
+        window=window,
+        display=shown,
+    )
+    with nullcontext(cache) if cache is not None else project_cache(settings) as kept:
+        report = judge_answers(opened, bench, asked, workdir=Path(workdir), cache=kept, rounds=rounds, display=shown)
+    if against_truth and not report.against_truth:
+        raise UsageError(
+            "nothing says which of these answers are right, so the judges cannot be measured",
+            where=opened.name,
+            hint="The right answers stand in a column 'expected', or in the held-out file of a benchmark.",
+        )
+    return report
+
+
+def _settings() -> Settings:
+    from ftkit.settings import load_settings
+
+    return load_settings()
+
+
+def _check(answers: AnswerSet, rubric: Rubric) -> None:
+    if rubric.kind == "pair" and len(answers.models) != 2:
+        raise UsageError(
+            f"a pair is of two models, and there are answers of {len(answers.models)}",
+            where=answers.name,
+            hint=f"Name two of them: {', '.join(answers.models)}.",
+        )
+
+
+def judge_answers(
+    answers: AnswerSet,
+    judges: Sequence[Judge],
+    rubric: Rubric,
+    *,
+    workdir: Path,
+    cache: AnswerCache,
+    rounds: int = ROUNDS,
+    display: Display | None = None,
+) -> JudgeReport:
+    """Let ``judges`` judge the answers by ``rubric``; see :func:`judge`, which makes these from names."""
+    shown = display or SilentDisplay()
+    paired = rubric.kind == "pair"
+    names = [one.model for one in judges]
+    tally = PairwiseTally(answers, rubric, names) if paired else PointwiseTally(answers, rubric, names)
+    table, record = f"verdicts-{rubric.kind}.csv", f"judges-{rubric.kind}.json"
+    with _asking(workdir) as folder, shown.work(f"Asking {', '.join(names)}", unit="judges"):
+        hearings = [
+            Hearing(
+                one,
+                rubric,
+                lambda: pairwise_cases(answers, rubric) if paired else pointwise_cases(answers, rubric),
+                folder / digest_of(one, rubric, answers.sha256 + " ".join(answers.models)),
+                cache,
+                rounds,
+            )
+            for one in judges
+        ]
+        hear(hearings)
+        used = tuple(hearing.used() for hearing in hearings)
+        with open_verdict_table(workdir / table) as written:
+            tally.read([hearing.replies() for hearing in hearings], written)
+    fields = tally.fields()
+    report = JudgeReport(
+        kind=rubric.kind,
+        criteria=rubric.criteria,
+        scale=rubric.scale,
+        pass_mark=rubric.pass_mark,
+        reference_shown=rubric.reference,
+        data=answers.name,
+        rows=sum(1 for _ in answers.rows()),
+        models=answers.models,
+        judges=used,
+        notes=(*answers.notes, *notes_of(used, answers.models, fields["against_truth"])),
+        files={"verdicts": table, "record": record},
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ftkit_version=__version__,
+        **fields,
+    )
+    report = report.model_copy(update={"verdict": verdict_of(report)})
+    atomic_write(workdir / record, report.model_dump_json(indent=2))
+    return report
+
+
+@contextmanager
+def _asking(workdir: Path) -> Iterator[Path]:
+    """Where a call keeps what it needs to go on after a crash; gone when it ends well."""
+    folder = workdir / "asking"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,82 @@
+"""What came of judging, in sentences: the verdict, and what must be known before believing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from ftkit.benchmarking.judging.measuring import share_words
+from ftkit.benchmarking.judging.results import TRUTH, Agreement, Judged, JudgeReport, JudgeUsed
+
+RELIABLE = 0.4
+"""A kappa of less is at best "fair" in Landis and Koch's words: not enough to decide by."""
+
+
+def score_words(judged: Judged, scale: int | None) -> str:
+    """``7.4 of 10 (7.1 to 7.6)``, or the share that is called right."""
+    if scale is None or judged.mean_score is None:
+        return share_words(judged.share, judged.low, judged.high)
+    least, most = judged.score_low or 0.0, judged.score_high or 0.0
+    return f"{judged.mean_score:.2f} of {scale} ({least:.2f} to {most:.2f})"
+
+
+def verdict_of(report: JudgeReport) -> str:
+    """One sentence for a person in a hurry: of the panel where there is one, else of the only judge."""
+    if report.preferences:
+        return f"{report.preferences[-1].words}."
+    if not report.judged:
+        return "There is nothing to judge."
+    judge = report.judged[-1].judge
+    parts = [
+        f"{one.model}: {score_words(one, report.scale)}" for one in report.judged if one.judge == judge
+    ]
+    called = "scores" if report.kind == "score" else "calls right"
+    lead = f"{judge} {called} {'; '.join(parts)}"
+    truth = [a.words for a in report.against_truth if a.first == judge and a.model is None]
+    return ". ".join([lead, *truth]) + "."
+
+
+def notes_of(
+    judges: Sequence[JudgeUsed],
+    models: Sequence[str],
+    against_truth: Sequence[Agreement],
+) -> tuple[str, ...]:
+    """What a reader must know before believing a figure."""
+    found: list[str] = []
+    for one in judges:
+        found += _of_judge(one)
+        if one.judge in models:
+            found.append(f"{one.judge} judges its own answers, which models tend to favour")
+    if not against_truth:
+        found.append("no right answers are known here, so nothing measures how far the judges are right")
+    for agreement in against_truth:
+        if agreement.model is None and agreement.second == TRUTH:
+            found += _of_measure(agreement)
+    return tuple(found)
+
+
+def _of_judge(one: JudgeUsed) -> list[str]:
+    found = []
+    if one.undecided:
+        why = f" ({', '.join(f'{count:,} {code}' for code, count in one.failures.items())})" if one.failures else ""
+        found.append(f"{one.judge}: {one.undecided:,} requests have no verdict{why} and stand outside its shares")
+    if one.cached:
+        since = "" if one.oldest is None else f", the oldest of {_day(one.oldest)}"
+        found.append(f"{one.judge}: {one.cached:,} replies were there from earlier calls{since}")
+    if not one.enforced:
+        found.append(
+            f"{one.judge}: {one.backend} does not keep replies to a form; they were asked for in words, "
+            f"checked, and asked again where they could not be read ({one.rounds} rounds)"
+        )
+    return found
+
+
+def _of_measure(agreement: Agreement) -> list[str]:
+    low = agreement.kappa_low
+    if agreement.kappa is None or agreement.kappa >= RELIABLE and (low is None or low >= 0):
+        return []
+    return [f"{agreement.first} is hardly better than chance on these answers: do not decide by it"]
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
