@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 from ftkit.benchmarking import print_report, to_markdown
 from ftkit.benchmarking.charts import confusion_chart
-from ftkit.benchmarking.compare import compare, reference_of, rival_of
+from ftkit.benchmarking.compare import Marks, compare, reference_of, rival_of
 from ftkit.benchmarking.heldout import LabelCensus, read_held_out
 from ftkit.benchmarking.metrics import label, normalise, one_of, read_label
 from ftkit.benchmarking.report import render_report
@@ -96,14 +96,14 @@ def test_of_equals_the_first_named_is_the_reference_and_the_rival() -> None:
 @pytest.mark.parametrize("right", [bytearray(10), bytearray([1] * 10)], ids=["none right", "all right"])
 def test_models_that_answer_alike_are_equal(right: bytearray) -> None:
     a, b = score("a", "tuned", sum(right)), score("b", "base", sum(right))
-    found = compare(a, b, right, right)
+    found = compare(a, b, Marks(right), Marks(right))
     assert (found.only_model, found.only_other, found.difference, found.p_value) == (0, 0, 0.0, 1.0)
-    assert found.verdict == "no difference from b is shown (equal, p = 1.00)"
+    assert found.verdict.startswith("no difference from b is shown (equal, −27.8 to +27.8, p = 1.00): ")
 
 
 def test_as_many_right_on_other_rows_is_no_difference_either() -> None:
     first, second = bytearray([1] * 5 + [0] * 5), bytearray([0] * 5 + [1] * 5)
-    found = compare(score("a", "tuned", 5), score("b", "base", 5), first, second)
+    found = compare(score("a", "tuned", 5), score("b", "base", 5), Marks(first), Marks(second))
     assert (found.only_model, found.only_other, found.p_value) == (5, 5, 1.0)
     assert "equal" in found.verdict
 

@@ -9,7 +9,7 @@ import pytest
 from bench_parts import LABELS, Bench, answer, chat_row
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from ftkit.benchmarking.compare import compare, disagreeing_rows, reference_of, rival_of, verdict
+from ftkit.benchmarking.compare import Marks, compare, disagreeing_rows, reference_of, rival_of, verdict
 from ftkit.benchmarking.cost import Cost, batch_cost
 from ftkit.benchmarking.results import BenchmarkReport, ModelScore
 from ftkit.benchmarking.words import dollars, faults, percent, seconds, shortened, whole
@@ -156,8 +156,9 @@ def test_a_stand_in_is_never_spoken_of_as_the_model_itself() -> None:
     tuned, base = _score("ft:a:b:c", "tuned", 9), _score("gpt-4.1-mini", "base", 2)
     standing_in = base.model_copy(update={"stand_in_for": "gpt-4.1-mini"})
     ten, two = bytearray([1] * 9 + [0]), bytearray([1] * 2 + [0] * 8)
-    comparison = compare(tuned, standing_in, ten, two)
-    assert comparison.verdict == "better than gpt-4.1-mini (stand-in) by 70.0 points, p = 0.016"
+    comparison = compare(tuned, standing_in, Marks(ten), Marks(two))
+    assert comparison.verdict.startswith("better than gpt-4.1-mini (stand-in) by 70.0 points (")
+    assert comparison.verdict.endswith("), p = 0.016")
     assert verdict(standing_in, []).startswith("gpt-4.1-mini (stand-in) is right on 20.0 % of 10 rows")
 
 
