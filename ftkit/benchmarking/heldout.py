@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ftkit.benchmarking.metrics import Metric, needs_truth, normalise
 from ftkit.benchmarking.metrics.base import right_of
+from ftkit.benchmarking.metrics.instructions import labels_in
 from ftkit.data import canonical_json, prompt_of, read_jsonl
 from ftkit.errors import DataError, UsageError, Where
 
@@ -143,6 +144,7 @@ class LabelCensus:
 
     given: tuple[str, ...] = ()
     rows: int = 0
+    _told: tuple[tuple[str, ...], ...] = ()
     _counts: Counter[str] = field(default_factory=Counter)
     _shown: dict[str, str] = field(default_factory=dict)
 
@@ -151,8 +153,15 @@ class LabelCensus:
         if len(self._shown) < len(self.given):
             raise UsageError(f"two labels are the same but for case or punctuation: {', '.join(self.given)}")
 
-    def add(self, expected: Sequence[str], where: Where) -> None:
-        """Count one row. Raises DataError where no right answer is an allowed label."""
+    def add(
+        self, expected: Sequence[str], where: Where, messages: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Count one row. Raises DataError where no right answer is an allowed label.
+
+        The ``messages`` of the first row may name the labels.
+        """
+        if not self.rows and not self.given:
+            self._told = labels_in(messages)
         forms = {normalise(text): text for text in expected}
         self.rows += 1
         if self.given and not forms.keys() & self._shown.keys():
@@ -175,8 +184,21 @@ class LabelCensus:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The allowed labels: as given, or all that occur, in alphabetical order."""
-        return self.given or tuple(sorted(self._shown.values()))
+        """The allowed labels: as given, as the instruction names them, or all that occur, in order."""
+        return self.given or self._instructed or tuple(sorted(self._shown.values()))
+
+    @property
+    def source(self) -> Literal["given", "instruction", "rows"]:
+        """Where the allowed labels are from."""
+        return "given" if self.given else "instruction" if self._instructed else "rows"
+
+    @property
+    def _instructed(self) -> tuple[str, ...]:
+        """The likeliest list of the instruction that has every right answer in it; empty where none has."""
+        for labels in self._told:
+            if self._shown.keys() <= {normalise(label) for label in labels}:
+                return labels
+        return ()
 
     @property
     def majority(self) -> tuple[str, float] | None:

@@ -6,6 +6,9 @@ object (or a class, whose fields are its options) with the members of :class:`Me
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
 from ftkit.benchmarking.metrics.base import (
     Answered,
     Means,
@@ -19,28 +22,77 @@ from ftkit.benchmarking.metrics.base import (
     lost_parts,
     needs_truth,
     prepare,
+    right_of,
     score_row,
 )
 from ftkit.benchmarking.metrics.labels import label, normalise, one_of, read_label
-from ftkit.benchmarking.metrics.texts import exact
+
+if TYPE_CHECKING:
+    from ftkit.benchmarking.metrics.functions import FunctionMetric
+    from ftkit.benchmarking.metrics.instructions import labels_in
+    from ftkit.benchmarking.metrics.jsons import json
+    from ftkit.benchmarking.metrics.keyword_sets import keywords
+    from ftkit.benchmarking.metrics.numbers import number
+    from ftkit.benchmarking.metrics.options import Option, option, options_of, values_of
+    from ftkit.benchmarking.metrics.overlap import chrf, rouge
+    from ftkit.benchmarking.metrics.meaning import similarity
+    from ftkit.benchmarking.metrics.texts import contains, exact, regex
+    from ftkit.benchmarking.metrics.calling import tool_calls
+
+_HOMES = {
+    "FunctionMetric": "functions",
+    "Option": "options",
+    "chrf": "overlap",
+    "contains": "texts",
+    "exact": "texts",
+    "json": "jsons",
+    "keywords": "keyword_sets",
+    "labels_in": "instructions",
+    "number": "numbers",
+    "option": "options",
+    "options_of": "options",
+    "regex": "texts",
+    "rouge": "overlap",
+    "similarity": "meaning",
+    "tool_calls": "calling",
+    "values_of": "options",
+}
 
 __all__ = [
     "Answered",
+    "FunctionMetric",
     "Means",
     "Metric",
     "MetricBase",
+    "Option",
     "Score",
     "SeenAnswer",
     "SeenRow",
+    "chrf",
+    "contains",
     "exact",
     "is_continuous",
     "is_empty",
+    "json",
+    "keywords",
     "label",
+    "labels_in",
     "lost_parts",
     "needs_truth",
     "normalise",
+    "number",
     "one_of",
+    "option",
+    "options_of",
     "prepare",
     "read_label",
+    "regex",
+    "right_of",
+    "rouge",
     "score_row",
+    "similarity",
+    "tool_calls",
+    "values_of",
 ]
+
+__getattr__, __dir__ = lazy_names(__name__, {name: f"{__name__}.{home}" for name, home in _HOMES.items()})

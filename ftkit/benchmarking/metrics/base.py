@@ -90,7 +90,7 @@ class MetricBase:
 
     ``continuous``: models are compared by the mean of ``value``, not by right and wrong.
     ``needs_truth``: a row without a right answer is an error. ``reads_message``: an answer without
-    text is not empty, for the metric reads the whole message. A metric that needs more of the answer or
+    text is not empty, for the metric reads the whole message. ``has_parts``: its scores have parts. A metric that needs more of the answer or
     the row than texts has a method ``score_answer(answer, row, labels)``, which is called instead of
     ``score``; one that must ask a platform before it can score has ``prepare(answered, means)``.
     """
@@ -100,6 +100,10 @@ class MetricBase:
     continuous: bool = False
     needs_truth: bool = True
     reads_message: bool = False
+    has_parts: bool = False
+
+    def check(self) -> None:
+        """Raise UsageError where something is missing that scoring needs: before a model is asked and paid."""
 
     def right_answers(self, reply: str) -> tuple[str, ...]:
         """The reply itself, without spaces at its ends."""

@@ -1,0 +1,104 @@
+"""The options of a metric: they are the fields of its class, set from text, a table or Python values."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple, get_origin, get_type_hints
+
+from ftkit.errors import UsageError
+
+
+class Option(NamedTuple):
+    """One option of a metric: its name, its default and what it does."""
+
+    name: str
+    default: Any
+    help: str
+
+
+def option(default: Any, help: str) -> Any:
+    """A field that is an option; ``help`` is one sentence for the documentation."""
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=default.copy, metadata={"help": help})
+    return dataclasses.field(default=default, metadata={"help": help})
+
+
+def options_of(metric: object) -> tuple[Option, ...]:
+    """The options that a metric or its class takes; none where it is no dataclass."""
+    if not dataclasses.is_dataclass(metric):
+        return ()
+    return tuple(
+        Option(field.name, _default(field), field.metadata.get("help", ""))
+        for field in dataclasses.fields(metric)
+        if field.init
+    )
+
+
+def values_of(metric: object) -> dict[str, Any]:
+    """The options of a metric that differ from their defaults: what a report says of it."""
+    return {
+        option.name: value
+        for option in options_of(metric)
+        if (value := getattr(metric, option.name)) != option.default
+    }
+
+
+def with_options(found: Any, name: str, given: Mapping[str, Any]) -> Any:
+    """A metric with these options set: made from its class, or from a metric that has others.
+
+    A text is read as the option's type wants it ("0.5", "true", "a,b" for a list). Raises UsageError
+    for an option that there is not, or a value that it cannot have.
+    """
+    kind = found if isinstance(found, type) else type(found)
+    if not given:
+        return found() if isinstance(found, type) else found
+    known = [option.name for option in options_of(kind)] or _parameters(found)
+    for key in given:
+        if key not in known:
+            raise UsageError(f"the metric {name!r} has no option {key!r}", hint=_choice(key, known, name))
+    values = _converted(kind, name, given)
+    try:
+        return kind(**values) if isinstance(found, type) else dataclasses.replace(found, **values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the metric {name!r} cannot have these options: {error}") from error
+
+
+def _parameters(found: Any) -> list[str]:
+    """The options of a class that is no dataclass: what can be called by name. An object has none."""
+    if not isinstance(found, type):
+        return []
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [name for name, one in inspect.signature(found).parameters.items() if one.kind in kinds]
+
+
+def _choice(key: str, known: list[str], name: str) -> str:
+    if not known:
+        return f"{name} has no options."
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"Did you mean {close[0]}?" if close else f"It has: {', '.join(known)}."
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
+def _converted(kind: type, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    hints = get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
+    return {key: read_value(name, key, value, hints.get(key, Any)) for key, value in given.items()}
+
+
+def read_value(metric: str, key: str, value: Any, kind: Any) -> Any:
+    """One option's value as its type. Raises UsageError where it cannot be that."""
+    import msgspec
+
+    if isinstance(value, str) and get_origin(kind) is tuple:
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"the option {key!r} of the metric {metric!r} cannot be {value!r}: {error}") from error
