@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -65,7 +65,7 @@ class Hearing:
         self, judge: Judge, rubric: Rubric, cases: Cases, folder: Path, cache: AnswerCache, rounds: int = ROUNDS
     ) -> None:
         self.judge, self.rubric = judge, rubric
-        self._cases, self._folder, self._cache, self._rounds = cases, folder, cache, rounds
+        self._cases, self.folder, self._cache, self._rounds = cases, folder, cache, rounds
         self._asked: list[Asked] = []
         self._bad: list[array[int]] = []
         form = {"response_format": response_format(rubric)} if judge.enforced else {}
@@ -81,12 +81,12 @@ class Hearing:
             self.judge.backend,
             model=self.judge.model,
             out=self._out(number),
-            workdir=self._folder / f"round-{number}",
+            workdir=self.folder / f"round-{number}",
             cache=self._cache,
         )
 
     def _out(self, number: int) -> Path:
-        return self._folder / f"replies-{number}.jsonl"
+        return self.folder / f"replies-{number}.jsonl"
 
     def _round(self, number: int) -> Iterator[list[Message]]:
         """The conversations of a round: in the first all, in later ones those without a verdict so far."""
@@ -202,9 +202,10 @@ def digest_of(judge: Judge, rubric: Rubric, what: str) -> str:
     return hashlib.sha256(canonical_json(asked)).hexdigest()[:16]
 
 
-def hear(hearings: list[Hearing]) -> None:
+def hear(hearings: Sequence[Hearing], done: Callable[[int], None] = lambda number: None) -> None:
     """Several judges at a time: all have their cases before the first one is waited for."""
     for hearing in hearings:
         hearing.submit()
-    for hearing in hearings:
+    for number, hearing in enumerate(hearings, 1):
         hearing.collect()
+        done(number)

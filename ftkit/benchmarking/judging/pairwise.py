@@ -189,10 +189,12 @@ class PairwiseTally:
         self._agreements = Agreements(first, second)
         self.disputes = Disputes()
         self.known_truth = False
+        self._rows = 0
 
     def read(self, replies: Sequence[Iterator[Reply]], table: VerdictTable) -> None:
         """Take every judge's replies to :func:`pairwise_cases`, and write each choice down."""
         for pair in pairs_of(self._answers):
+            self._rows += 1
             choices: dict[str, Choice] = {}
             if pair.open:
                 for judge, said in zip(self._judges, replies, strict=True):
@@ -254,6 +256,7 @@ class PairwiseTally:
         pairs = combinations(self._judges, 2)
         truth = self._raters if self.known_truth else ()
         return {
+            "rows": self._rows,
             "preferences": tuple(self._wins[r].preference(r, first, second) for r in self._raters),
             "against_truth": tuple(a for r in truth for a in self._agreements.between(r, TRUTH)),
             "between": tuple(a for x, y in pairs for a in self._agreements.between(x, y)),

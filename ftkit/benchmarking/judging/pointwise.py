@@ -103,10 +103,12 @@ class PointwiseTally:
         self._agreements = Agreements()
         self.disputes = Disputes()
         self.known_truth = False
+        self._rows = 0
 
     def read(self, replies: Sequence[Iterator[Reply]], table: VerdictTable) -> None:
         """Take every judge's replies to :func:`pointwise_cases`, and write each verdict down."""
         for row in self._answers.rows():
+            self._rows += 1
             for model in self._answers.models:
                 given = row.answers.get(model, Given(None))
                 votes: list[Vote] = []
@@ -168,6 +170,7 @@ class PointwiseTally:
         pairs = combinations(self._judges, 2)
         truth = self._raters if self.known_truth else ()
         return {
+            "rows": self._rows,
             "judged": tuple(
                 self._sums[rater, model].judged(rater, model, self._rubric)
                 for rater in self._raters

@@ -45,6 +45,13 @@ class JudgeUsed(_Result):
     oldest: int | None = None
     batches: tuple[str, ...] = ()
 
+    @property
+    def tokens(self) -> int | None:
+        """Tokens of requests and replies together."""
+        if self.prompt_tokens is None or self.completion_tokens is None:
+            return None
+        return self.prompt_tokens + self.completion_tokens
+
 
 class Judged(_Result):
     """One model as one judge (or the panel) sees it.

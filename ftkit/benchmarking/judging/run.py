@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from ftkit.benchmarking.judging.table import open_verdict_table
 from ftkit.benchmarking.judging.words import notes_of, verdict_of
 from ftkit.data import atomic_write
 from ftkit.display import SilentDisplay
-from ftkit.errors import UsageError, storage_error
+from ftkit.errors import UsageError
 from ftkit.inference import AnswerCache, project_cache
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ftkit.gateway import Platform
     from ftkit.inference.backends import Via
     from ftkit.settings import Settings
+
+_ASKING = "asking"
 
 
 def judge(
@@ -80,7 +83,7 @@ def judge(
     )
     chosen = tuple(models) if isinstance(pairwise, bool) else tuple(pairwise or models)
     opened = open_answers(answers, columns=columns, requests=requests, metric=metric).only(chosen)
-    _check(opened, asked)
+    _check(opened, asked, against_truth)
     bench = judges_of(
         judges,
         settings=settings,
@@ -91,14 +94,9 @@ def judge(
         display=shown,
     )
     with nullcontext(cache) if cache is not None else project_cache(settings) as kept:
-        report = judge_answers(opened, bench, asked, workdir=Path(workdir), cache=kept, rounds=rounds, display=shown)
-    if against_truth and not report.against_truth:
-        raise UsageError(
-            "nothing says which of these answers are right, so the judges cannot be measured",
-            where=opened.name,
-            hint="The right answers stand in a column 'expected', or in the held-out file of a benchmark.",
+        return judge_answers(
+            opened, bench, asked, workdir=Path(workdir), cache=kept, rounds=rounds, display=shown
         )
-    return report
 
 
 def _settings() -> Settings:
@@ -107,12 +105,20 @@ def _settings() -> Settings:
     return load_settings()
 
 
-def _check(answers: AnswerSet, rubric: Rubric) -> None:
+def _check(answers: AnswerSet, rubric: Rubric, against_truth: bool) -> None:
+    """What is wrong is said before anything is paid."""
     if rubric.kind == "pair" and len(answers.models) != 2:
         raise UsageError(
             f"a pair is of two models, and there are answers of {len(answers.models)}",
             where=answers.name,
             hint=f"Name two of them: {', '.join(answers.models)}.",
+        )
+    known = (given.right is not None for row in answers.rows() for given in row.answers.values())
+    if against_truth and not any(known):
+        raise UsageError(
+            "nothing says which of these answers are right, so the judges cannot be measured",
+            where=answers.name,
+            hint="The right answers stand in a column 'expected', or in the held-out file of a benchmark.",
         )
 
 
@@ -128,26 +134,15 @@ def judge_answers(
 ) -> JudgeReport:
     """Let ``judges`` judge the answers by ``rubric``; see :func:`judge`, which makes these from names."""
     shown = display or SilentDisplay()
-    paired = rubric.kind == "pair"
     names = [one.model for one in judges]
-    tally = PairwiseTally(answers, rubric, names) if paired else PointwiseTally(answers, rubric, names)
     table, record = f"verdicts-{rubric.kind}.csv", f"judges-{rubric.kind}.json"
-    with _asking(workdir) as folder, shown.work(f"Asking {', '.join(names)}", unit="judges"):
-        hearings = [
-            Hearing(
-                one,
-                rubric,
-                lambda: pairwise_cases(answers, rubric) if paired else pointwise_cases(answers, rubric),
-                folder / digest_of(one, rubric, answers.sha256 + " ".join(answers.models)),
-                cache,
-                rounds,
-            )
-            for one in judges
-        ]
-        hear(hearings)
-        used = tuple(hearing.used() for hearing in hearings)
-        with open_verdict_table(workdir / table) as written:
-            tally.read([hearing.replies() for hearing in hearings], written)
+    hearings = [_hearing(one, answers, rubric, workdir, cache, rounds) for one in judges]
+    with shown.work(f"Asking {', '.join(names)}", total=len(hearings), unit="judges") as progress:
+        hear(hearings, progress.update)
+    used = tuple(hearing.used() for hearing in hearings)
+    tally = _tally(answers, rubric, names)
+    with open_verdict_table(workdir / table) as written:
+        tally.read([hearing.replies() for hearing in hearings], written)
     fields = tally.fields()
     report = JudgeReport(
         kind=rubric.kind,
@@ -156,7 +151,6 @@ def judge_answers(
         pass_mark=rubric.pass_mark,
         reference_shown=rubric.reference,
         data=answers.name,
-        rows=sum(1 for _ in answers.rows()),
         models=answers.models,
         judges=used,
         notes=(*answers.notes, *notes_of(used, answers.models, fields["against_truth"])),
@@ -167,16 +161,26 @@ def judge_answers(
     )
     report = report.model_copy(update={"verdict": verdict_of(report)})
     atomic_write(workdir / record, report.model_dump_json(indent=2))
+    _tidy(hearings, workdir)
     return report
 
 
-@contextmanager
-def _asking(workdir: Path) -> Iterator[Path]:
-    """Where a call keeps what it needs to go on after a crash; gone when it ends well."""
-    folder = workdir / "asking"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(error, folder) from error
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def _hearing(
+    judge: Judge, answers: AnswerSet, rubric: Rubric, workdir: Path, cache: AnswerCache, rounds: int
+) -> Hearing:
+    cases = pairwise_cases if rubric.kind == "pair" else pointwise_cases
+    name = digest_of(judge, rubric, " ".join([answers.sha256, *answers.models]))
+    return Hearing(judge, rubric, partial(cases, answers, rubric), workdir / _ASKING / name, cache, rounds)
+
+
+def _tally(answers: AnswerSet, rubric: Rubric, judges: Sequence[str]) -> PairwiseTally | PointwiseTally:
+    kind = PairwiseTally if rubric.kind == "pair" else PointwiseTally
+    return kind(answers, rubric, judges)
+
+
+def _tidy(hearings: Sequence[Hearing], workdir: Path) -> None:
+    """Remove what was kept to go on after a crash, and nothing of another call in the same directory."""
+    for hearing in hearings:
+        shutil.rmtree(hearing.folder, ignore_errors=True)
+    with suppress(OSError):
+        (workdir / _ASKING).rmdir()
