@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -146,6 +147,10 @@ class Hearing:
             answer = read_answer(row.data)
             reply = self._heard(answer, row.data.get("answered_at") if row.data.get("cached") else None)
             yield next(later, reply) if reply.problem and answer.ok else reply
+
+    def tidy(self) -> None:
+        """Remove what was kept to go on after a crash; nothing can be read any more."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def used(self) -> JudgeUsed:
         """What it took, and how many cases are left without a verdict."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
@@ -181,6 +180,6 @@ def _tally(answers: AnswerSet, rubric: Rubric, judges: Sequence[str]) -> Pairwis
 def _tidy(hearings: Sequence[Hearing], workdir: Path) -> None:
     """Remove what was kept to go on after a crash, and nothing of another call in the same directory."""
     for hearing in hearings:
-        shutil.rmtree(hearing.folder, ignore_errors=True)
+        hearing.tidy()
     with suppress(OSError):
         (workdir / _ASKING).rmdir()
