@@ -7,9 +7,10 @@ a person would write: TRL's trainer on prompts and completions, its own logging.
 and an epoch's checkpoint written with the optimizer's state. Short runs of the two alternate in one process,
 so that what else the machine does meets both; the first pair warms up.
 
-The table gives medians of the tokens per second within training (after loading and tokenizing): by the clock,
-and by the processor's time, which does not count what else the machine does. For both, tokens are those of
-the conversations to the end of the last turn (TRL also trains the line end after it).
+The table gives medians of the tokens per second within training (after loading and tokenizing), and the
+median of the pairs' ratios: by the clock, and by the processor's time, which does not count what else the
+machine does. For both, tokens are those of the conversations to the end of the last turn (TRL also trains
+the line end after it).
 """
 
 from __future__ import annotations
@@ -125,16 +126,15 @@ def compare(given: argparse.Namespace) -> None:
                 print(kind, result, file=sys.stderr)
                 if run:
                     found[kind].append(result)
-    print("| tokens/s | bare TRL script | ftkit | ratio | runs' ratios |")
-    print("|---|---|---|---|---|")
+    print("| tokens/s, medians | bare TRL script | ftkit | ratio of a pair, median (range) |")
+    print("|---|---|---|---|")
     tokens = found["ours"][0]["tokens"]
     for by, title in (("seconds", "by the clock"), ("cpu", "by processor time")):
         speeds = {kind: [tokens / run[by] for run in runs] for kind, runs in found.items()}
-        pairs = zip(speeds["ours"], speeds["bare"], strict=True)
-        ratios = ", ".join(f"{one / other:.3f}" for one, other in pairs)
-        for pick, name in ((statistics.median, "median"), (max, "best")):
-            script, own = (pick(speeds[kind]) for kind in ("bare", "ours"))
-            print(f"| {title}, {name} | {script:,.0f} | {own:,.0f} | {own / script:.3f} | {ratios} |")
+        ratios = [own / script for own, script in zip(speeds["ours"], speeds["bare"], strict=True)]
+        script, own = (statistics.median(speeds[kind]) for kind in ("bare", "ours"))
+        spread = f"{statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        print(f"| {title} | {script:,.0f} | {own:,.0f} | {spread} |")
 
 
 def main() -> None:
