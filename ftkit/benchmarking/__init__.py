@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ftkit.benchmarking.judging import JudgeReport, Rubric, judge, judge_examples, with_judges
     from ftkit.benchmarking.markdown import to_markdown
     from ftkit.benchmarking.metrics import Metric, Score
     from ftkit.benchmarking.registry import find_metric, metric_names
@@ -19,15 +20,20 @@ _HOMES = {
     "BenchmarkReport": "ftkit.benchmarking.results",
     "Comparison": "ftkit.benchmarking.results",
     "Confusion": "ftkit.benchmarking.results",
+    "JudgeReport": "ftkit.benchmarking.judging",
     "LabelScore": "ftkit.benchmarking.results",
     "Metric": "ftkit.benchmarking.metrics",
     "ModelScore": "ftkit.benchmarking.results",
+    "Rubric": "ftkit.benchmarking.judging",
     "Score": "ftkit.benchmarking.metrics",
     "benchmark": "ftkit.benchmarking.run",
     "find_metric": "ftkit.benchmarking.registry",
+    "judge": "ftkit.benchmarking.judging",
+    "judge_examples": "ftkit.benchmarking.judging",
     "metric_names": "ftkit.benchmarking.registry",
     "print_report": "ftkit.benchmarking.terminal",
     "to_markdown": "ftkit.benchmarking.markdown",
+    "with_judges": "ftkit.benchmarking.judging",
     "write_report": "ftkit.benchmarking.report",
 }
 
@@ -35,15 +41,20 @@ __all__ = [
     "BenchmarkReport",
     "Comparison",
     "Confusion",
+    "JudgeReport",
     "LabelScore",
     "Metric",
     "ModelScore",
+    "Rubric",
     "Score",
     "benchmark",
     "find_metric",
+    "judge",
+    "judge_examples",
     "metric_names",
     "print_report",
     "to_markdown",
+    "with_judges",
     "write_report",
 ]
 

@@ -63,14 +63,22 @@ class Hearing:
     """
 
     def __init__(
-        self, judge: Judge, rubric: Rubric, cases: Cases, folder: Path, cache: AnswerCache, rounds: int = ROUNDS
+        self,
+        judge: Judge,
+        rubric: Rubric,
+        cases: Cases,
+        folder: Path,
+        cache: AnswerCache,
+        rounds: int = ROUNDS,
     ) -> None:
         self.judge, self.rubric = judge, rubric
         self._cases, self.folder, self._cache, self._rounds = cases, folder, cache, rounds
         self._asked: list[Asked] = []
         self._bad: list[array[int]] = []
         form = {"response_format": response_format(rubric)} if judge.enforced else {}
-        self._said = {name: value for name, value in {**judge.parameters, **form}.items() if value is not None}
+        self._said = {
+            name: value for name, value in {**judge.parameters, **form}.items() if value is not None
+        }
         self._first = self._asking(1)
 
     def _asking(self, number: int) -> Asking:
@@ -203,7 +211,14 @@ class Hearing:
 
 def digest_of(judge: Judge, rubric: Rubric, what: str) -> str:
     """A name for one hearing: another judge, rubric, parameter or case makes it another one."""
-    asked = [judge.model, judge.backend.name, judge.enforced, dict(judge.parameters), rubric.model_dump(), what]
+    asked = [
+        judge.model,
+        judge.backend.name,
+        judge.enforced,
+        dict(judge.parameters),
+        rubric.model_dump(),
+        what,
+    ]
     return hashlib.sha256(canonical_json(asked)).hexdigest()[:16]
 
 

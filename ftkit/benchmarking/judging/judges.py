@@ -1,4 +1,4 @@
-"""Turns names of models into judges: who answers for them, what they cost, what their platform can enforce."""
+"""Turns names of models into judges: who answers for them, what they cost, what can be enforced."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -97,15 +96,15 @@ class JudgeMetric(MetricBase):
             Hearing(one, self._asked, cases, means.folder / digest_of(one, self._asked, what), means.cache)
             for one in judges
         ]
-        with means.display.work(f"Judging by {', '.join(self.judges)}"), ExitStack() as stack:
-            for hearing in hearings:
-                stack.callback(hearing.tidy)
+        with means.display.work(f"Judging by {', '.join(self.judges)}"):
             hear(hearings)
-            self.used = tuple(hearing.used() for hearing in hearings)
-            replies = zip(*(hearing.replies() for hearing in hearings), strict=True)
-            for (row, answer), said in zip(answered(), replies, strict=True):
-                values = (None if r.verdict is None else float(r.verdict.value) for r in said)
-                self._verdicts[_key(row, answer)] = tuple(values)
+        self.used = tuple(hearing.used() for hearing in hearings)
+        replies = zip(*(hearing.replies() for hearing in hearings), strict=True)
+        for (row, answer), said in zip(answered(), replies, strict=True):
+            values = (None if r.verdict is None else float(r.verdict.value) for r in said)
+            self._verdicts[_key(row, answer)] = tuple(values)
+        for hearing in hearings:
+            hearing.tidy()
 
     def _case(self, row: SeenRow, answer: SeenAnswer) -> list[Message]:
         question = question_text(row.messages)

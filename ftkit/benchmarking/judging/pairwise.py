@@ -53,7 +53,7 @@ class Pair(NamedTuple):
 
     @property
     def truth(self) -> bool | None:
-        """True where only the first is right, False where only the second; None where truth decides nothing."""
+        """True where only the first is right, False where only the second; None where that decides nothing."""
         if self.first.right is None or self.second.right is None or self.first.right == self.second.right:
             return None
         return self.first.right
@@ -165,10 +165,14 @@ def preference_words(found: Preference) -> str:
     )
     wins = f"{max(found.first_wins, found.second_wins):,} to {min(found.first_wins, found.second_wins):,}"
     if found.p_value < ALPHA:
-        text = f"{found.judge} prefers {better} to {worse}, {wins} and {even:,} even, {p_words(found.p_value)}"
+        text = (
+            f"{found.judge} prefers {better} to {worse}, {wins} and {even:,} even, {p_words(found.p_value)}"
+        )
     else:
         text = f"{found.judge} shows no preference between {found.first} and {found.second}"
-        text += f" ({found.first_wins:,} to {found.second_wins:,} and {even:,} even, {p_words(found.p_value)})"
+        text += (
+            f" ({found.first_wins:,} to {found.second_wins:,} and {even:,} even, {p_words(found.p_value)})"
+        )
     if found.shown_first is None:
         return text
     swayed = share_words(found.shown_first, found.bias_low, found.bias_high)
@@ -202,7 +206,7 @@ class PairwiseTally:
             self._add(pair, choices, table)
 
     def _add(self, pair: Pair, choices: dict[str, Choice], table: VerdictTable) -> None:
-        outcomes: dict[str, Outcome] = {rater: pair.given for rater in self._raters}
+        outcomes: dict[str, Outcome] = dict.fromkeys(self._raters, pair.given)
         if pair.open:
             outcomes |= {judge: choice.outcome for judge, choice in choices.items()}
             if PANEL in outcomes:

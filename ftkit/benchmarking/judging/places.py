@@ -1,4 +1,4 @@
-"""Opens what is to be judged: a benchmark's directory, a table, or the answers of a batch with its requests."""
+"""Opens what is to be judged: a benchmark's directory, a table, a batch's answers with its requests."""
 
 from __future__ import annotations
 

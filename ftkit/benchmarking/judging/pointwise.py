@@ -113,9 +113,7 @@ class PointwiseTally:
                 given = row.answers.get(model, Given(None))
                 votes: list[Vote] = []
                 if given.text is not None:
-                    votes = [
-                        _vote(j, next(said)) for j, said in zip(self._judges, replies, strict=True)
-                    ]
+                    votes = [_vote(j, next(said)) for j, said in zip(self._judges, replies, strict=True)]
                 self._add(row, model, given, votes, table)
 
     def _add(
@@ -130,7 +128,9 @@ class PointwiseTally:
             self._sums[rater, model].add(vote.value if vote else None, given.text is not None, self._rubric)
         for vote in votes:
             shown_value = "" if vote.value is None else self._word(vote.value)
-            table.add(row, {model: given.text}, vote.rater, shown_value, vote.reason, vote.problem, given.right)
+            table.add(
+                row, {model: given.text}, vote.rater, shown_value, vote.reason, vote.problem, given.right
+            )
         if not votes:
             table.add(row, {model: None}, "", "", "", "no usable answer", given.right)
         self._compare(row, model, given, votes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from ftkit.benchmarking.judging.places import open_answers
 from ftkit.benchmarking.judging.pointwise import PointwiseTally, pointwise_cases
 from ftkit.benchmarking.judging.results import JudgeReport
 from ftkit.benchmarking.judging.rubric import Rubric, rubric_of
+from ftkit.benchmarking.judging.show import judges_markdown
 from ftkit.benchmarking.judging.sources import AnswerSet, Columns
 from ftkit.benchmarking.judging.table import open_verdict_table
 from ftkit.benchmarking.judging.words import notes_of, verdict_of
@@ -24,6 +25,7 @@ from ftkit.data import atomic_write
 from ftkit.display import SilentDisplay
 from ftkit.errors import UsageError
 from ftkit.inference import AnswerCache, project_cache
+from ftkit.inference.backends import needs_platform
 
 if TYPE_CHECKING:
     from ftkit.display import Display
@@ -66,7 +68,8 @@ def judge(
     both orders. ``models`` chooses whose answers are judged. ``columns``, ``requests`` and ``metric`` say
     how ``answers`` is read, see :func:`~ftkit.benchmarking.judging.places.open_answers`.
 
-    Judges are asked through ``platform``, or by what the settings say of their names; ``via`` and
+    Judges are asked through ``platform`` (else that of the settings, where one is needed), or by what the
+    settings say of their names; ``via`` and
     ``window`` as in a benchmark, with ``parameters`` beside temperature 0. The same question to the same
     judge is asked once, ever (``cache``, by default the project's). ``rounds`` bounds how often a judge
     is asked for a verdict that can be read. ``workdir`` gets the verdicts as CSV and the report as JSON.
@@ -83,16 +86,18 @@ def judge(
     chosen = tuple(models) if isinstance(pairwise, bool) else tuple(pairwise or models)
     opened = open_answers(answers, columns=columns, requests=requests, metric=metric).only(chosen)
     _check(opened, asked, against_truth)
-    bench = judges_of(
-        judges,
-        settings=settings,
-        platform=platform,
-        parameters=parameters,
-        via=via,
-        window=window,
-        display=shown,
-    )
-    with nullcontext(cache) if cache is not None else project_cache(settings) as kept:
+    with ExitStack() as stack:
+        at = platform or _platform(judges, settings, shown, stack)
+        kept = cache or stack.enter_context(project_cache(settings))
+        bench = judges_of(
+            judges,
+            settings=settings,
+            platform=at,
+            parameters=parameters,
+            via=via,
+            window=window,
+            display=shown,
+        )
         return judge_answers(
             opened, bench, asked, workdir=Path(workdir), cache=kept, rounds=rounds, display=shown
         )
@@ -102,6 +107,18 @@ def _settings() -> Settings:
     from ftkit.settings import load_settings
 
     return load_settings()
+
+
+def _platform(
+    judges: str | Judge | Sequence[str | Judge], settings: Settings, display: Display, stack: ExitStack
+) -> Platform | None:
+    """The platform of the settings, where a judge needs one."""
+    from ftkit.gateway import connect
+
+    listed = [judges] if isinstance(judges, str | Judge) else judges
+    if not any(isinstance(one, str) and needs_platform(one, settings) for one in listed):
+        return None
+    return stack.enter_context(connect(settings=settings, display=display))
 
 
 def _check(answers: AnswerSet, rubric: Rubric, against_truth: bool) -> None:
@@ -134,7 +151,8 @@ def judge_answers(
     """Let ``judges`` judge the answers by ``rubric``; see :func:`judge`, which makes these from names."""
     shown = display or SilentDisplay()
     names = [one.model for one in judges]
-    table, record = f"verdicts-{rubric.kind}.csv", f"judges-{rubric.kind}.json"
+    kind = rubric.kind
+    table, record, summary = f"verdicts-{kind}.csv", f"judges-{kind}.json", f"judges-{kind}.md"
     hearings = [_hearing(one, answers, rubric, workdir, cache, rounds) for one in judges]
     with shown.work(f"Asking {', '.join(names)}", total=len(hearings), unit="judges") as progress:
         hear(hearings, progress.update)
@@ -144,7 +162,7 @@ def judge_answers(
         tally.read([hearing.replies() for hearing in hearings], written)
     fields = tally.fields()
     report = JudgeReport(
-        kind=rubric.kind,
+        kind=kind,
         criteria=rubric.criteria,
         scale=rubric.scale,
         pass_mark=rubric.pass_mark,
@@ -153,13 +171,14 @@ def judge_answers(
         models=answers.models,
         judges=used,
         notes=(*answers.notes, *notes_of(used, answers.models, fields["against_truth"])),
-        files={"verdicts": table, "record": record},
+        files={"verdicts": table, "record": record, "summary": summary},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         ftkit_version=__version__,
         **fields,
     )
     report = report.model_copy(update={"verdict": verdict_of(report)})
     atomic_write(workdir / record, report.model_dump_json(indent=2))
+    atomic_write(workdir / summary, judges_markdown(report))
     _tidy(hearings, workdir)
     return report
 

@@ -113,7 +113,9 @@ def print_judges(console: Console, report: JudgeReport) -> None:
     from rich.text import Text
 
     for title, headers, rows in tables_of(report):
-        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold")
+        grid = Grid(
+            box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left", title_style="bold"
+        )
         for place, header in enumerate(headers):
             grid.add_column(header, justify="right" if place > 1 else "left", overflow="fold")
         for row in rows:

@@ -104,7 +104,9 @@ def table_answers(
     digest = hashlib.sha256()
     for item in _items(rows, known, truth):
         models.update(dict.fromkeys(item.answers))
-        digest.update(canonical_json([item.question, item.right, {m: g.text for m, g in item.answers.items()}]))
+        digest.update(
+            canonical_json([item.question, item.right, {m: g.text for m, g in item.answers.items()}])
+        )
     return AnswerSet(
         rows.name,
         digest.hexdigest(),

@@ -27,9 +27,7 @@ def verdict_of(report: JudgeReport) -> str:
     if not report.judged:
         return "There is nothing to judge."
     judge = report.judged[-1].judge
-    parts = [
-        f"{one.model}: {score_words(one, report.scale)}" for one in report.judged if one.judge == judge
-    ]
+    parts = [f"{one.model}: {score_words(one, report.scale)}" for one in report.judged if one.judge == judge]
     called = "scores" if report.kind == "score" else "calls right"
     lead = f"{judge} {called} {'; '.join(parts)}"
     truth = [a.words for a in report.against_truth if a.first == judge and a.model is None]
@@ -58,8 +56,14 @@ def notes_of(
 def _of_judge(one: JudgeUsed) -> list[str]:
     found = []
     if one.undecided:
-        why = f" ({', '.join(f'{count:,} {code}' for code, count in one.failures.items())})" if one.failures else ""
-        found.append(f"{one.judge}: {one.undecided:,} requests have no verdict{why} and stand outside its shares")
+        why = (
+            f" ({', '.join(f'{count:,} {code}' for code, count in one.failures.items())})"
+            if one.failures
+            else ""
+        )
+        found.append(
+            f"{one.judge}: {one.undecided:,} requests have no verdict{why} and stand outside its shares"
+        )
     if one.cached:
         since = "" if one.oldest is None else f", the oldest of {_day(one.oldest)}"
         found.append(f"{one.judge}: {one.cached:,} replies were there from earlier calls{since}")
@@ -72,10 +76,15 @@ def _of_judge(one: JudgeUsed) -> list[str]:
 
 
 def _of_measure(agreement: Agreement) -> list[str]:
-    low = agreement.kappa_low
-    if agreement.kappa is None or agreement.kappa >= RELIABLE and (low is None or low >= 0):
+    if agreement.kappa is None:
         return []
-    return [f"{agreement.first} is hardly better than chance on these answers: do not decide by it"]
+    if agreement.kappa_low is not None and agreement.kappa_low <= 0:
+        return [
+            f"{agreement.first} is not shown to judge these answers better than chance: do not decide by it"
+        ]
+    if agreement.kappa < RELIABLE:
+        return [f"{agreement.first} agrees too little with the right answers to decide by it"]
+    return []
 
 
 def _day(seconds: int) -> str:
