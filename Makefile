@@ -68,13 +68,15 @@ style: $(VENV)/ready-dev
 docs: $(VENV)/ready-dev
 	$(BIN)/python tools/command_reference.py --check
 	$(BIN)/python tools/rule_reference.py --check
+	$(BIN)/python tools/metric_reference.py --check
 	$(BIN)/python tools/client_table.py --check
 
-format: $(VENV)/ready-dev ## Mend what ruff can mend, and write the references of commands and rules anew
+format: $(VENV)/ready-dev ## Mend what ruff can mend, and write the references of commands, rules and metrics anew
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python tools/command_reference.py
 	$(BIN)/python tools/rule_reference.py
+	$(BIN)/python tools/metric_reference.py
 
 bench: $(VENV)/ready-dev ## Measure; prints the tables of benchmarks/README.md
 	$(BIN)/python benchmarks/measure.py

@@ -81,7 +81,9 @@ def _expected(data: dict[str, Any], metric: Metric, where: Where) -> tuple[str, 
         right = right_of(metric, data)
     except ValueError as error:
         raise DataError(
-            str(error), where=where, hint=f"That is what the metric {metric.name!r} wants; see docs/metrics.md."
+            str(error),
+            where=where,
+            hint=f"That is what the metric {metric.name!r} wants; see docs/metrics.md.",
         ) from error
     if not right and needs_truth(metric):
         raise DataError(
@@ -153,9 +155,7 @@ class LabelCensus:
         if len(self._shown) < len(self.given):
             raise UsageError(f"two labels are the same but for case or punctuation: {', '.join(self.given)}")
 
-    def add(
-        self, expected: Sequence[str], where: Where, messages: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    def add(self, expected: Sequence[str], where: Where, messages: Sequence[Mapping[str, Any]] = ()) -> None:
         """Count one row. Raises DataError where no right answer is an allowed label.
 
         The ``messages`` of the first row may name the labels.

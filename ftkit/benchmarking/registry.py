@@ -39,7 +39,9 @@ def find_metric(
             raise UsageError("the table of a metric has no name", hint='Write name = "json" or another one.')
         return find_metric(name, folders=folders, **table)
     if not isinstance(metric, str):
-        return _made(metric, str(getattr(metric, "name", None) or getattr(metric, "__name__", metric)), options)
+        return _made(
+            metric, str(getattr(metric, "name", None) or getattr(metric, "__name__", metric)), options
+        )
     return _made(load(metric, folders) if ":" in metric else _named(metric), metric, options)
 
 

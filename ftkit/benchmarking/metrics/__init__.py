@@ -28,16 +28,16 @@ from ftkit.benchmarking.metrics.base import (
 from ftkit.benchmarking.metrics.labels import label, normalise, one_of, read_label
 
 if TYPE_CHECKING:
+    from ftkit.benchmarking.metrics.calling import tool_calls
     from ftkit.benchmarking.metrics.functions import FunctionMetric
     from ftkit.benchmarking.metrics.instructions import labels_in
     from ftkit.benchmarking.metrics.jsons import json
     from ftkit.benchmarking.metrics.keyword_sets import keywords
+    from ftkit.benchmarking.metrics.meaning import similarity
     from ftkit.benchmarking.metrics.numbers import number
     from ftkit.benchmarking.metrics.options import Option, option, options_of, values_of
     from ftkit.benchmarking.metrics.overlap import chrf, rouge
-    from ftkit.benchmarking.metrics.meaning import similarity
     from ftkit.benchmarking.metrics.texts import contains, exact, regex
-    from ftkit.benchmarking.metrics.calling import tool_calls
 
 _HOMES = {
     "FunctionMetric": "functions",

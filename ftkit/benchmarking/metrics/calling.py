@@ -63,7 +63,9 @@ class ToolCalls(MetricBase):
     )
     absolute: float = option(0.0, "Largest difference of numbers that is forgiven.")
     relative: float = option(0.0, "The same as a share of the right number.")
-    texts: Literal["exact", "loose"] = option("exact", "`loose` texts differ not by case or outer punctuation.")
+    texts: Literal["exact", "loose"] = option(
+        "exact", "`loose` texts differ not by case or outer punctuation."
+    )
     _same: Sameness = field(init=False, default=Sameness(), repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -152,7 +152,9 @@ def load(name: str, folders: Sequence[Path] = ()) -> Any:
         ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
-            raise UsageError(f"there is no {attribute!r} in {module}", hint=f"Define it: def {part}(answer, expected):")
+            raise UsageError(
+                f"there is no {attribute!r} in {module}", hint=f"Define it: def {part}(answer, expected):"
+            )
         found = getattr(found, part)
     return found
 

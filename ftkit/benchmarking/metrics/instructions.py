@@ -24,7 +24,9 @@ _WEAK = re.compile(
     r"\b(?:as|with|either|whether(?: it is)?|say|answer|reply|respond|return|output|classify)\b\s*:?\s*",
     re.IGNORECASE,
 )
-_ASIDE = re.compile(r"(?:nothing (?:else|more)|only|without\b.*|do not\b.*|don['’]t\b.*|please\b.*)", re.IGNORECASE)
+_ASIDE = re.compile(
+    r"(?:nothing (?:else|more)|only|without\b.*|do not\b.*|don['’]t\b.*|please\b.*)", re.IGNORECASE
+)
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+")
 _END = re.compile(r"[.!?](?=\s|$)|;|\n")
 _CUT = re.compile(r"\s*(?:,|/|\||;)\s*(?:(?:or|and)\s+)?|\s+(?:or|and)\s+", re.IGNORECASE)

@@ -84,7 +84,9 @@ class Json(MetricBase):
     absolute: float = option(0.0, "Largest difference of numbers that is forgiven.")
     relative: float = option(0.0, "The same as a share of the right number.")
     lists: Literal["ordered", "set"] = option("ordered", "Lists are compared place by place, or as sets.")
-    texts: Literal["exact", "loose"] = option("exact", "`loose` texts differ not by case or outer punctuation.")
+    texts: Literal["exact", "loose"] = option(
+        "exact", "`loose` texts differ not by case or outer punctuation."
+    )
     fenced: bool = option(True, "A reply with one fenced block of JSON is that JSON.")
     _schema: bytes | None = field(init=False, default=None, repr=False, compare=False)
     _same: Sameness = field(init=False, default=Sameness(), repr=False, compare=False)

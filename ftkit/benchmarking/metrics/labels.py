@@ -53,7 +53,13 @@ def read_label(answer: str, labels: Sequence[str]) -> str | None:
 
 
 class Label(MetricBase):
-    """One right answer out of a set of labels."""
+    """One right answer out of a set of labels.
+
+    A reply is read without case, quotes, emphasis marks and outer punctuation; in a longer reply the one
+    allowed label that stands in it as a whole word counts. A reply with none, or with several
+    different ones, is invalid. The report has precision, recall and F1 of every label and the
+    confusion matrix.
+    """
 
     name = "label"
     labelled = True
@@ -73,7 +79,10 @@ class Label(MetricBase):
 
 
 class OneOf(Label):
-    """Several right answers in one reply, separated by commas: any one of them is right."""
+    """Several right answers in a row's reply, separated by commas: any one of them is right.
+
+    Replies are read as by `label`.
+    """
 
     name = "one_of"
 

@@ -36,7 +36,7 @@ def _pattern(decimal: str) -> re.Pattern[str]:
         (?P<part>{re.escape(decimal)}\d+)?(?P<power>[eE][-+]?\d{{1,3}}(?!\w))?
         (?:[{_SPACES}]?(?P<percent>%|percent\b|per\ cent\b))?
         (?P<scale>k\b|[{_SPACES}]?(?:thousand|million|billion|trillion|mn|bn)\b)?
-        (?:[{_SPACES}]?(?P<unit>[^\W\d_][\w/²³°]*|°\w?))?""",
+        (?:[{_SPACES}]?(?P<unit>[^\W\d_][\w/²³°]*|°\w?|[$€£¥]))?""",
         re.VERBOSE | re.IGNORECASE,
     )
 
@@ -50,7 +50,9 @@ def quantities(text: str, decimal: str = ".") -> tuple[Quantity, ...]:
     """
     plain = text.translate(_MINUS)
     return tuple(
-        found for match in _pattern(decimal).finditer(plain) if (found := _quantity(match, decimal)) is not None
+        found
+        for match in _pattern(decimal).finditer(plain)
+        if (found := _quantity(match, decimal)) is not None
     )
 
 
@@ -60,9 +62,11 @@ def _quantity(match: re.Match[str], decimal: str) -> Quantity | None:
         return None
     digits = re.sub(r"\D", "", whole or "") or "0"
     text = f"{match['sign']}{digits}{(part or '').replace(decimal, '.')}{match['power'] or ''}"
-    scale = Decimal(10) ** _SCALES[match["scale"].strip().casefold()] if match["scale"] else Decimal(1)
+    value = Decimal(text)
+    if match["scale"]:
+        value = value.scaleb(_SCALES[match["scale"].strip().casefold()])
     unit = (match["money"] or "") + (match["unit"] or "")
-    return Quantity(Decimal(text) * scale, match["percent"] is not None, unit.casefold())
+    return Quantity(value, match["percent"] is not None, unit.casefold())
 
 
 @dataclass(frozen=True)

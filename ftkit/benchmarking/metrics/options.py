@@ -101,4 +101,6 @@ def read_value(metric: str, key: str, value: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"the option {key!r} of the metric {metric!r} cannot be {value!r}: {error}") from error
+        raise UsageError(
+            f"the option {key!r} of the metric {metric!r} cannot be {value!r}: {error}"
+        ) from error
