@@ -1,8 +1,9 @@
 """ftkit: the fine-tuning lifecycle in one toolkit.
 
 ``validate`` and ``split`` prepare chat data, ``connect`` talks to an OpenAI-compatible platform,
-``benchmark`` compares models on held-out rows, ``run`` does all of it from a recipe. Names are
-imported when they are first used, so ``import ftkit`` costs next to nothing.
+``benchmark`` compares models on held-out rows, ``LLM`` asks one about any rows and makes rows of its
+answers, ``run`` does all of it from a recipe. Names are imported when they are first used, so
+``import ftkit`` costs next to nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ftkit.benchmarking import BenchmarkReport, benchmark
     from ftkit.errors import FtkitError
     from ftkit.gateway import AsyncPlatform, Platform, connect, connect_async
+    from ftkit.inference.llm import LLM, LLMResponse
     from ftkit.lifecycle import Recipe, RunResult, load_recipe, run
     from ftkit.settings import Settings, load_settings
     from ftkit.splitting import SplitResult, split
@@ -28,6 +30,8 @@ _HOME = {
     "Finding": "ftkit.validation",
     "FixReport": "ftkit.validation",
     "FtkitError": "ftkit.errors",
+    "LLM": "ftkit.inference.llm",
+    "LLMResponse": "ftkit.inference.llm",
     "Platform": "ftkit.gateway",
     "Recipe": "ftkit.lifecycle",
     "RunResult": "ftkit.lifecycle",
@@ -45,12 +49,14 @@ _HOME = {
     "validate": "ftkit.validation",
 }
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - by the alphabet alone
     "AsyncPlatform",
     "BenchmarkReport",
     "Finding",
     "FixReport",
     "FtkitError",
+    "LLM",
+    "LLMResponse",
     "Platform",
     "Recipe",
     "RunResult",

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
+def check_text(text: str) -> None:
+    """Raise ValueError, with the place, for a brace that stands alone or a placeholder without a name."""
+    for part in _PART.finditer(text):
+        at = f"at character {part.start() + 1}"
+        if part.group() in ("{", "}"):
+            raise ValueError(f"a lone {part.group()!r} {at}; write {part.group() * 2!r} for the character")
+        if part.group(1) is not None and not part.group(1).strip():
+            raise ValueError(f"an empty placeholder {at}; write {{column}}")
+
+
 class ExampleTemplate(BaseModel):
     """Texts with ``{column}`` placeholders for the turns of an example.
 
@@ -35,14 +45,7 @@ class ExampleTemplate(BaseModel):
     @field_validator("system", "user", "assistant")
     @classmethod
     def _well_formed(cls, text: str | None) -> str | None:
-        for part in _PART.finditer(text or ""):
-            at = f"at character {part.start() + 1}"
-            if part.group() in ("{", "}"):
-                raise ValueError(
-                    f"a lone {part.group()!r} {at}; write {part.group() * 2!r} for the character"
-                )
-            if part.group(1) is not None and not part.group(1).strip():
-                raise ValueError(f"an empty placeholder {at}; write {{column}}")
+        check_text(text or "")
         return text
 
     @model_validator(mode="after")
@@ -71,7 +74,9 @@ class ExampleTemplate(BaseModel):
         turns = (("system", self.system), ("user", self.user), ("assistant", self.assistant))
         return {
             "messages": [
-                {"role": role, "content": _fill(text, row, where)} for role, text in turns if text is not None
+                {"role": role, "content": fill_text(text, row, where)}
+                for role, text in turns
+                if text is not None
             ]
         }
 
@@ -118,7 +123,9 @@ def _short(name: str, most: int = 40) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def _fill(text: str, row: Mapping[str, Any], where: Where | None) -> str:
+def fill_text(text: str, row: Mapping[str, Any], where: Where | None = None) -> str:
+    """A text with the row's cells in its placeholders; raises what :meth:`ExampleTemplate.render` does."""
+
     def replace(part: re.Match[str]) -> str:
         if part.group(1) is None:
             return part.group()[0]
