@@ -53,7 +53,7 @@ class Pair(NamedTuple):
 
     @property
     def truth(self) -> bool | None:
-        """True where only the first is right, False where only the second; None where that decides nothing."""
+        """True where only the first is right, False where only the second; None where it decides nothing."""
         if self.first.right is None or self.second.right is None or self.first.right == self.second.right:
             return None
         return self.first.right
