@@ -31,8 +31,8 @@ NEEDED: dict[str, dict[str, Any]] = {"similarity": {"model": "any"}}
 HEAD = """# Metrics
 
 Written by `make format` from the metrics themselves; not edited by hand. A metric says of every answer
-whether it is right, and a value of 0 to 1. Right answers stand in the rows: the final assistant message, or the
-field `expected` where there is one.
+whether it is right, and a value of 0 to 1. Right answers stand in the rows: the final assistant message,
+or the field `expected` where there is one.
 
     ftkit benchmark prices.jsonl --model linear --metric number --metric-option relative=0.01
 
@@ -43,12 +43,12 @@ In a recipe, and in Python:
 
     benchmark(models, "prices.jsonl", metric=find_metric("number", relative=0.01), ...)
 
-**Nothing leaves the denominator.** Every row counts. One without a usable answer is not right and its value is
-0; the report says how many there are of each kind: failed, missing, refused (the platform or the model says so),
-cut off at the token limit, empty, invalid (not of the form that the metric wants).
+**Nothing leaves the denominator.** Every row counts. One without a usable answer is not right and its
+value is 0; the report says how many there are of each kind: failed, missing, refused (the platform or the
+model says so), cut off at the token limit, empty, invalid (not of the form that the metric wants).
 
-**How models are compared.** By right and wrong (exact McNemar test), or for metrics marked *by value* by the mean
-of the values (paired bootstrap). Parts are means over the rows that have the part.
+**How models are compared.** By right and wrong (exact McNemar test), or for metrics marked *by value* by
+the mean of the values (paired bootstrap). Parts are means over the rows that have the part.
 
 **Allowed labels** (`label`, `one_of`) are those given (`--labels good,bad`), else those that the instruction
 names, else all that occur as right answers. The instruction is the system message of the first row, or its

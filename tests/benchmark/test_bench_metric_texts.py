@@ -87,5 +87,5 @@ def test_a_pattern_without_a_group_takes_what_it_matches() -> None:
 
 
 def test_a_pattern_that_is_none_is_a_wrong_option() -> None:
-    with pytest.raises(UsageError, match="'regex' cannot have these options: .* is no regular expression"):
+    with pytest.raises(UsageError, match=r"'regex' cannot have these options: .* is no regular expression"):
         find_metric("regex", pattern="[")

@@ -47,7 +47,7 @@ class SeenAnswer(Protocol):
 
     @property
     def message(self) -> Mapping[str, Any]:
-        """The assistant's message as the platform sent it (``tool_calls`` are in it); empty where there is none."""
+        """The assistant's message as the platform sent it, with ``tool_calls``; empty where there is none."""
         ...
 
 
@@ -90,9 +90,11 @@ class MetricBase:
 
     ``continuous``: models are compared by the mean of ``value``, not by right and wrong.
     ``needs_truth``: a row without a right answer is an error. ``reads_message``: an answer without
-    text is not empty, for the metric reads the whole message. ``has_parts``: its scores have parts. A metric that needs more of the answer or
-    the row than texts has a method ``score_answer(answer, row, labels)``, which is called instead of
-    ``score``; one that must ask a platform before it can score has ``prepare(answered, means)``.
+    text is not empty, for the metric reads the whole message. ``has_parts``: its scores have parts.
+
+    A metric that needs more of the answer or the row than texts has a method
+    ``score_answer(answer, row, labels)``, which is called instead of ``score``; one that must ask a
+    platform before it can score has ``prepare(answered, means)``.
     """
 
     name: str = ""
@@ -103,14 +105,14 @@ class MetricBase:
     has_parts: bool = False
 
     def check(self) -> None:
-        """Raise UsageError where something is missing that scoring needs: before a model is asked and paid."""
+        """Raise UsageError where scoring lacks something: it is called before any model is asked."""
 
     def right_answers(self, reply: str) -> tuple[str, ...]:
         """The reply itself, without spaces at its ends."""
         return (reply.strip(),)
 
     def right_given(self, given: Any) -> tuple[str, ...]:
-        """The right answers of a row's field ``expected``: a text, or a list of texts each of which is right."""
+        """The right answers of a row's field ``expected``: a text, or a list of texts, each of them right."""
         return texts_given(self.right_answers, given)
 
 

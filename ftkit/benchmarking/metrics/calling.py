@@ -21,7 +21,7 @@ class Call(NamedTuple):
 
 
 def read_calls(items: Iterable[Any]) -> list[Call]:
-    """Calls in OpenAI's form (``{"function": {"name", "arguments"}}``) or a plain one (``{"name", "arguments"}``).
+    """Calls in OpenAI's form or a plain one: ``{"name", "arguments"}``, or this as the item ``function``.
 
     Arguments are an object or a text that is one. Raises ValueError for anything else.
     """
@@ -73,7 +73,7 @@ class ToolCalls(MetricBase):
         object.__setattr__(self, "_same", same)
 
     def right_of(self, data: Mapping[str, Any]) -> tuple[str, ...]:
-        """The right calls of a row as one canonical JSON text. Raises ValueError where they cannot be read."""
+        """The right calls of a row as one canonical JSON text. Raises ValueError where they are none."""
         given = data.get("expected")
         if given is None:
             last = data["messages"][-1]

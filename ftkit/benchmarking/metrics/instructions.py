@@ -63,7 +63,7 @@ def _announced(text: str, leads: re.Pattern[str]) -> list[tuple[str, ...]]:
 
 
 def _bullets(text: str) -> list[tuple[str, ...]]:
-    """Runs of lines with a list mark; of ``- good: the writer likes it`` the label stands before the colon."""
+    """Runs of lines with a list mark; in ``- good: the writer likes it`` the label is before the colon."""
     lists, run = [], []
     for line in [*text.splitlines(), ""]:
         if _BULLET.match(line):

@@ -77,7 +77,7 @@ class Json(MetricBase):
     continuous = True
     has_parts = True
 
-    schema: str | dict[str, Any] = option({}, "A JSON Schema: a file of one, or a table.")
+    schema: str | dict[str, Any] = option("", "A JSON Schema: a file of one, or a table.")  # noqa: RUF009 - a field
     form_only: bool = option(False, "Only valid and of the schema's form; rows need no right answer.")
     fields: tuple[str, ...] = option((), "Compare only these fields of the right answer: `city,address.zip`.")
     extra: bool = option(False, "Fields that the right answer has not are forgiven.")
@@ -92,8 +92,8 @@ class Json(MetricBase):
     _same: Sameness = field(init=False, default=Sameness(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        schema = _read_schema(self.schema) if isinstance(self.schema, str) else self.schema
-        if schema:
+        if self.schema:
+            schema = _read_schema(self.schema) if isinstance(self.schema, str) else self.schema
             object.__setattr__(self, "_schema", canonical_json(schema))
         same = Sameness(self.absolute, self.relative, self.lists == "ordered", self.texts == "loose")
         object.__setattr__(self, "_same", same)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ftkit.benchmarking.metrics.base import Metric, MetricBase, Score
 from ftkit.benchmarking.metrics.options import option
@@ -96,12 +96,10 @@ class Number(MetricBase):
             raise ValueError(f"the expected answer {reply.strip()[:80]!r} is not one number")
         return (reply.strip(),)
 
-    def right_given(self, given: object) -> tuple[str, ...]:
-        """The field ``expected``: a number, a text, or a list of these."""
-        items = given if isinstance(given, list) else [given]
-        if not items or not all(isinstance(i, int | float | str) and not isinstance(i, bool) for i in items):
-            raise ValueError("'expected' is not a number, a text or a list of these")
-        texts = [str(item) if isinstance(item, str) else self._written(item) for item in items]
+    def right_given(self, given: Any) -> tuple[str, ...]:
+        """The field ``expected``: a number, a text, or a list of these. Raises ValueError for others."""
+        items = given if isinstance(given, list) and given else [given]
+        texts = [item if isinstance(item, str) else self._written(item) for item in items]
         return tuple(dict.fromkeys(right for text in texts for right in self.right_answers(text)))
 
     def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
@@ -113,7 +111,9 @@ class Number(MetricBase):
         correct = any(right is not None and self._same(found, right) for right in rights)
         return Score(correct, float(correct))
 
-    def _written(self, number: float) -> str:
+    def _written(self, number: Any) -> str:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise ValueError("'expected' is not a number, a text or a list of these")
         return format(Decimal(str(number)), "f").replace(".", self.decimal)
 
     def _read(self, text: str, pick: str) -> Quantity | None:

@@ -21,8 +21,6 @@ class Option(NamedTuple):
 
 def option(default: Any, help: str) -> Any:
     """A field that is an option; ``help`` is one sentence for the documentation."""
-    if isinstance(default, dict):
-        return dataclasses.field(default_factory=default.copy, metadata={"help": help})
     return dataclasses.field(default=default, metadata={"help": help})
 
 
@@ -82,8 +80,6 @@ def _choice(key: str, known: list[str], name: str) -> str:
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
     return None if field.default is dataclasses.MISSING else field.default
 
 
