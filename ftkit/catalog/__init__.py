@@ -10,6 +10,7 @@ from ftkit.catalog.schema import (
     Price,
     Provider,
     ProviderLimits,
+    Rates,
     RuleLevel,
     Shutdown,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Price",
     "Provider",
     "ProviderLimits",
+    "Rates",
     "RuleLevel",
     "Shutdown",
     "base_model_id",

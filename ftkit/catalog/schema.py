@@ -7,9 +7,9 @@ day it was read (``as_of``). What is not known is None: never zero, never a gues
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 TuningMethod = Literal["sft", "dpo", "rft"]
 RuleLevel = Literal["error", "warning", "info", "off"]
@@ -202,11 +202,30 @@ class Shutdown(Sourced):
     no_new_jobs_after: date | None = None
 
 
+class Rates(Sourced):
+    """How fast one model may be asked; None is "as its platform allows".
+
+    ``burst`` is ``[requests, seconds]``: so many may start within any so many seconds.
+    """
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    input_tokens_per_minute: float | None = Field(default=None, gt=0)
+    output_tokens_per_minute: float | None = Field(default=None, gt=0)
+    concurrent_requests: int | None = Field(default=None, gt=0)
+    burst: tuple[Annotated[int, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
+
+
 class Model(_Entry):
     """One model of one provider, with what is needed to count, check and price its use.
 
     ``tuned_prefixes`` are the beginnings of its fine-tuned models' ids where they are not
     OpenAI's ``ft:ID:...``.
+
+    A model may be answered by other means than its provider: ``hook`` names a Python object,
+    ``module:attribute``, that asks a service; ``litellm`` is its name for LiteLLM
+    (``anthropic/claude-...``). ``key_env`` is then the variable of its key, and ``options`` is given to the
+    hook, or to LiteLLM with each request.
     """
 
     id: str
@@ -222,3 +241,14 @@ class Model(_Entry):
     aliases: tuple[str, ...] = ()
     tuned_prefixes: tuple[str, ...] = ()
     notice: str | None = None
+    rates: Rates = Rates()
+    hook: str | None = Field(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    litellm: str | None = Field(default=None, min_length=1)
+    key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    options: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.hook is not None and self.litellm is not None:
+            raise ValueError("it is asked by a hook or through LiteLLM, not by both")
+        return self

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from ftkit.gateway.batches import Batches
 from ftkit.gateway.chat import Chat
+from ftkit.gateway.completions import Completions
 from ftkit.gateway.connection import connect
+from ftkit.gateway.embeddings import Embeddings
 from ftkit.gateway.files import Files
 from ftkit.gateway.jobs import Jobs
 from ftkit.gateway.models import Models
@@ -170,6 +172,21 @@ class AsyncChat(_Face[Chat]):
 
     complete = call(Chat.complete)
     stream = steps(Chat.stream)
+    pieces = steps(Chat.pieces)
+
+
+class AsyncCompletions(_Face[Completions]):
+    """``platform.completions``; see :class:`ftkit.gateway.completions.Completions`."""
+
+    complete = call(Completions.complete)
+    stream = steps(Completions.stream)
+    pieces = steps(Completions.pieces)
+
+
+class AsyncEmbeddings(_Face[Embeddings]):
+    """``platform.embeddings``; see :class:`ftkit.gateway.embeddings.Embeddings`."""
+
+    create = call(Embeddings.create)
 
 
 class AsyncModels(_Face[Models]):
@@ -195,6 +212,8 @@ class AsyncPlatform:
         self.jobs = AsyncJobs(threads, lambda p: p.jobs)
         self.batches = AsyncBatches(threads, lambda p: p.batches)
         self.chat = AsyncChat(threads, lambda p: p.chat)
+        self.completions = AsyncCompletions(threads, lambda p: p.completions)
+        self.embeddings = AsyncEmbeddings(threads, lambda p: p.embeddings)
         self.models = AsyncModels(threads, lambda p: p.models)
 
     @property

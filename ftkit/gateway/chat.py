@@ -3,68 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ftkit.gateway.failures import translated
-from ftkit.gateway.reading import read_reply
-from ftkit.gateway.results import ChatReply
-from ftkit.gateway.values import as_text
+from ftkit.gateway.replying import reply_pieces, whole_reply
+from ftkit.gateway.results import ChatReply, ReplyPiece
 from ftkit.gateway.wire import Wire
-
-if TYPE_CHECKING:
-    from openai import Stream
 
 Messages = Sequence[Mapping[str, Any]]
 
 
 class Chat:
-    """``platform.chat``."""
+    """``platform.chat``. ``timeout`` is in seconds, in place of the settings'; ``headers`` go with it."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def complete(self, /, model: str, messages: Messages, **params: Any) -> ChatReply:
+    def complete(
+        self,
+        /,
+        model: str,
+        messages: Messages,
+        *,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> ChatReply:
         """The whole reply. ``params`` are OpenAI's, said in the platform's words."""
-        wire = self._wire
-        reply = wire.call(
-            f"get a reply from the model {model}",
-            wire.client.chat.completions.with_raw_response.create,
-            model=model,
-            messages=[dict(m) for m in messages],
-            extra_body=wire.translator.request(params),
-        )
-        return read_reply(reply.object, reply.request_id)
+        method = self._wire.client.chat.completions.with_raw_response.create
+        return whole_reply(self._wire, method, _about(model, messages), params, timeout, headers)
 
-    def stream(self, /, model: str, messages: Messages, **params: Any) -> Iterator[str]:
+    def stream(
+        self,
+        /,
+        model: str,
+        messages: Messages,
+        *,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Iterator[str]:
         """Yield the reply's text in pieces, as they come."""
-        wire = self._wire
-        doing = f"get a reply from the model {model}"
-        with translated(wire.target, doing):
-            create: Any = wire.client.chat.completions.create
-            stream: Stream[Any] = create(
-                model=model,
-                messages=[dict(m) for m in messages],
-                stream=True,
-                extra_body=wire.translator.request(params),
-            )
-            with stream:
-                if "event-stream" in stream.response.headers.get("content-type", ""):
-                    yield from _pieces(stream)
-                else:
-                    yield self._whole(stream, doing).text
+        for piece in self.pieces(model, messages, timeout=timeout, headers=headers, **params):
+            if piece.text:
+                yield piece.text
 
-    def _whole(self, stream: Stream[Any], doing: str) -> ChatReply:
-        """The whole reply that a platform sent in place of a stream; PlatformError for a web page."""
-        response = stream.response
-        response.read()
-        request_id = response.headers.get("x-request-id")
-        reply = self._wire.parsed(doing, response.text, response.status_code, request_id)
-        return read_reply(reply.object, request_id)
+    def pieces(
+        self,
+        /,
+        model: str,
+        messages: Messages,
+        *,
+        timeout: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        **params: Any,
+    ) -> Iterator[ReplyPiece]:
+        """Yield the pieces with all that the platform says in them: the last has the ``finish_reason``.
+
+        Ask for the tokens by ``stream_options={"include_usage": True}``: one more piece tells them.
+        """
+        method = self._wire.client.chat.completions.create
+        return reply_pieces(self._wire, method, _about(model, messages), params, timeout, headers)
 
 
-def _pieces(stream: Stream[Any]) -> Iterator[str]:
-    for chunk in stream:
-        choices = getattr(chunk, "choices", None)
-        delta = getattr(choices[0], "delta", None) if choices else None
-        if text := as_text(getattr(delta, "content", None)):
-            yield text
+def _about(model: str, messages: Messages) -> dict[str, Any]:
+    return {"model": model, "messages": [dict(m) for m in messages]}

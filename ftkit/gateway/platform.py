@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from ftkit.gateway.batches import Batches
 from ftkit.gateway.chat import Chat
+from ftkit.gateway.completions import Completions
+from ftkit.gateway.embeddings import Embeddings
 from ftkit.gateway.files import Files
 from ftkit.gateway.jobs import Jobs
 from ftkit.gateway.models import Models
@@ -30,6 +32,8 @@ class Platform:
         self.jobs = Jobs(wire)
         self.batches = Batches(wire, self.files)
         self.chat = Chat(wire)
+        self.completions = Completions(wire)
+        self.embeddings = Embeddings(wire)
         self.models = Models(wire)
 
     @property

@@ -25,6 +25,7 @@ from ftkit.gateway.results import (
     JobEvent,
     ModelInfo,
     Problem,
+    ReplyPiece,
     Usage,
 )
 from ftkit.gateway.values import (
@@ -181,18 +182,35 @@ def read_reply(data: dict[str, Any], request_id: str | None) -> ChatReply:
     choice = _first_choice(data)
     if not choice:
         raise PlatformError("the platform answered without a reply", request_id=request_id)
-    usage = as_map(data.get("usage"))
     return ChatReply(
         text=_content(choice) or "",
         model=as_text(data.get("model")),
         finish_reason=as_text(choice.get("finish_reason")),
-        usage=Usage(
-            prompt_tokens=as_whole(usage.get("prompt_tokens")),
-            completion_tokens=as_whole(usage.get("completion_tokens")),
-            total_tokens=as_whole(usage.get("total_tokens")),
-        ),
+        usage=read_usage(data),
         request_id=request_id,
         raw=data,
+    )
+
+
+def read_piece(data: dict[str, Any]) -> ReplyPiece:
+    """A part of a streamed reply, of chat or of a plain completion; one without choices has no text."""
+    choice = _first_choice(data)
+    delta = as_map(choice.get("delta"))
+    return ReplyPiece(
+        text=as_text(delta.get("content")) or as_text(choice.get("text")) or "",
+        finish_reason=as_text(choice.get("finish_reason")),
+        usage=read_usage(data),
+        raw=data,
+    )
+
+
+def read_usage(data: Mapping[str, Any]) -> Usage:
+    """The tokens of a reply; None each where the platform says nothing."""
+    usage = as_map(data.get("usage"))
+    return Usage(
+        prompt_tokens=as_whole(usage.get("prompt_tokens")),
+        completion_tokens=as_whole(usage.get("completion_tokens")),
+        total_tokens=as_whole(usage.get("total_tokens")),
     )
 
 

@@ -231,6 +231,23 @@ class ChatReply(Result):
     request_id: str | None = None
 
 
+class ReplyPiece(Result):
+    """A part of a reply as it comes; the reason of its end and its tokens stand in the last ones."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    usage: Usage = Usage()
+
+
+class Embedded(Result):
+    """The vectors of some texts, in their order."""
+
+    vectors: list[list[float]]
+    model: str | None = None
+    usage: Usage = Usage()
+    request_id: str | None = None
+
+
 class ModelFile(Result):
     """A file of a tuned model on the local platform, with its SHA-256 in hex."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ftkit.settings.keys import api_key, key_status, redact
+from ftkit.settings.keys import api_key, key_status, named_key, redact
 from ftkit.settings.load import load_settings
 from ftkit.settings.model import Settings, ValidationSettings
 
-__all__ = ["Settings", "ValidationSettings", "api_key", "key_status", "load_settings", "redact"]
+__all__ = ["Settings", "ValidationSettings", "api_key", "key_status", "load_settings", "named_key", "redact"]

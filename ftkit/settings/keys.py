@@ -52,6 +52,20 @@ def key_status(provider: Provider) -> KeyPlace:
     return "not needed" if provider.local or provider.key_env is None else "none"
 
 
+def named_key(variable: str) -> str:
+    """The key of an environment variable that a person named, else of the OS keyring under its name.
+
+    Raises MissingKey that names the variable to set.
+    """
+    found = os.environ.get(variable, "").strip() or _from_keyring(variable)
+    if not found:
+        raise MissingKey(
+            f"no API key in {variable}", hint=f"Set it in the environment: export {variable}=..."
+        )
+    _given_out.add(found)
+    return found
+
+
 def _find(provider: Provider) -> tuple[str, KeyPlace] | None:
     if provider.key_env is None:
         return None

@@ -19,6 +19,7 @@ _MOST_FAULTS = 20
 _PATTERNS = {
     "base_url": "an address begins with http:// or https://",
     "key_env": "this is the name of an environment variable, never the key itself",
+    "hook": "a hook is named as module:attribute",
 }
 
 

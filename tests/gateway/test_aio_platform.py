@@ -18,6 +18,8 @@ from ftkit.errors import NotOnPlatform, PlatformError
 from ftkit.gateway import AsyncPlatform, Pace, Platform, aio, chat_request, connect_async
 from ftkit.gateway.batches import Batches
 from ftkit.gateway.chat import Chat
+from ftkit.gateway.completions import Completions
+from ftkit.gateway.embeddings import Embeddings
 from ftkit.gateway.files import Files
 from ftkit.gateway.jobs import Jobs
 from ftkit.gateway.models import Models
@@ -30,6 +32,8 @@ PAIRS = [
     (Jobs, aio.AsyncJobs),
     (Batches, aio.AsyncBatches),
     (Chat, aio.AsyncChat),
+    (Completions, aio.AsyncCompletions),
+    (Embeddings, aio.AsyncEmbeddings),
     (Models, aio.AsyncModels),
 ]
 NEEDS_NO_WAITING = {"read", "check_window"}

@@ -33,13 +33,13 @@ def ask_live(session: Session, piece: Piece, pace: Pace | None, progress: Progre
     session.save()
     whole_lines(path)
     session.take(piece)
-    keeper = _Keeper(path)
+    keeper = Keeper(path)
     try:
         answer_all(
             session.wire,
             _requests(session, piece),
             pace or Pace.of(session.wire.provider.limits),
-            keeper.keep,
+            lambda answer: keeper.keep(encode_json(answer)),
             progress,
         )
     finally:
@@ -79,7 +79,7 @@ def whole_lines(path: Path) -> None:
         raise storage_error(error, path) from error
 
 
-class _Keeper:
+class Keeper:
     """Appends answers to a file; safe for several threads. At most a second of them is not on the disk."""
 
     def __init__(self, path: Path) -> None:
@@ -91,12 +91,11 @@ class _Keeper:
         except OSError as error:
             raise storage_error(error, path) from error
 
-    def keep(self, answer: dict[str, Any]) -> None:
-        """Write one answer."""
-        line = encode_json(answer) + b"\n"
+    def keep(self, answer: bytes) -> None:
+        """Write one answer, which is JSON."""
         with self._lock:
             try:
-                self._file.write(line)
+                self._file.write(answer + b"\n")
                 self._file.flush()
                 if time.monotonic() - self._synced >= _FSYNC_SECONDS:
                     os.fsync(self._file.fileno())
