@@ -29,8 +29,8 @@ def list_recipes(app: App) -> None:
             warnings.append(f"recipe {name!r}: {error}")
     for warning in warnings:
         app.display.warn(warning)
-    rows = [(name, r.title, r.train.model, r.benchmark.metric) for name, r in loaded.items()]
-    headers = ["Recipe", "What it does", "Tunes", "Metric"]
+    rows = [(name, r.title, r.in_words, ", ".join(r.metrics) or "–") for name, r in loaded.items()]
+    headers = ["Recipe", "What it is about", "What it does", "Metric"]
     app.emit(list(loaded.values()), lambda console: table(console, headers, rows))
 
 

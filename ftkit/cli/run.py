@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         "ftkit run sentiment",
         "ftkit run sentiment --data headlines.csv --limit 4000 --train 400 --test 3600 --seed 42",
         "ftkit run genre --data films.csv --column description=Overview --column title=Name",
+        "ftkit run sentiment --rehearse openai",
         "ftkit run ./my-recipe --platform openai --epochs 3",
     ],
 )
@@ -43,6 +44,16 @@ if TYPE_CHECKING:
 @click.option("--validation", type=AMOUNT, help="Rows for the validation loss.")
 @click.option("--test", type=AMOUNT, help="Rows held out for the benchmark.")
 @click.option("--seed", type=click.IntRange(0), help="Seed of the split and of the training.")
+@click.option(
+    "--tune/--no-tune",
+    default=None,
+    help="Tune a model, or compare models as they are; else as the recipe says.",
+)
+@click.option(
+    "--rehearse",
+    metavar="PLATFORM",
+    help="Use the models that the recipe names for that platform; on the local one, stand-ins answer for them.",
+)
 @click.option("--model", help="Base model to tune.")
 @click.option("--base-model", "base_models", multiple=True, help="Model to compare with; may be repeated.")
 @click.option("--epochs", "n_epochs", type=AUTO_INT, help="Passes over the training rows, or auto.")
@@ -64,8 +75,10 @@ def run(app: App, recipe: str, columns: tuple[str, ...], **given: Any) -> None:
     """Run RECIPE (a name, or a folder with a recipe.toml) from its data to a report.
 
     Reads, validates, splits, uploads, tunes, watches the job, and compares the tuned model with
-    its base on held-out rows by batch inference. Without a platform it uses the local one and
-    starts it by itself. Run again, it goes on where it was, or says that it is done.
+    others on held-out rows by batch inference. A recipe may also generate its data, compare models
+    as they are, ask several things of the same rows, or let judges judge: it says so itself. Python
+    files beside it may be run. Without a platform the local one is used and started. Run again, it
+    goes on where it was, or says that it is done.
     """
     from ftkit.lifecycle import RunOptions
     from ftkit.lifecycle import run as run_recipe
@@ -85,13 +98,39 @@ def run(app: App, recipe: str, columns: tuple[str, ...], **given: Any) -> None:
 def _print(console: Console, result: RunResult) -> None:
     from ftkit.benchmarking import print_report
 
-    print_report(console, result.benchmark)
+    if (made := result.generated) is not None:
+        lost = "".join(f"; {count:,}: {reason}" for reason, count in made.dropped.items())
+        console.print(f"{made.model} wrote {made.rows:,} rows, {made.kept:,} are kept{lost}", soft_wrap=True)
+    for name, report in result.reports.items():
+        if result.tasks:
+            console.print(f"\n[bold]{name}[/bold]")
+        print_report(console, report)
+    if result.tasks:
+        _print_overview(console, result)
     words = {
         "new": "done",
         "resumed": "done, resumed from an earlier call",
         "already done": "was already done (--fresh starts over)",
     }
     console.print(f"Run {words[result.state]} in {result.seconds:.1f} s on {result.platform}.")
-    console.print(f"Tuned model  {result.tuned_model}", soft_wrap=True)
-    console.print(f"Report       {result.report}", soft_wrap=True)
-    console.print(f"Record       {result.directory / 'run.json'}", soft_wrap=True)
+    places = {
+        "Tuned model": result.tuned_model,
+        "Data": result.generated.path if result.generated is not None else None,
+        "Report": result.report,
+        "Record": result.directory / "run.json",
+    }
+    for name, place in places.items():
+        if place is not None:
+            console.print(f"{name:<12} {place}", soft_wrap=True)
+
+
+def _print_overview(console: Console, result: RunResult) -> None:
+    from ftkit.cli.frame import table
+    from ftkit.lifecycle.overview import overview_rows
+
+    console.print("\n[bold]all tasks[/bold]")
+    rows = [
+        (model, *("–" if cell is None else cell[0] for cell in cells))
+        for model, cells in overview_rows(result.tasks)
+    ]
+    table(console, ["Model", *result.tasks], rows)

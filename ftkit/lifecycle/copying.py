@@ -6,13 +6,17 @@ import itertools
 import os
 import re
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from ftkit.data import SourceOptions, open_rows
+from ftkit.data import ExampleTemplate, SourceOptions, open_rows
 from ftkit.errors import DataError, UsageError, Where, storage_error
+from ftkit.lifecycle.own_code import own_code
 from ftkit.lifecycle.recipe import RECIPE_FILE, Recipe, available_recipes, load_recipe
+from ftkit.lifecycle.tables import SourceTable, TaskTable
 from ftkit.settings import Settings, load_settings
 
 ROWS_TRIED = 100
@@ -60,58 +64,123 @@ def copy_recipe(name: str, target: Path) -> Path:
 
 
 def check_recipe(name: str | Path, settings: Settings | None = None) -> RecipeCheck:
-    """Load a recipe, read its first rows, make examples of them, look its models and metric up.
+    """Load a recipe, read its first rows, make examples of them, look its models and metrics up.
 
+    Where the data is generated, the rows are those that the model is asked about and those held out.
     Raises the same errors as a run for a recipe or data that cannot be read at all.
     """
     recipe = load_recipe(name)
     settings = settings or load_settings()
-    problems = _model_problems(recipe, settings) + _metric_problems(recipe)
-    template = recipe.example
-    options = SourceOptions(**recipe.source.model_dump(exclude={"data"}), wanted=template.columns)
-    rows = open_rows(recipe.data_path, options)
+    with own_code(recipe.folder):
+        problems = [*_model_problems(recipe, settings), *_metric_problems(recipe), *_file_problems(recipe)]
     tried = made = 0
-    for row in itertools.islice(rows, ROWS_TRIED):
-        tried += 1
-        try:
-            reply = template.render(row.data, Where(rows.name, row.line))["messages"][-1]["content"]
-        except DataError as error:
-            problems.append(str(error))
-            continue
-        made += 1
-        labels = recipe.answers.labels
-        if labels and not recipe.answers.separator and reply not in labels:
-            problems.append(f"{Where(rows.name, row.line)}: the reply {reply!r} is not one of the labels")
+    notes: list[str] = []
+    for source, tasks in _sources(recipe):
+        found = _try_rows(recipe, source, tasks)
+        tried, made = tried + found.tried, made + found.made
+        problems += found.problems
+        notes += found.notes
     return RecipeCheck(
         recipe=recipe.name,
         ok=not problems and made > 0,
         rows_tried=tried,
         examples_made=made,
         problems=tuple(problems),
-        notes=tuple(rows.notes),
+        notes=tuple(notes),
     )
 
 
-def _model_problems(recipe: Recipe, settings: Settings) -> list[str]:
-    problems = []
+class _Tried(NamedTuple):
+    tried: int
+    made: int
+    problems: list[str]
+    notes: Sequence[str]
+
+
+def _sources(recipe: Recipe) -> list[tuple[SourceTable, tuple[ExampleTemplate, ...]]]:
+    """The files of a recipe, and what is made of a row of each."""
+    found: list[tuple[SourceTable, tuple[ExampleTemplate, ...]]] = []
+    if recipe.generate is None:
+        found.append((recipe.source, recipe.work))
+    else:
+        asked = ExampleTemplate(user=recipe.generate.prompt, system=recipe.generate.system)
+        found.append((recipe.source, (asked,)))
+    if recipe.benchmark.data is not None:
+        found.append((SourceTable(data=recipe.benchmark.data), recipe.work))
+    return found
+
+
+def _try_rows(recipe: Recipe, source: SourceTable, tasks: Sequence[ExampleTemplate]) -> _Tried:
+    columns = dict.fromkeys(column for task in tasks for column in task.columns)
+    options = SourceOptions(**source.model_dump(exclude={"data"}), wanted=tuple(columns))
+    rows = open_rows(recipe.beside(source.data), options)
+    tried = made = 0
+    problems: list[str] = []
+    for row in itertools.islice(rows, ROWS_TRIED):
+        tried += 1
+        where = Where(rows.name, row.line)
+        try:
+            replies = [task.render(row.data, where)["messages"][-1]["content"] for task in tasks]
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        made += 1
+        for task, reply in zip(tasks, replies, strict=True):
+            if _is_no_label(task, reply):
+                problems.append(f"{where}: the reply {reply!r} is not one of the labels")
+    return _Tried(tried, made, problems, rows.notes)
+
+
+def _is_no_label(task: ExampleTemplate, reply: str) -> bool:
+    if not isinstance(task, TaskTable) or not task.labels or task.separator:
+        return False
+    return reply not in task.labels
+
+
+def _model_problems(recipe: Recipe, settings: Settings) -> Iterator[str]:
     for platform in ("local", *recipe.platforms):
         try:
             settings.catalog.provider(platform)
         except UsageError as error:
-            problems.append(f"[platforms.{platform}]: {error.message}")
+            yield f"[platforms.{platform}]: {error.message}"
             continue
-        here = recipe.on_platform(platform)
-        for model in dict.fromkeys([here.train.model, *here.benchmark.models]):
-            if settings.catalog.model(model, platform) is None:
-                problems.append(f"{platform}: the catalog knows no model {model!r}")
-    return problems
+        for model in _models_of(recipe.on_platform(platform)):
+            yield from _model_problem(model, platform, settings)
 
 
-def _metric_problems(recipe: Recipe) -> list[str]:
-    from importlib.metadata import entry_points
+def _models_of(recipe: Recipe) -> list[str]:
+    models = [recipe.train.model] if recipe.tunes else []
+    models += recipe.benchmark.models if recipe.kind != "generate" else ()
+    if recipe.generate is not None:
+        models.append(recipe.generate.model)
+    if recipe.benchmark.judge is not None:
+        models += recipe.benchmark.judge.models
+    return list(dict.fromkeys(models))
 
-    known = {point.name for point in entry_points(group="ftkit.metrics")}
-    metric = recipe.benchmark.metric
-    return (
-        [] if metric in known else [f"no metric is called {metric!r}; there are: {', '.join(sorted(known))}"]
-    )
+
+def _model_problem(model: str, platform: str, settings: Settings) -> Iterator[str]:
+    from ftkit.inference.backends import backend_for, needs_platform
+
+    try:
+        if not needs_platform(model, settings):
+            backend_for(model, settings)  # a hook that is not there, or is none, is said
+        elif settings.catalog.model(model, platform) is None:
+            yield f"{platform}: the catalog knows no model {model!r}"
+    except UsageError as error:
+        yield f"{platform}: {error.message}"
+
+
+def _metric_problems(recipe: Recipe) -> Iterator[str]:
+    from ftkit.benchmarking import find_metric
+
+    for task in recipe.work:
+        try:
+            find_metric(task.metric)
+        except UsageError as error:
+            yield f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _file_problems(recipe: Recipe) -> Iterator[str]:
+    judge = recipe.benchmark.judge
+    if judge is not None and judge.rubric is not None and not Path(recipe.beside(judge.rubric)).is_file():
+        yield f"[benchmark.judge]: there is no file {judge.rubric!r}"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ftkit.errors import UsageError
-from ftkit.lifecycle.recipe import Amount, Hyperparameters, Recipe, Seed, SplitTable, with_columns
+from ftkit.lifecycle.recipe import Recipe, with_columns
+from ftkit.lifecycle.tables import Amount, Hyperparameters, Seed, SplitTable, changed
 from ftkit.splitting import is_split
-
-Table = TypeVar("Table", bound=BaseModel)
 
 
 class RunOptions(BaseModel):
@@ -22,7 +21,9 @@ class RunOptions(BaseModel):
     ``file_columns`` names the columns of a file without a header row. ``fresh`` starts over: another
     job is launched, also where a good one exists, and the old directory is kept under another name.
     ``max_cost``, in US dollars, lets no job begin that may cost more. ``data`` may be a split (its folder or
-    manifest): its rows are taken as they are, each part for its purpose.
+    manifest): its rows are taken as they are, each part for its purpose. ``tune`` decides whether a model is
+    tuned, where it is not as the recipe says. ``rehearse`` names a platform whose models are used here: on
+    the local platform, models of its own stand in for them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +37,8 @@ class RunOptions(BaseModel):
     validation: Amount | None = None
     test: Amount | None = None
     seed: Seed | None = None
+    tune: bool | None = None
+    rehearse: str | None = None
     model: str | None = None
     base_models: tuple[str, ...] | None = None
     hyperparameters: dict[str, Any] = {}
@@ -46,24 +49,33 @@ class RunOptions(BaseModel):
     def applied_to(self, recipe: Recipe, platform: str) -> Recipe:
         """The recipe as this run carries it out on ``platform``. Raises UsageError for what contradicts."""
         self._check_split()
-        recipe = with_columns(recipe.on_platform(platform), self.columns)
-        source = _changed(
+        recipe = with_columns(self._on_platform(recipe, platform), self.columns)
+        source = changed(
             recipe.source,
             data=self._data_path(),
             columns=self.file_columns,
             encoding=self.encoding,
             limit=self.limit,
         )
-        train = _changed(recipe.train, model=self.model, hyperparameters=self._hyperparameters(recipe))
+        train = changed(recipe.train, model=self.model, hyperparameters=self._hyperparameters(recipe))
         models = self.base_models or ((self.model,) if self.model else None)
         return recipe.model_copy(
             update={
+                "kind": recipe.kind if self.tune is None else "tune" if self.tune else "compare",
                 "source": source,
                 "split": self._split(recipe.split),
                 "train": train,
-                "benchmark": _changed(recipe.benchmark, models=models),
+                "benchmark": changed(recipe.benchmark, models=models),
             }
         )
+
+    def _on_platform(self, recipe: Recipe, platform: str) -> Recipe:
+        if self.rehearse is not None and self.rehearse not in recipe.platforms:
+            raise UsageError(
+                f"the recipe {recipe.name!r} names no models for {self.rehearse!r}",
+                hint=f"It does for: {', '.join(recipe.platforms) or 'none'}.",
+            )
+        return recipe.on_platform(self.rehearse or platform)
 
     def _data_path(self) -> str | None:
         """A path as the caller sees it; any other name (of a hosted dataset) as it stands."""
@@ -87,7 +99,7 @@ class RunOptions(BaseModel):
     def _split(self, table: SplitTable) -> SplitTable:
         sizes = {"train": self.train, "validation": self.validation, "test": self.test}
         if all(size is None for size in sizes.values()):
-            sizes = {}
+            sizes = {} if table.divides or not self.tune else {"test": SplitTable().test}
         return table.model_copy(update={**sizes, **({} if self.seed is None else {"seed": self.seed})})
 
     def _hyperparameters(self, recipe: Recipe) -> Hyperparameters:
@@ -100,7 +112,3 @@ class RunOptions(BaseModel):
                 f"{fault['loc'][0]} cannot be {fault['input']!r}: {fault['msg'].lower()}",
                 hint=f"There are: {', '.join(Hyperparameters.model_fields)}.",
             ) from error
-
-
-def _changed(table: Table, **values: Any) -> Table:
-    return table.model_copy(update={k: v for k, v in values.items() if v is not None})

@@ -10,13 +10,48 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.benchmarking import BenchmarkReport
+from ftkit.data import sha256_file
+from ftkit.lifecycle.tables import Kind
 
 RECORDED_PACKAGES = ("ftkit", "openai", "datasets", "tiktoken", "pydantic", "scipy", "numpy")
+
+
+class Generated(BaseModel):
+    """The rows that a model wrote: ``path`` holds those that were ``kept``, ``dropped_path`` the others.
+
+    The model was asked ``requests`` times, of which ``answered`` gave rows; ``cached`` of the answers are
+    an earlier call's. ``dropped`` counts rows by the reason why they are of no use. ``cost`` is what went
+    out in US dollars; None where it is not known.
+    """
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    model: str
+    requests: int
+    answered: int
+    cached: int
+    rows: int
+    kept: int
+    dropped: dict[str, int]
+    failures: dict[str, int]
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    form: str | None
+    path: Path
+    dropped_path: Path
+    sha256: str
+
+    def still_there(self) -> bool:
+        """Whether the kept rows are on the disk as they were written."""
+        return self.path.is_file() and sha256_file(self.path) == self.sha256
 
 
 class RunResult(BaseModel):
     """One finished run: where it is, what it made, how the models scored.
 
+    ``benchmark`` compares the models; where several tasks are asked, ``tasks`` does for each by its name
+    and ``benchmark`` is None. ``base_model``, ``tuned_model`` and ``job`` are None where nothing is tuned.
     ``steps`` holds each step's key, times (Unix seconds) and result (hashes, ids, counts);
     ``parameters`` the recipe after all overrides; ``seconds`` the time of this call only.
     """
@@ -24,19 +59,27 @@ class RunResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     recipe: str
+    kind: Kind = "tune"
     directory: Path
     platform: str
     base_url: str | None
-    base_model: str
-    tuned_model: str
-    job: str
+    base_model: str | None = None
+    tuned_model: str | None = None
+    job: str | None = None
     parameters: dict[str, Any]
     steps: dict[str, Any]
-    benchmark: BenchmarkReport
-    report: Path
+    generated: Generated | None = None
+    benchmark: BenchmarkReport | None = None
+    tasks: dict[str, BenchmarkReport] = {}
+    report: Path | None = None
     versions: dict[str, str]
     state: Literal["new", "resumed", "already done"]
     seconds: float
+
+    @property
+    def reports(self) -> dict[str, BenchmarkReport]:
+        """Every comparison by its task; the one of a recipe without tasks by the recipe's name."""
+        return self.tasks if self.benchmark is None else {self.recipe: self.benchmark}
 
 
 def package_versions() -> dict[str, str]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,28 +11,24 @@ from pydantic import ValidationError
 
 from ftkit.data import atomic_write, sha256_file
 from ftkit.display import Display, SilentDisplay
-from ftkit.errors import (
-    Interrupted,
-    NotOnPlatform,
-    PlatformError,
-    PlatformRefused,
-    UsageError,
-    storage_error,
-)
+from ftkit.errors import Interrupted, NotOnPlatform, PlatformError, PlatformRefused
+from ftkit.lifecycle.comparing import REPORT_FILE, Comparing
 from ftkit.lifecycle.gate import Part
-from ftkit.lifecycle.journal import JOURNAL_FILE, Journal, key_of
+from ftkit.lifecycle.journal import Journal, key_of
 from ftkit.lifecycle.options import RunOptions
+from ftkit.lifecycle.own_code import own_code
+from ftkit.lifecycle.places import locked, place_of, set_aside
 from ftkit.lifecycle.prepare import Preparation
 from ftkit.lifecycle.recipe import Recipe, load_recipe
 from ftkit.lifecycle.remote import Tuning
-from ftkit.lifecycle.result import RunResult, package_versions
+from ftkit.lifecycle.result import Generated, RunResult, package_versions
 from ftkit.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from ftkit.benchmarking import BenchmarkReport
     from ftkit.gateway import Job, Platform
 
-RUN_FILE, REPORT_FILE, LOCK_FILE = "run.json", "report.html", ".lock"
+RUN_FILE = "run.json"
 Value = TypeVar("Value")
 
 
@@ -46,23 +39,23 @@ def run(
     settings: Settings | None = None,
     display: Display | None = None,
 ) -> RunResult:
-    """Run a recipe: read, validate, split, upload, tune, watch, benchmark, report.
+    """Run a recipe: generate, read, validate, split, upload, tune, watch, benchmark, judge, report.
 
-    The run's directory holds everything it made. A call with the same recipe, options and
-    platform goes on in the same directory: finished steps are not done again, and nothing is
-    uploaded, launched or submitted twice. Raises ``ftkit.errors``; Ctrl-C raises Interrupted,
-    and what runs on a platform runs on.
+    What of this is done, the recipe says. The run's directory holds everything it made. A call with the
+    same recipe, options and platform goes on in the same directory: finished steps are not done again, and
+    nothing is uploaded, launched, submitted or asked twice. Python files beside the recipe may be imported
+    and run. Raises ``ftkit.errors``; Ctrl-C raises Interrupted, and what runs on a platform runs on.
     """
     settings = settings or load_settings()
     options = options or RunOptions()
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     made = options.applied_to(chosen, settings.platform_name)
-    place = _place(settings)
+    place = place_of(settings)
     name = f"{made.name}-{key_of(made, made.data_path, place)[:8]}"
     directory = options.out or settings.runs_dir / name
     if options.fresh:
-        _set_aside(directory)
-    with _locked(directory):
+        set_aside(directory)
+    with locked(directory), own_code(made.folder):
         this = _Run(made, directory, place, settings, display or SilentDisplay())
         this.fresh, this.max_cost = options.fresh, options.max_cost
         return this.carry_out()
@@ -122,19 +115,49 @@ class _Run:
         return f"The job {self.job_id} goes on: `ftkit jobs watch {self.job_id}{options}`. {back}"
 
     def _steps(self) -> RunResult:
+        generated = self._generated()
+        if self.recipe.kind == "generate":
+            return self._recorded("generate", key_of(generated.sha256 if generated else None), {}, generated)
         preparation = Preparation(self.recipe, self.journal, self.settings, self.display)
         self.stage = "reading the data"
         examples = preparation.examples()
-        self.stage = "validating"
-        preparation.check(examples)
+        if self.recipe.tunes:
+            self.stage = "validating"
+            preparation.check(examples)
         self.stage = "splitting"
         parts = preparation.split(examples)
+        tuned = self._tuned(preparation, parts) if self.recipe.tunes else {}
+        return self._compare(preparation.tests(parts["test"]), tuned, generated)
+
+    def _generated(self) -> Generated | None:
+        """The rows that a model writes; from here on they are the recipe's source."""
+        if self.recipe.generate is None:
+            return None
+        from ftkit.lifecycle.generating import Generation
+
+        self.stage = "generating data"
+        made = Generation(
+            self.recipe, self.journal, self.settings, self.display, lambda: self.platform
+        ).made()
+        source = self.recipe.source.model_copy(
+            update={
+                "data": str(made.path),
+                "columns": None,
+                "delimiter": None,
+                "encoding": None,
+                "limit": None,
+            }
+        )
+        self.recipe = self.recipe.model_copy(update={"source": source})
+        return made
+
+    def _tuned(self, preparation: Preparation, parts: dict[str, Path]) -> dict[str, object]:
         hashes = {name: sha256_file(path) for name, path in parts.items()}
-        job_key = key_of(hashes, self.recipe.train, self.place)
-        tuned = self.journal.done("tuned", job_key)
-        if tuned is None:
-            tuned = self._with_lost_files_forgotten(lambda: self._tune(preparation, parts, job_key))
-        return self._compare(parts["test"], str(tuned["model"]), str(tuned["job"]))
+        key = key_of(hashes, self.recipe.train, self.place)
+        done = self.journal.done("tuned", key)
+        if done is not None:
+            return done
+        return self._with_lost_files_forgotten(lambda: self._tune(preparation, parts, key))
 
     def _with_lost_files_forgotten(self, step: Callable[[], Value]) -> Value:
         """Try once more from the upload when the platform no longer has what the journal names."""
@@ -177,80 +200,80 @@ class _Run:
         self.job_id = None
         return self.journal.finish("tuned", key, job=job.id, **_tuned(job))
 
-    def _compare(self, test: Path, tuned_model: str, job: str) -> RunResult:
+    def _compare(
+        self, tests: dict[str, Path], tuned: dict[str, object], generated: Generated | None
+    ) -> RunResult:
         recipe = self.recipe
-        models = [tuned_model, *(m for m in recipe.benchmark.models if m != tuned_model)]
-        key = key_of(sha256_file(test), models, recipe.benchmark, recipe.answers, self.place)
-        run_file = self.directory / RUN_FILE
-        if self.journal.done("benchmark", key) and (finished := self._finished(run_file)):
+        model = str(tuned["model"]) if tuned else None
+        models = [*([model] if model else []), *(m for m in recipe.benchmark.models if m != model)]
+        hashes = {name: sha256_file(path) for name, path in tests.items()}
+        key = key_of(hashes, models, recipe.benchmark, recipe.answers, *recipe.tasks, self.place)
+        if self.journal.done("benchmark", key) and (finished := self._finished()):
             return finished
         self.stage = "benchmarking"
         self.journal.intend("benchmark", key, models=models)
-        report = self._benchmark(models, test)
+        comparing = Comparing(recipe, self.directory, self.settings, self.display, lambda: self.platform)
+        reports = comparing.reports(tests, models, model)
         self.stage = "writing the report"
-        result = self._result(report, tuned_model, job)
-        atomic_write(run_file, result.model_dump_json(indent=2))
-        self.journal.finish("benchmark", key, models=models)
+        made = self._result(reports, tuned, generated)
+        comparing.write(reports, _lineage(made))
+        return self._recorded("benchmark", key, {"models": models}, generated, made)
+
+    def _recorded(
+        self,
+        step: str,
+        key: str,
+        facts: dict[str, object],
+        generated: Generated | None,
+        made: RunResult | None = None,
+    ) -> RunResult:
+        """Write the record of the whole run, and then that its last step is done."""
+        if made is None and self.journal.done("recorded", key) and (finished := self._finished()):
+            return finished
+        result = made or self._result({}, {}, generated)
+        atomic_write(self.directory / RUN_FILE, result.model_dump_json(indent=2))
+        self.journal.finish(step if made else "recorded", key, **facts)
         return result
 
-    def _benchmark(self, models: list[str], test: Path) -> BenchmarkReport:
-        from ftkit.benchmarking import benchmark
-
-        tuned = models[0]
-        try:
-            return benchmark(
-                models,
-                test,
-                platform=self.platform,
-                metric=self.recipe.benchmark.metric,
-                labels=self.recipe.answers.labels,
-                max_tokens=self.recipe.benchmark.max_tokens,
-                workdir=self.directory / "benchmark",
-                tuned=[tuned],
-                display=self.display,
-            )
-        except NotOnPlatform as error:
-            if repr(tuned) not in error.message:
-                raise
-            # to tune again may cost money: that is for the person to say
-            hint = "The platform no longer has the tuned model. --fresh tunes another one."
-            raise NotOnPlatform(error.message, hint=hint, request_id=error.request_id) from error
-
-    def _result(self, report: BenchmarkReport, tuned_model: str, job: str) -> RunResult:
-        from ftkit.benchmarking import to_markdown, write_report
-
-        result = RunResult(
+    def _result(
+        self, reports: dict[str, BenchmarkReport], tuned: dict[str, object], generated: Generated | None
+    ) -> RunResult:
+        several = bool(self.recipe.tasks)
+        provider = self.settings.catalog.provider(self.settings.platform_name)
+        return RunResult(
             recipe=self.recipe.name,
+            kind=self.recipe.kind,
             directory=self.directory,
-            platform=self.platform.name,
-            base_url=self.settings.base_url or self.platform.provider.base_url,
-            base_model=self.recipe.train.model,
-            tuned_model=tuned_model,
-            job=job,
+            platform=provider.name,
+            base_url=self.settings.base_url or provider.base_url,
+            base_model=self.recipe.train.model if tuned else None,
+            tuned_model=str(tuned["model"]) if tuned else None,
+            job=str(tuned["job"]) if tuned else None,
             parameters=self.recipe.model_dump(mode="json"),
             steps={name: entry.model_dump() for name, entry in self.journal.entries().items()},
-            benchmark=report,
-            report=self.directory / REPORT_FILE,
+            generated=generated,
+            benchmark=None if several else next(iter(reports.values()), None),
+            tasks=reports if several else {},
+            report=self.directory / REPORT_FILE if reports else None,
             versions=package_versions(),
             state="resumed" if self.resumed else "new",
             seconds=round(time.monotonic() - self.started, 3),
         )
-        with self.display.work("Writing the report"):
-            write_report(report, result.report, title=self.recipe.title, lineage=_lineage(result))
-            atomic_write(result.report.with_suffix(".md"), to_markdown(report))
-        return result
 
-    def _finished(self, run_file: Path) -> RunResult | None:
+    def _finished(self) -> RunResult | None:
         """The result of a run that had come to its end; None where its files are gone or damaged."""
-        if not (run_file.exists() and (self.directory / REPORT_FILE).exists()):
+        run_file, report = self.directory / RUN_FILE, self.directory / REPORT_FILE
+        if not run_file.exists():
             return None
         try:
             old = RunResult.model_validate_json(run_file.read_bytes())
         except ValidationError:
             self.display.warn(f"{run_file} is damaged: comparing again")
             return None
+        if old.report is not None and not report.exists():
+            return None
         seconds = round(time.monotonic() - self.started, 3)
-        here = {"directory": self.directory, "report": self.directory / REPORT_FILE}
+        here = {"directory": self.directory, "report": report if old.report is not None else None}
         return old.model_copy(update={"state": "already done", "seconds": seconds, **here})
 
 
@@ -266,57 +289,18 @@ def _tuned(job: Job) -> dict[str, object]:
 def _lineage(result: RunResult) -> dict[str, str]:
     """What the report says about where its figures come from."""
     steps = result.steps
+    tuned = {"Base model": result.base_model, "Tuned model": result.tuned_model, "Job": result.job}
     lines = {
         "Recipe": result.recipe,
         "Platform": result.platform,
-        "Base model": result.base_model,
-        "Tuned model": result.tuned_model,
-        "Job": result.job,
+        **{name: value for name, value in tuned.items() if value is not None},
         "Data": str(steps["examples"]["result"].get("source")),
         "Data hash (SHA-256)": str(steps["examples"]["result"].get("source_hash")),
     }
     for name, part in steps["split"]["result"]["parts"].items():
         lines[f"{name.capitalize()} rows"] = f"{part['rows']:,} (SHA-256 {part['sha256'][:12]})"
+    if result.generated is not None:
+        made = result.generated
+        lines["Written by"] = f"{made.model}: {made.kept:,} of {made.rows:,} rows kept"
     lines["Versions"] = ", ".join(f"{name} {number}" for name, number in result.versions.items())
     return lines
-
-
-def _place(settings: Settings) -> str:
-    """What tells two platforms apart without asking them: the name and the address or local state."""
-    provider = settings.catalog.provider(settings.platform_name)
-    at_home = settings.local_state if provider.local else provider.base_url
-    return f"{provider.name} {settings.base_url or at_home}"
-
-
-def _set_aside(directory: Path) -> None:
-    """Keep an earlier run's directory under another name; a folder that holds no run stays as it is."""
-    if not (directory / JOURNAL_FILE).exists():
-        return
-    if Path.cwd().is_relative_to(directory.resolve()):
-        raise UsageError(
-            "the working directory cannot be set aside",
-            where=str(directory),
-            hint="Call --fresh from outside, or name another place with --out.",
-        )
-    with _locked(directory):
-        directory.rename(directory.with_name(f"{directory.name}.until-{datetime.now():%Y%m%dT%H%M%S.%f}"))
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """One run at a time in a directory; the lock goes with the process."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        handle = (directory / LOCK_FILE).open("a")
-    except OSError as error:
-        raise storage_error(error, directory) from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                "another run is at work in this directory",
-                where=str(directory),
-                hint="Wait for it to end, or give this one another place with --out.",
-            ) from None
-        yield
