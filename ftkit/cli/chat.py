@@ -34,9 +34,20 @@ def chat(
     max_tokens: int | None,
     temperature: float | None,
 ) -> None:
-    """Ask MODEL the question TEXT (``-`` reads it from stdin) and print the reply as it comes."""
+    """Ask MODEL the question TEXT (``-`` reads it from stdin) and print the reply as it comes.
+
+    MODEL may also be one of ftkit.toml that a hook or LiteLLM answers for; its reply comes whole.
+    """
+    from ftkit.inference.backends import HookBackend, backend_for, needs_platform
+
     messages = _messages(system, text)
     params: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
+    if not needs_platform(model, app.settings):
+        backend = backend_for(model, app.settings, display=app.display)
+        assert isinstance(backend, HookBackend), "what needs no platform is a hook, and LiteLLM is one"
+        said = backend.complete(messages, **params)
+        app.emit(said, lambda _: click.echo(said.text))
+        return
     with app.connect() as platform:
         if app.json or no_stream:
             reply = platform.chat.complete(model, messages, **params)

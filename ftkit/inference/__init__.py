@@ -8,18 +8,41 @@ from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.inference.asking import Asked, Asking, ask, ask_each
-    from ftkit.inference.backends import Backend, PlatformBackend, Round
-    from ftkit.inference.cache import AnswerCache
+    from ftkit.inference.backends import (
+        Backend,
+        Hook,
+        HookBackend,
+        HookBusy,
+        HookedModel,
+        HookReply,
+        PlatformBackend,
+        Round,
+        backend_for,
+        entry_for,
+        needs_platform,
+    )
+    from ftkit.inference.cache import AnswerCache, Kept, Known, project_cache
 
 _HOME = {
     "AnswerCache": "ftkit.inference.cache",
     "Asked": "ftkit.inference.asking",
     "Asking": "ftkit.inference.asking",
     "Backend": "ftkit.inference.backends",
+    "Hook": "ftkit.inference.backends",
+    "HookBackend": "ftkit.inference.backends",
+    "HookBusy": "ftkit.inference.backends",
+    "HookReply": "ftkit.inference.backends",
+    "HookedModel": "ftkit.inference.backends",
+    "Kept": "ftkit.inference.cache",
+    "Known": "ftkit.inference.cache",
     "PlatformBackend": "ftkit.inference.backends",
     "Round": "ftkit.inference.backends",
     "ask": "ftkit.inference.asking",
     "ask_each": "ftkit.inference.asking",
+    "backend_for": "ftkit.inference.backends",
+    "entry_for": "ftkit.inference.backends",
+    "needs_platform": "ftkit.inference.backends",
+    "project_cache": "ftkit.inference.cache",
 }
 
 __all__ = [
@@ -27,10 +50,21 @@ __all__ = [
     "Asked",
     "Asking",
     "Backend",
+    "Hook",
+    "HookBackend",
+    "HookBusy",
+    "HookReply",
+    "HookedModel",
+    "Kept",
+    "Known",
     "PlatformBackend",
     "Round",
     "ask",
     "ask_each",
+    "backend_for",
+    "entry_for",
+    "needs_platform",
+    "project_cache",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOME)
