@@ -37,7 +37,7 @@ CORRECT, SCORE, PAIR = Rubric(), Rubric(scale=10), Rubric(kind="pair")
         ("**Correct.**", Verdict(1)),
         ("incorrect", Verdict(0)),
         (" No! ", Verdict(0)),
-        ("{not json} {'verdict'} {\"verdict\": \"correct\"}", Verdict(1)),
+        ('{not json} {\'verdict\'} {"verdict": "correct"}', Verdict(1)),
     ],
 )
 def test_replies_of_judges_of_right_and_wrong(reply: str, verdict: Verdict) -> None:

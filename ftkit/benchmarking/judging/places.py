@@ -69,8 +69,8 @@ def benchmark_answers(folder: Path) -> AnswerSet:
     data = _held_out(record, folder)
     if data is None:
         note = "the held-out file is not as it was: judges see the questions without their system messages"
-        return AnswerSet(str(folder), table.sha256, models, table.rows, (*table.notes, note))
-    return AnswerSet(str(folder), table.sha256, models, lambda: _whole(table, data), table.notes)
+        return AnswerSet(str(folder), table.sha256, models, table.rows, (note,))
+    return AnswerSet(str(folder), table.sha256, models, lambda: _whole(table, data))
 
 
 def _never(answer: str, right: Any) -> bool:

@@ -86,7 +86,7 @@ class Columns:
 
 
 def table_answers(
-    source: Any, columns: Columns, truth: Truth, options: SourceOptions | None = None, name: str | None = None
+    source: Any, columns: Columns, truth: Truth, options: SourceOptions | None = None
 ) -> AnswerSet:
     """The answers of a table: a file of any kind, a DataFrame, a ``datasets.Dataset``, a list of mappings.
 
@@ -99,7 +99,8 @@ def table_answers(
     first = next(iter(rows)).data
     if not isinstance(first, Mapping):
         raise DataError("a row of named columns is wanted", where=rows.name)
-    known = Layout.of(first, columns, name or Path(rows.name).name.split(".")[0] or "answers")
+    named = Path(source).name.split(".")[0] if isinstance(source, str | Path) else "answers"
+    known = Layout.of(first, columns, named)
     models: dict[str, None] = {}
     digest = hashlib.sha256()
     for item in _items(rows, known, truth):
@@ -112,7 +113,6 @@ def table_answers(
         digest.hexdigest(),
         tuple(models),
         lambda: _grouped(_items(rows, known, truth), rows.name),
-        rows.notes,
     )
 
 
