@@ -31,7 +31,8 @@ class Exact(MetricBase):
 class Contains(MetricBase):
     """The right answer stands somewhere in the reply, as whole words, whatever else is said.
 
-    The value is 1 or 0; with `every`, it is the share of the right answers that are there.
+    With `every`, the value is the share of the right answers that are there, and models are compared
+    by it.
     """
 
     name = "contains"
@@ -39,6 +40,9 @@ class Contains(MetricBase):
     every: bool = option(False, "All right answers of the row must be there, not just one of them.")
     case: bool = option(False, "Capitals and small letters differ.")
     words: bool = option(True, "Only whole words count: `art` is not in `part`.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "continuous", self.every)
 
     def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
         """Look for each right answer in the reply."""
