@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from ftkit.benchmarking.results import BenchmarkReport, Comparison, Confusion, LabelScore, ModelScore
     from ftkit.benchmarking.run import benchmark
     from ftkit.benchmarking.terminal import print_report
+    from ftkit.benchmarking.versus import (
+        RunComparison,
+        compare_runs,
+        print_runs,
+        runs_to_markdown,
+        write_runs_page,
+    )
 
 _HOMES = {
     "BenchmarkReport": "ftkit.benchmarking.results",
@@ -25,16 +32,21 @@ _HOMES = {
     "Metric": "ftkit.benchmarking.metrics",
     "ModelScore": "ftkit.benchmarking.results",
     "Rubric": "ftkit.benchmarking.judging",
+    "RunComparison": "ftkit.benchmarking.versus",
     "Score": "ftkit.benchmarking.metrics",
     "benchmark": "ftkit.benchmarking.run",
+    "compare_runs": "ftkit.benchmarking.versus",
     "find_metric": "ftkit.benchmarking.registry",
     "judge": "ftkit.benchmarking.judging",
     "judge_examples": "ftkit.benchmarking.judging",
     "metric_names": "ftkit.benchmarking.registry",
     "print_report": "ftkit.benchmarking.terminal",
+    "print_runs": "ftkit.benchmarking.versus",
+    "runs_to_markdown": "ftkit.benchmarking.versus",
     "to_markdown": "ftkit.benchmarking.markdown",
     "with_judges": "ftkit.benchmarking.judging",
     "write_report": "ftkit.benchmarking.report",
+    "write_runs_page": "ftkit.benchmarking.versus",
 }
 
 __all__ = [
@@ -46,16 +58,21 @@ __all__ = [
     "Metric",
     "ModelScore",
     "Rubric",
+    "RunComparison",
     "Score",
     "benchmark",
+    "compare_runs",
     "find_metric",
     "judge",
     "judge_examples",
     "metric_names",
     "print_report",
+    "print_runs",
+    "runs_to_markdown",
     "to_markdown",
     "with_judges",
     "write_report",
+    "write_runs_page",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -1,79 +1,58 @@
-"""Draws the report's charts as inline SVG, in colours that follow the page's light or dark theme.
-
-matplotlib draws with stand-in colours; they are then exchanged for CSS variables of the page, the
-fixed size for the width of its place, and ids for ones that are unique in the page. The same
-report gives the same bytes.
-"""
+"""Draws what models reach and what they cost: bars with intervals, and quality over price."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
-import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
-from ftkit.benchmarking.results import BenchmarkReport, Confusion, ModelScore
-from ftkit.benchmarking.words import interval, percent, shortened
+from ftkit.benchmarking.drawing import BASE, INK, LINE, QUIET, TUNED, WIDTH, Sheet, canvas, style, to_svg
+from ftkit.benchmarking.results import BenchmarkReport, FrontierPoint, ModelScore
+from ftkit.benchmarking.words import dollars, interval, measure, percent, ranked, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 3.8
-"""Inches. Narrow, so that on a phone the words keep nearly their size."""
-MAX_LABELS = 20
-"""A larger confusion matrix cannot be read as a picture; the tables and the JSON have it."""
-
-# stand-in colours: any that occur nowhere else
-_INK, _QUIET, _LINE, _TUNED, _BASE, _HEAT, _ON_HEAT = (
-    "#010203",
-    "#010204",
-    "#010205",
-    "#010206",
-    "#010207",
-    "#010208",
-    "#010209",
-)
-_THEME = {
-    _INK: "var(--ink)",
-    _QUIET: "var(--quiet)",
-    _LINE: "var(--line)",
-    _TUNED: "var(--tuned)",
-    _BASE: "var(--base)",
-    _HEAT: "var(--heat)",
-    _ON_HEAT: "var(--on-heat)",
-}
-_SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "ftkit",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "text.parse_math": False,
-    "text.color": _INK,
-}
+LOG_FROM = 20
+"""Prices this many times apart are shown on a logarithmic axis."""
+_TICKS = ([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"])
 
 
-def accuracy_chart(report: BenchmarkReport) -> str:
-    """Bars of the models' accuracy, best on top, with interval whiskers and the majority class as a line."""
-    from matplotlib import rc_context
+class Bar(NamedTuple):
+    """One bar: its words, its end (0 to 1), its interval, and whether it is of the marked kind."""
 
-    scores = sorted(report.models, key=lambda score: -score.correct)
-    with rc_context(_SETTINGS):
-        height = 0.46 * len(scores) + (0.7 if report.majority_share is not None else 0.5)
-        figure, axes = _canvas(WIDTH, height)
-        for place, score in enumerate(scores):
-            colour = _TUNED if score.role == "tuned" else _BASE
-            axes.barh(place, score.accuracy, height=0.42, color=colour)
-            axes.plot([score.low, score.high], [place, place], color=_INK, linewidth=1.4)
-            for end in (score.low, score.high):
-                axes.plot([end, end], [place - 0.12, place + 0.12], color=_INK, linewidth=1.4)
-            axes.text(0, place - 0.29, _named(score), va="bottom", ha="left")
-            axes.text(1, place - 0.29, percent(score.accuracy), va="bottom", ha="right", weight="bold")
-        _accuracy_axis(axes, len(scores), report.majority_share)
-        words = "; ".join(f"{s.model} {percent(s.accuracy)} (interval {interval(s)})" for s in scores)
-        return _svg(figure, "accuracy", f"Accuracy of each model: {words}")
+    name: str
+    value: float
+    low: float
+    high: float
+    marked: bool
+
+
+def score_chart(report: BenchmarkReport, sheet: Sheet | None = None) -> str:
+    """Bars of the models, best on top, with interval whiskers and the majority class as a line."""
+    bars = [Bar(_named(score), *score.figure, score.role == "tuned") for score in ranked(report)]
+    said = "; ".join(
+        f"{score.model} {percent(score.figure[0])} (interval {interval(score)})" for score in ranked(report)
+    )
+    majority = None if report.models[0].continuous else report.majority_share
+    return bar_chart(bars, "score", f"{measure(report)} of each model: {said}", majority, sheet)
+
+
+def bar_chart(
+    bars: Sequence[Bar], name: str, words: str, majority: float | None = None, sheet: Sheet | None = None
+) -> str:
+    """Bars from 0 to 100 %, the first on top; ``name`` goes before its ids, ``words`` is what it says."""
+    with style():
+        figure, axes = canvas(WIDTH, 0.46 * len(bars) + (0.7 if majority is not None else 0.5))
+        for place, bar in enumerate(bars):
+            axes.barh(place, bar.value, height=0.42, color=TUNED if bar.marked else BASE)
+            axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.4)
+            for end in (bar.low, bar.high):
+                axes.plot([end, end], [place - 0.12, place + 0.12], color=INK, linewidth=1.4)
+            axes.text(0, place - 0.29, bar.name, va="bottom", ha="left")
+            axes.text(1, place - 0.29, percent(bar.value), va="bottom", ha="right", weight="bold")
+        _share_axis(axes, len(bars), majority)
+        return to_svg(figure, name, words, sheet)
 
 
 def _named(score: ModelScore) -> str:
@@ -81,18 +60,16 @@ def _named(score: ModelScore) -> str:
     return f"{shortened(score.model, 26)} (stand-in)" if score.stand_in_for else shortened(score.model, 34)
 
 
-def _accuracy_axis(axes: Axes, count: int, majority: float | None) -> None:
+def _share_axis(axes: Axes, count: int, majority: float | None) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(count - 0.5, -0.75)
     axes.set_yticks([])
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100 %"], color=_QUIET)
+    axes.set_xticks(*_TICKS, color=QUIET)
     axes.tick_params(length=0, pad=3)
     axes.set_axisbelow(True)
-    axes.grid(axis="x", color=_LINE, linewidth=0.6)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    axes.grid(axis="x", color=LINE, linewidth=0.6)
     if majority is not None:
-        axes.axvline(majority, color=_QUIET, linestyle=(0, (3, 2)), linewidth=1)
+        axes.axvline(majority, color=QUIET, linestyle=(0, (3, 2)), linewidth=1)
         left = majority > 0.5
         axes.annotate(
             f"majority {percent(majority)}",
@@ -101,100 +78,95 @@ def _accuracy_axis(axes: Axes, count: int, majority: float | None) -> None:
             xytext=(4 if left else -4, -24),
             textcoords="offset points",
             ha="right" if left else "left",
-            color=_QUIET,
+            color=QUIET,
             fontsize=8,
         )
 
 
-def confusion_chart(confusion: Confusion, name: str, model: str) -> str | None:
-    """A model's confusion matrix, shaded by each row's share; None where there are too many labels."""
-    if len(confusion.labels) > MAX_LABELS:
-        return None
-    from matplotlib import rc_context
-
-    rows, columns = len(confusion.labels), len(confusion.columns)
-    with rc_context(_SETTINGS):
-        figure, axes = _canvas(WIDTH, 0.75 + max(0.34 * rows, 0.9))
-        for row, counts in enumerate(confusion.counts):
-            for column, count in enumerate(counts):
-                _cell(axes, row, column, count, sum(counts))
-        axes.set_xlim(0, columns)
-        axes.set_ylim(rows, 0)
-        longest = max(len(label) for label in confusion.columns)
-        upright = longest * columns > 36
-        names = [shortened(label, 14) for label in confusion.columns]
-        middles = [column + 0.5 for column in range(columns)]
-        axes.set_xticks(middles, names, rotation=50 if upright else 0, ha="left" if upright else "center")
-        axes.xaxis.tick_top()
-        axes.set_yticks(middles[:rows], names[:rows])
-        axes.tick_params(length=0, pad=4, labelcolor=_INK)
-        for side in axes.spines.values():
-            side.set_visible(False)
-        return _svg(figure, name, _confusion_words(confusion, model))
-
-
-def _cell(axes: Axes, row: int, column: int, count: int, total: int) -> None:
-    from matplotlib.patches import Rectangle
-
-    share = count / total if total else 0.0
-    box = Rectangle(
-        (column + 0.02, row + 0.03), 0.96, 0.94, facecolor=_HEAT, alpha=round(0.06 + 0.94 * share, 3)
+def frontier_chart(report: BenchmarkReport, sheet: Sheet | None = None) -> str | None:
+    """Quality over the price of 1,000 requests, with the frontier; None where no two prices differ."""
+    points = sorted(
+        (point for point in report.frontier if point.per_1000 is not None),
+        key=lambda point: (point.per_1000 or 0.0, -point.quality),
     )
-    axes.add_patch(box)
-    colour = _ON_HEAT if share > 0.85 else _INK if count else _QUIET
-    axes.text(column + 0.5, row + 0.5, f"{count:,}", ha="center", va="center_baseline", color=colour)
+    prices = [point.per_1000 or 0.0 for point in points]
+    if len(set(prices)) < 2:
+        return None
+    with style():
+        figure, axes = canvas(WIDTH, 2.7)
+        _price_axis(axes, prices)
+        _quality_axis(axes, points)
+        _frontier_line(axes, points)
+        for point in points:
+            tuned = report.model(point.model).role == "tuned"
+            colour = TUNED if tuned else BASE
+            axes.plot([point.per_1000 or 0.0], [point.quality], "o", color=colour, markersize=7, zorder=3)
+        _name_points(figure, axes, points)
+        said = "; ".join(f"{p.model} {percent(p.quality)} at {dollars(p.per_1000)}" for p in points)
+        return to_svg(figure, "frontier", f"Quality and price of 1,000 requests: {said}", sheet)
 
 
-def _confusion_words(confusion: Confusion, model: str) -> str:
-    rows = []
-    for label, counts in zip(confusion.labels, confusion.counts, strict=True):
-        said = ", ".join(f"{n} as {c}" for n, c in zip(counts, confusion.columns, strict=True) if n)
-        rows.append(f"{label}: {said or 'no rows'}")
-    return f"Confusion matrix of {model}, right label first: {'; '.join(rows)}"
+def _price_axis(axes: Axes, prices: Sequence[float]) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    low, high = min(prices), max(prices)
+    if low > 0 and high / low >= LOG_FROM:
+        axes.set_xscale("log")
+        axes.set_xlim(low / 1.6, high * 1.6)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 500 else (1,)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_xlim(low - 0.08 * (high - low), high + 0.12 * (high - low))
+        axes.locator_params(axis="x", nbins=4)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"${value:g}" if value >= 0 else ""))
+    axes.tick_params(length=0, pad=4, labelcolor=QUIET)
+    axes.grid(color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("US dollars for 1,000 requests, by batch", color=QUIET, fontsize=8)
 
 
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of its own, without pyplot's global state; sizes are inches."""
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
+def _quality_axis(axes: Axes, points: Sequence[FrontierPoint]) -> None:
+    from matplotlib.ticker import FuncFormatter
 
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02))
-    figure.patch.set_alpha(0)
-    axes = figure.add_subplot()
-    axes.patch.set_alpha(0)
-    return figure, axes
-
-
-def _svg(figure: Figure, name: str, words: str) -> str:
-    out = io.StringIO()
-    nothing: dict[str, Any] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with warnings.catch_warnings():
-        # matplotlib's own fonts only measure the words; the browser has the glyphs
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(out, format="svg", metadata=nothing)
-    return _inlined(out.getvalue(), name, words)
+    low, high = min(p.quality for p in points), max(p.quality for p in points)
+    room = max(0.25 * (high - low), 0.04)  # for the names above and below the outermost points
+    axes.set_ylim(max(low - room, -0.02), min(high + room, 1.06))
+    axes.locator_params(axis="y", nbins=5)
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value * 100:g} %" if 0 <= value <= 1 else "")
+    )
 
 
-def _inlined(svg: str, name: str, words: str) -> str:
-    """An SVG document as a part of a page; ``name`` goes before its ids, ``words`` is what it says."""
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", body, flags=re.DOTALL)
-    body = re.sub(r"<[^>]*>", lambda tag: _own(tag[0], name), body)  # the words between stay as they are
-    box = re.search(r'viewBox="([^"]+)"', body)
-    assert box is not None, "matplotlib writes a viewBox"
-    label = html.escape(words, quote=True)
-    head = f'<svg class="chart" role="img" aria-label="{label}" viewBox="{box[1]}">'
-    body = re.sub(r"<svg[^>]*>", lambda _: head, body, count=1)
-    return body.strip()
+def _frontier_line(axes: Axes, points: Sequence[FrontierPoint]) -> None:
+    best = [point for point in points if point.best]
+    prices, shares = [p.per_1000 or 0.0 for p in best], [p.quality for p in best]
+    axes.step(prices, shares, where="post", color=QUIET, linewidth=1.2, linestyle=(0, (3, 2)))
 
 
-def _own(tag: str, name: str) -> str:
-    """One tag with ids of its own and with the page's colours."""
-    tag = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', tag)
-    tag = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", tag)
-    for stand_in, variable in _THEME.items():
-        tag = tag.replace(stand_in, variable)
-    return tag
+def _name_points(figure: Figure, axes: Axes, points: Sequence[FrontierPoint]) -> None:
+    """Write each model's name where it covers no other name and no point, as far as there is such a place."""
+    figure.draw_without_rendering()  # the layout is known after it
+    spots = [axes.transData.transform((p.per_1000 or 0.0, p.quality)) * 72 / figure.dpi for p in points]
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in spots]
+    right_edge = figure.get_figwidth() * 72
+    for point, (x, y) in zip(points, spots, strict=True):
+        name = shortened(point.model, 24)
+        long = 4.4 * len(name)
+        places = [(dx, dy) for dy in (5, -13, 15, -23) for dx in (5 - long / 2, 6, -6 - long)]
+        free = [
+            (dx, dy)
+            for dx, dy in places
+            if x + dx > 0 and x + dx + long < right_edge and not _covers(x + dx, y + dy, long, taken)
+        ]
+        dx, dy = free[0] if free else (max(4 - x, min(5 - long / 2, right_edge - long - 4 - x)), 5)
+        taken.append((x + dx, y + dy, x + dx + long, y + dy + 8))
+        where = (point.per_1000 or 0.0, point.quality)
+        label = axes.annotate(name, where, xytext=(dx, dy), textcoords="offset points", fontsize=8)
+        label.set_in_layout(False)  # the points stay where they were measured
+
+
+def _covers(x: float, y: float, long: float, taken: Sequence[tuple[float, float, float, float]]) -> bool:
+    return any(x < right and left < x + long and y < top and low < y + 8 for left, low, right, top in taken)
 
 
 def legend_roles(report: BenchmarkReport) -> Sequence[str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ftkit.benchmarking import words
-from ftkit.benchmarking.results import BenchmarkReport, ModelScore
-from ftkit.benchmarking.statistics import ALPHA
+from ftkit.benchmarking.compare import verdict
+from ftkit.benchmarking.lineage import lineage_of
+from ftkit.benchmarking.phrases import parts_of
+from ftkit.benchmarking.results import BenchmarkReport, Disagreement, ModelScore
+from ftkit.benchmarking.words import ranked
 from ftkit.data import atomic_write
 
-TEMPLATE = "report.html.j2"
+MOST_BYTES = 6_000_000
+"""Of the texts of rows, as UTF-8: a page stays small enough to open at once and to send by mail."""
+MOST_CHOICES = 30
+"""Right answers that a list to choose from holds; with more, the search is there for them."""
 
 
 def write_report(
@@ -22,7 +26,7 @@ def write_report(
     title: str | None = None,
     lineage: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the page to ``path``. ``lineage`` are lines of its last table: hashes, ids, versions.
+    """Write the page to ``path``. ``lineage`` is what a run knows of itself: data, job, versions.
 
     Every value is escaped. The page loads nothing from anywhere. Raises StorageError.
     """
@@ -33,67 +37,73 @@ def render_report(
     report: BenchmarkReport, *, title: str | None = None, lineage: Mapping[str, Any] | None = None
 ) -> str:
     """The page as text; the same arguments give the same text."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
+    from ftkit.benchmarking.charts import frontier_chart, legend_roles, score_chart
+    from ftkit.benchmarking.drawing import Sheet
+    from ftkit.benchmarking.page import Svg, render_page
 
-    from ftkit.benchmarking.charts import accuracy_chart, confusion_chart, legend_roles
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        percent=words.percent, whole=words.whole, seconds=words.seconds, dollars=words.dollars
-    )
-    environment.globals.update(
-        interval=words.interval,
-        faults=words.faults,
-        kind=words.kind,
-        remarks=words.remarks,
-        cost_unknown=words.cost_unknown,
-        points=_points,
-        alpha=ALPHA,
-    )
-    ranked = sorted(report.models, key=lambda score: -score.correct)
-    charts = {
-        score.model: Markup(svg)
-        for number, score in enumerate(ranked)
-        if score.confusion and (svg := confusion_chart(score.confusion, f"confusion{number}", score.model))
-    }
-    template = environment.from_string(_template_text())
-    return template.render(
+    sheet = Sheet()
+    scores = ranked(report)
+    frontier = frontier_chart(report, sheet)
+    rows = fitting(report.disagreements)
+    return render_page(
+        "report.html.j2",
+        sheet,
         report=report,
-        ranked=ranked,
+        ranked=scores,
         title=title or f"Benchmark of {Path(report.data).name}",
-        accuracy=Markup(accuracy_chart(report)),
-        confusion=charts,
+        lead=verdict(report.model(report.reference), ()),
+        parts=parts_of(report),
+        bars=Svg(score_chart(report, sheet)),
+        unpriced=[point.model for point in report.frontier if point.per_1000 is None],
+        frontier=Svg(frontier) if frontier else None,
+        confusion=_confusions(scores, sheet),
+        mistakes=_mistakes(scores),
         roles=legend_roles(report),
-        lineage={**_own_lineage(report, ranked), **(lineage or {})},
+        rows=rows,
+        choices=choices_of(rows),
+        lineage=lineage_of(report, lineage),
     )
 
 
-def _template_text() -> str:
-    folder = resources.files("ftkit.benchmarking") / "templates"
-    return (folder / TEMPLATE).read_text("utf-8")
+def _confusions(scores: list[ModelScore], sheet: Any) -> dict[str, str]:
+    from ftkit.benchmarking.confusions import confusion_chart
+    from ftkit.benchmarking.page import Svg
 
-
-def _points(difference: float) -> str:
-    """A difference of shares in points, with its sign: ``+21.3``."""
-    return f"{difference * 100:+.1f}"
-
-
-def _own_lineage(report: BenchmarkReport, ranked: list[ModelScore]) -> dict[str, Any]:
-    lines: dict[str, Any] = {
-        "Held-out data": report.data,
-        "Its SHA-256": report.data_sha256,
-        "Rows": f"{report.rows:,}",
-        "Metric": report.metric,
-        "Parameters": ", ".join(f"{k} {v}" for k, v in report.parameters.items() if v is not None),
-        "Platform": report.platform,
+    drawn = {
+        score.model: confusion_chart(score.confusion, f"confusion{number}", score.model, sheet)
+        for number, score in enumerate(scores)
+        if score.confusion
     }
-    for score in ranked:
-        ids = ", ".join(batch.id for batch in score.batches)
-        if ids:
-            lines[f"Batch of {score.model}"] = ids
-    lines["Begun"] = report.created_at
-    lines["ftkit"] = report.ftkit_version
-    return {name: value for name, value in lines.items() if value}
+    return {model: Svg(svg) for model, svg in drawn.items() if svg}
+
+
+def _mistakes(scores: list[ModelScore]) -> dict[str, list[Any]]:
+    from ftkit.benchmarking.confusions import mistakes
+
+    return {score.model: mistakes(score.confusion) for score in scores if score.confusion}
+
+
+def fitting(rows: tuple[Disagreement, ...], most: int = MOST_BYTES) -> list[Disagreement]:
+    """As many of the rows as fit into ``most`` bytes of text, spread evenly over all of them."""
+    sizes = [_size(row) for row in rows]
+    total = sum(sizes)
+    if total <= most:
+        return list(rows)
+    kept, taken, passed = [], 0, 0
+    for row, size in zip(rows, sizes, strict=True):
+        passed += size
+        if taken + size <= most * passed // total:
+            kept.append(row)
+            taken += size
+    return kept
+
+
+def _size(row: Disagreement) -> int:
+    texts = (row.prompt, *row.expected, *row.answers.values())
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+
+
+def choices_of(rows: list[Disagreement]) -> list[str]:
+    """The right answers of these rows, to choose from; none where they are too many."""
+    found = sorted({text for row in rows for text in row.expected})
+    return found if 1 < len(found) <= MOST_CHOICES else []

@@ -12,9 +12,46 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share * 100:.1f} %"
 
 
+def figure(share: float | None) -> str:
+    """``72.4``, where the percent sign stands elsewhere; a dash where there is no figure."""
+    return "–" if share is None else f"{share * 100:.1f}"
+
+
 def interval(score: ModelScore) -> str:
-    """``70.9 – 73.8 %``."""
-    return f"{score.low * 100:.1f} – {score.high * 100:.1f} %"
+    """The interval of what the model is compared by: ``70.9 – 73.8 %``."""
+    _, low, high = score.figure
+    return between(low, high)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Two shares: ``70.9 – 73.8 %``; a dash where one is not there."""
+    return "–" if low is None or high is None else f"{low * 100:.1f} – {high * 100:.1f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in points, with its sign: ``+21.3``, ``−0.4``, ``0.0``."""
+    text = f"{difference * 100:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
+
+
+def points_between(low: float | None, high: float | None) -> str:
+    """The interval of a difference in points: ``+1.2 to +5.0``; a dash where there is none."""
+    return "–" if low is None or high is None else f"{points(low)} to {points(high)}"
+
+
+def p_value(p: float) -> str:
+    """``< 0.001`` or ``0.003``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def measure(report: BenchmarkReport) -> str:
+    """What models are compared by: ``Accuracy``, or ``Score`` where the metric is continuous."""
+    return "Score" if any(score.continuous for score in report.models) else "Accuracy"
+
+
+def ranked(report: BenchmarkReport) -> list[ModelScore]:
+    """The models, best first; of equals the one that was named first."""
+    return sorted(report.models, key=lambda score: (-score.figure[0], -score.correct))
 
 
 def whole(number: int | None) -> str:

@@ -1,0 +1,100 @@
+"""Sentences about a benchmark's tests, prices and judges: the same in every form of the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ftkit.benchmarking.results import BenchmarkReport, BreakEven, ModelScore
+from ftkit.benchmarking.words import dollars, whole
+
+if TYPE_CHECKING:
+    from ftkit.benchmarking.judging.results import Agreement, JudgeReport
+
+_TESTS = {
+    "mcnemar": (
+        "Exact McNemar test on the same rows: only rows that one of the two alone has right can tell them "
+        "apart. p is how likely a split at least this uneven would be if both were equally good"
+    ),
+    "paired bootstrap": (
+        "Paired bootstrap of the scores on the same rows. p is how likely a difference at least this large "
+        "would be if both were equally good"
+    ),
+    "cluster bootstrap": (
+        "Paired bootstrap of whole groups of rows, because rows of a group are not independent. p is how "
+        "likely a difference at least this large would be if both were equally good"
+    ),
+}
+
+
+def tests_in_words(report: BenchmarkReport) -> str:
+    """How the models were compared, and what the last columns of the table mean."""
+    if not report.comparisons:
+        return ""
+    first = report.comparisons[0]
+    said = [_TESTS[first.test]]
+    if first.p_adjusted is not None and first.family > 1:
+        said[0] += f"; it is corrected (Holm) for {first.family} comparisons"
+    if any(c.detectable is not None for c in report.comparisons):
+        said.append(
+            "The smallest difference is what a set of so many rows shows four times out of five; rows needed "
+            "is how many would show a difference of this size so often"
+        )
+    return f"{'. '.join(said)}."
+
+
+def break_even(one: BreakEven) -> str:
+    """``from 12,300 requests on by batch, from 9,800 in real time``, or why not."""
+    ways = (("by batch", one.batch), ("in real time", one.realtime))
+    found = [f"from {whole(number)} requests on {way}" for way, number in ways if number is not None]
+    said = ", ".join(found)
+    if one.note:
+        return f"{said} ({one.note})" if said else one.note
+    return said or "never, or not known"
+
+
+def price_unknown(report: BenchmarkReport) -> dict[str, list[str]]:
+    """Why the price of 1,000 requests is not known, with the models of which that is so."""
+    reasons: dict[str, list[str]] = {}
+    for score in report.models:
+        if None in (score.batch_per_1000, score.realtime_per_1000) and score.price_note:
+            reasons.setdefault(score.price_note, []).append(score.model)
+    return reasons
+
+
+def cached(score: ModelScore) -> str:
+    """How many answers were given to an earlier call, and when; empty where none was."""
+    if not score.cached:
+        return ""
+    times = [time[:16].replace("T", " ") for time in (score.answered_from, score.answered_until) if time]
+    when = " to ".join(dict.fromkeys(times))
+    return f"{whole(score.cached)} of {whole(score.n)} answers are from an earlier call" + (
+        f" ({when} UTC)" if when else ""
+    )
+
+
+def kappa(agreement: Agreement) -> str:
+    """Cohen's kappa with its interval: ``0.62 (0.55 to 0.69)``."""
+    if agreement.kappa is None:
+        return "–"
+    if agreement.kappa_low is None or agreement.kappa_high is None:
+        return f"{agreement.kappa:.2f}"
+    return f"{agreement.kappa:.2f} ({agreement.kappa_low:.2f} to {agreement.kappa_high:.2f})"
+
+
+def judges_used(judging: JudgeReport) -> str:
+    """Who judged, at what price, and how many requests it took."""
+    said = []
+    for judge in judging.judges:
+        cost = dollars(judge.cost) if judge.cost is not None else f"cost unknown ({judge.cost_note})"
+        before = f", {whole(judge.cached)} answered before" if judge.cached else ""
+        said.append(f"{judge.judge} on {judge.backend}: {whole(judge.requests)} requests{before}, {cost}")
+    return f"{'; '.join(said)}." if said else ""
+
+
+def parts_of(report: BenchmarkReport) -> dict[str, dict[str, float]]:
+    """A metric's parts (fields of JSON, precision and recall), each with every model's mean, 0 to 1."""
+    found: dict[str, dict[str, float]] = {}
+    for score in report.models:
+        for part in score.parts:
+            found.setdefault(part.name, {})[score.model] = part.mean
+    return found
