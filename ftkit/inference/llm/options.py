@@ -131,7 +131,7 @@ def options_of(*given: Mapping[str, Any] | None) -> LLMOptions:
         close = difflib.get_close_matches(unknown, known, n=1)
         guess = f"Did you mean {close[0]!r}? " if close else ""
         raise UsageError(f"no option is called {unknown!r}", hint=f"{guess}There are: {', '.join(known)}.")
-    plain = {n: v for n, v in merged.items() if v is not None or known[n].default is None}
+    plain: dict[str, Any] = {n: v for n, v in merged.items() if v is not None or known[n].default is None}
     try:
         return LLMOptions(**plain)
     except ValidationError as error:

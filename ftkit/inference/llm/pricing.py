@@ -42,10 +42,14 @@ def rates_of(
         share = 1 - batch.discount if batch.discount is not None else 1.0 if free else None
         if share is None:
             return Rates(None, None, "the batch discount is not known")
-        found = Rates(*(None if one is None else one * share for one in (batch.input, batch.output)))
+        found = Rates(_times(batch.input, share), _times(batch.output, share))
     if found.input is None or found.output is None:
         return Rates(None, None, "the catalog has no price for this model")
     return found
+
+
+def _times(price: float | None, share: float) -> float | None:
+    return None if price is None else price * share
 
 
 def cost_of(

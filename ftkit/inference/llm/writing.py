@@ -75,7 +75,8 @@ def write_rows(dataset: Dataset, path: Path) -> Path:
 
 
 def _rows(dataset: Dataset) -> Iterator[dict[str, Any]]:
-    for batch in dataset.with_format("arrow").iter(_AT_ONCE):
+    tables: Any = dataset.with_format("arrow")
+    for batch in tables.iter(_AT_ONCE):
         yield from batch.to_pylist()
 
 
