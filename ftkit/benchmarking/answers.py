@@ -1,22 +1,29 @@
-"""Keeps a model's answers on disk and finds each by its row, joined by ``custom_id`` alone."""
+"""Reads a model's answers row by row, in the order of the rows."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from ftkit.benchmarking.heldout import RowIds
-from ftkit.data import open_jsonl_writer
 from ftkit.errors import DataError, Where, storage_error
+from ftkit.gateway.reading import read_answer
+from ftkit.gateway.values import as_map, whole_text
+from ftkit.inference.lines import NO_ANSWER, read_line
+
+_NOTHING: Mapping[str, Any] = {}
 
 
-class AnswerLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of an answers file: what came back for one request."""
+class AnswerLine(msgspec.Struct, frozen=True):
+    """What came back for one request. ``message`` is the assistant's, as the platform sent it.
+
+    ``missing`` says that no answer came at all, ``cached`` that it was given to an earlier call;
+    ``answered_at`` is when it came (seconds since 1970).
+    """
 
     custom_id: str
     ok: bool
@@ -26,105 +33,130 @@ class AnswerLine(msgspec.Struct, frozen=True, omit_defaults=True):
     completion_tokens: int | None = None
     error: str | None = None
     refused: bool = False
+    missing: bool = False
+    message: Mapping[str, Any] = _NOTHING
+    cached: bool = False
+    answered_at: int | None = None
 
 
-class AnswerLike(Protocol):
-    """The fields of ``ftkit.gateway.Answer`` that are kept."""
-
-    @property
-    def custom_id(self) -> str: ...
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def text(self) -> str | None: ...
-    @property
-    def finish_reason(self) -> str | None: ...
-    @property
-    def prompt_tokens(self) -> int | None: ...
-    @property
-    def completion_tokens(self) -> int | None: ...
-    @property
-    def error(self) -> str | None: ...
-    @property
-    def raw(self) -> Mapping[str, Any]: ...
+class _Choice(msgspec.Struct):
+    message: dict[str, Any]
+    finish_reason: str | None = None
 
 
-def write_answers(path: Path, answers: Iterable[AnswerLike]) -> tuple[int, str]:
-    """Write answers in the order they come; returns their number and the file's SHA-256."""
-    with open_jsonl_writer(path) as writer:
-        for a in answers:
-            line = AnswerLine(
-                a.custom_id,
-                a.ok,
-                a.text,
-                a.finish_reason,
-                a.prompt_tokens,
-                a.completion_tokens,
-                a.error,
-                _refused(a),
-            )
-            writer.write_line(msgspec.json.encode(line))
-        rows, sha256 = writer.rows, writer.sha256
-    return rows, sha256
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
-def _refused(answer: AnswerLike) -> bool:
-    """Whether the model or a filter declined: OpenAI's ``message.refusal`` or ``content_filter``."""
-    if answer.finish_reason == "content_filter":
-        return True
+class _Body(msgspec.Struct):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+    error: None = None
+
+
+class _Response(msgspec.Struct):
+    status_code: int
+    body: _Body
+
+
+class _Good(msgspec.Struct):
+    """A line as nearly all are; one of any other form gets a longer look."""
+
+    custom_id: str
+    response: _Response
+    error: None = None
+    cached: bool = False
+    answered_at: int | None = None
+
+
+_decode_good = msgspec.json.Decoder(_Good).decode
+
+
+def parse_answer(line: bytes, path: Path, number: int) -> AnswerLine:
+    """One line of an answers file. Raises DataError with its place where it is none."""
     try:
-        return bool(answer.raw["response"]["body"]["choices"][0]["message"].get("refusal"))
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return False
+        good = _decode_good(line)
+        choice = good.response.body.choices[0]
+        text = choice.message.get("content")
+        if isinstance(text, str) and good.response.status_code == 200:
+            usage = good.response.body.usage
+            return AnswerLine(
+                good.custom_id,
+                True,
+                whole_text(text),
+                choice.finish_reason,
+                usage.prompt_tokens if usage else None,
+                usage.completion_tokens if usage else None,
+                None,
+                choice.finish_reason == "content_filter" or bool(choice.message.get("refusal")),
+                False,
+                choice.message,
+                good.cached,
+                good.answered_at,
+            )
+    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
+        pass
+    return _looked_into(read_line(line, path, number))
+
+
+def _looked_into(data: dict[str, Any]) -> AnswerLine:
+    """A line of any form."""
+    answer = read_answer(data)
+    message = _message(data)
+    declined = answer.finish_reason == "content_filter" or bool(message.get("refusal"))
+    at = data.get("answered_at")
+    return AnswerLine(
+        answer.custom_id,
+        answer.ok,
+        answer.text,
+        answer.finish_reason,
+        answer.prompt_tokens,
+        answer.completion_tokens,
+        answer.error,
+        answer.ok and declined,
+        as_map(data.get("error")).get("code") == NO_ANSWER,
+        message,
+        bool(data.get("cached")),
+        at if isinstance(at, int) else None,
+    )
+
+
+def _message(data: dict[str, Any]) -> Mapping[str, Any]:
+    try:
+        message = data["response"]["body"]["choices"][0]["message"]
+    except (KeyError, IndexError, TypeError):
+        return _NOTHING
+    return message if isinstance(message, Mapping) else _NOTHING
 
 
 class AnswerFile:
-    """An answers file, opened for look-ups by row. Eight bytes a row are in memory, the texts are not.
-
-    Of several answers to one request the first counts. ``duplicates`` are the others, ``strangers``
-    the answers to requests that were never made.
-    """
+    """A model's answers file: a line for each row, in the order of the rows (``ids``)."""
 
     def __init__(self, path: Path, ids: RowIds) -> None:
-        self.duplicates = 0
-        self.strangers = 0
-        self._path = path
-        self._decode = msgspec.json.Decoder(AnswerLine).decode
-        self._offsets = array("q", [-1]) * len(ids)
+        self._path, self._ids, self._row = path, ids, 0
         try:
             self._file = path.open("rb")
         except OSError as error:
             raise storage_error(error, path) from error
-        self._index(ids)
 
-    def _index(self, ids: RowIds) -> None:
-        offset = 0
-        for number, line in enumerate(self._file, 1):
-            row = ids.index_of(self._parse(line, number).custom_id)
-            if row is None:
-                self.strangers += 1
-            elif self._offsets[row] >= 0:
-                self.duplicates += 1
-            else:
-                self._offsets[row] = offset
-            offset += len(line)
+    def skip(self) -> None:
+        """Pass over the answer to the next row."""
+        self._file.readline()
+        self._row += 1
 
-    def _parse(self, line: bytes, number: int | None = None) -> AnswerLine:
-        try:
-            return self._decode(line)
-        except msgspec.DecodeError as error:
+    def next_answer(self) -> AnswerLine:
+        """The answer to the next row. Raises DataError for what is no answer, or one to something else."""
+        line, row = self._file.readline(), self._row
+        self._row += 1
+        answer = parse_answer(line, self._path, row + 1) if line else None
+        if answer is None or answer.custom_id != self._ids.id_of(row):
             raise DataError(
-                f"this is no answer: {error}",
-                where=Where(self._path, number),
-                hint="Delete the file; the answers are fetched again.",
-            ) from error
-
-    def get(self, row: int) -> AnswerLine | None:
-        """The answer to the request of ``row``; None where none came."""
-        if self._offsets[row] < 0:
-            return None
-        self._file.seek(self._offsets[row])
-        return self._parse(self._file.readline())
+                "there is no answer to this row",
+                where=Where(self._path, row + 1),
+                hint="The file is not what a benchmark wrote. Delete it: the answers are kept elsewhere, too.",
+            )
+        return answer
 
     def close(self) -> None:
         """Close the file."""

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ftkit.benchmarking.answers import AnswerFile, AnswerLine
-from ftkit.benchmarking.heldout import prompt_text
-from ftkit.benchmarking.inference import Asked
+from ftkit.benchmarking.gathering import Answers
+from ftkit.benchmarking.heldout import HeldOutRow, prompt_text
+from ftkit.benchmarking.metrics import is_continuous
 from ftkit.benchmarking.results import Disagreement
-from ftkit.benchmarking.scoring import Tally, judge
+from ftkit.benchmarking.scoring import Tally, judge, unusable_as
 from ftkit.benchmarking.table import open_answer_table
 from ftkit.benchmarking.task import PROGRESS_EVERY, Task
 
 if TYPE_CHECKING:
     from ftkit.display import Display
 
-ANSWERS_FILE = "answers.csv"
+ANSWERS_FILE, PARQUET_FILE = "answers.csv", "answers.parquet"
 MAX_SHOWN = 2000
 """Characters of a text that a report shows; ``answers.csv`` has all of it."""
 
 
-def score_answers(task: Task, asked: Sequence[Asked], display: Display) -> dict[str, Tally]:
-    """Judge every answer, write ``answers.csv``, and return each model's sums."""
-    labels = task.labels
+def usable_answers(task: Task, asked: Sequence[Answers]) -> Iterator[tuple[HeldOutRow, AnswerLine]]:
+    """One pass over the answers of all models that can be scored, each with its row."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(AnswerFile(one.answers, task.ids)) for one in asked]
+        for row in task.rows():
+            for file in files:
+                answer = file.next_answer()
+                if unusable_as(answer, task.metric) is None:
+                    yield row, answer
+
+
+def score_answers(task: Task, asked: Sequence[Answers], display: Display) -> dict[str, Tally]:
+    """Judge every answer, write the tables of all of them, and return each model's sums."""
+    labels, metric = task.labels, task.metric
     with ExitStack() as stack, display.work("Scoring", total=len(task.ids), unit="rows") as progress:
         files = [stack.enter_context(AnswerFile(one.answers, task.ids)) for one in asked]
-        tallies = [Tally(labels, file.duplicates, file.strangers) for file in files]
+        tallies = [Tally(labels) for _ in asked]
         table = stack.enter_context(open_answer_table(task.folder / ANSWERS_FILE))
         for row in task.rows():
             prompt = prompt_text(row.messages)
             for one, file, tally in zip(asked, files, tallies, strict=True):
-                answer = file.get(row.number)
-                judged = judge(answer, task.metric, row.expected, labels)
+                answer = file.next_answer()
+                judged = judge(answer, metric, row, labels)
                 tally.add(judged, answer, row.expected)
                 table.add(row, one.model, prompt, answer, judged)
             if row.number % PROGRESS_EVERY == 0:
@@ -43,33 +55,41 @@ def score_answers(task: Task, asked: Sequence[Asked], display: Display) -> dict[
 
 
 def show_disagreements(
-    task: Task, asked: Sequence[Asked], rows: Sequence[int], tallies: Mapping[str, Tally]
+    task: Task, asked: Sequence[Answers], rows: Sequence[int], tallies: Mapping[str, Tally]
 ) -> tuple[Disagreement, ...]:
     """The texts of the picked rows, with what each model answered there."""
-    wanted = set(rows)
+    wanted, last = set(rows), max(rows, default=-1)
     shown = []
     with ExitStack() as stack:
         files = {one.model: stack.enter_context(AnswerFile(one.answers, task.ids)) for one in asked}
-        for row in task.rows():
+        for row in task.rows() if wanted else ():
             if row.number not in wanted:
+                for file in files.values():
+                    file.skip()
                 continue
-            shown.append(
-                Disagreement(
-                    row=row.number,
-                    line=row.line,
-                    prompt=_cut(prompt_text(row.messages)),
-                    expected=tuple(_cut(text) for text in row.expected),
-                    answers={model: _said(file.get(row.number)) for model, file in files.items()},
-                    correct={model: bool(tally.right[row.number]) for model, tally in tallies.items()},
-                )
-            )
-            if len(shown) == len(wanted):
+            answers = {model: file.next_answer() for model, file in files.items()}
+            shown.append(_shown(row, answers, tallies, values=is_continuous(task.metric)))
+            if row.number == last:
                 break
     return tuple(shown)
 
 
-def _said(answer: AnswerLine | None) -> str:
-    if answer is None:
+def _shown(
+    row: HeldOutRow, answers: Mapping[str, AnswerLine], tallies: Mapping[str, Tally], *, values: bool
+) -> Disagreement:
+    return Disagreement(
+        row=row.number,
+        line=row.line,
+        prompt=_cut(prompt_text(row.messages)),
+        expected=tuple(_cut(text) for text in row.expected),
+        answers={model: _said(answer) for model, answer in answers.items()},
+        correct={model: bool(tally.right[row.number]) for model, tally in tallies.items()},
+        values={model: tally.values[row.number] for model, tally in tallies.items()} if values else {},
+    )
+
+
+def _said(answer: AnswerLine) -> str:
+    if answer.missing:
         return "(no answer came)"
     if not answer.ok:
         return f"(failed: {_cut(answer.error or 'no reason given')})"

@@ -1,30 +1,14 @@
-"""Writes each model's requests as batch files, split where the platform's limits ask for it."""
+"""What each model is asked: the request of every row, and a file name for every model."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from ftkit.catalog import ProviderLimits
-from ftkit.data import canonical_json, open_jsonl_writer
-
-ENDPOINT = "/v1/chat/completions"
-
-
-class Shard(BaseModel):
-    """One request file of a model: at most what one batch may hold."""
-
-    model_config = ConfigDict(frozen=True)
-
-    file: str
-    rows: int
-    sha256: str
+from ftkit.benchmarking.heldout import HeldOutRow, RowIds
+from ftkit.gateway import chat_request
 
 
 def slug(model: str) -> str:
@@ -45,54 +29,11 @@ def slugs(models: Sequence[str]) -> dict[str, str]:
     }
 
 
-class RequestWriter:
-    """The requests of one model, in one file or several; used in a ``with`` block.
-
-    A file appears when it is complete; on an error the one at work does not.
-    """
-
-    def __init__(
-        self, folder: Path, name: str, model: str, parameters: Mapping[str, Any], limits: ProviderLimits
-    ) -> None:
-        self.model = model
-        self.shards: list[Shard] = []
-        self._folder, self._name, self._parameters = folder, name, parameters
-        self._rows_limit, self._bytes_limit = limits.batch_requests, limits.batch_bytes
-        self._stack = ExitStack()
-        self._writer: Any = None
-
-    def __enter__(self) -> RequestWriter:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if error[0] is None:
-            self._finish()
-        else:
-            self._stack.__exit__(*error)
-
-    def write(self, custom_id: str, messages: Sequence[dict[str, Any]]) -> None:
-        """Write one request; begins the next file where this one would pass a limit."""
-        body = {"model": self.model, "messages": messages, **self._parameters}
-        line = canonical_json({"custom_id": custom_id, "method": "POST", "url": ENDPOINT, "body": body})
-        if self._writer is not None and self._full(len(line) + 1):
-            self._finish()
-        if self._writer is None:
-            self._writer = self._stack.enter_context(open_jsonl_writer(self._folder / self._file()))
-        self._writer.write_line(line)
-
-    def _full(self, size: int) -> bool:
-        rows, taken = self._writer.rows, self._writer.bytes
-        too_many = self._rows_limit is not None and rows >= self._rows_limit
-        return too_many or (self._bytes_limit is not None and taken + size > self._bytes_limit)
-
-    def _file(self) -> str:
-        number = len(self.shards) + 1
-        return f"{self._name}.requests.jsonl" if number == 1 else f"{self._name}.requests-{number}.jsonl"
-
-    def _finish(self) -> None:
-        if self._writer is None:
-            return
-        shard = Shard(file=self._file(), rows=self._writer.rows, sha256=self._writer.sha256)
-        self._stack.close()
-        self.shards.append(shard)
-        self._writer = None
+def requests_of(
+    rows: Iterable[HeldOutRow], ids: RowIds, model: str, parameters: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """One request for each row: what all are asked with, and what the row brings (tools, a wanted form)."""
+    said = {name: value for name, value in parameters.items() if value is not None}
+    for row in rows:
+        own = {**said, **row.parameters}
+        yield chat_request(ids.id_of(row.number), model, row.messages, **own)

@@ -48,11 +48,11 @@ class Confusion(_Result):
 
 
 class BatchUsed(_Result):
-    """A batch whose answers were scored, and the SHA-256 of the request file it was made from."""
+    """A batch whose answers were scored; its requests, where they are counted one batch at a time."""
 
     id: str
-    requests: int
-    requests_sha256: str
+    requests: int | None = None
+    requests_sha256: str = ""
 
 
 class PartScore(_Result):
@@ -149,6 +149,7 @@ class ModelScore(_Result):
     realtime_per_1000: float | None = None
     price_note: str | None = None
     training_cost: float | None = None
+    training_note: str | None = None
     break_even: tuple[BreakEven, ...] = ()
     cached: int = 0
     answered_from: str | None = None
@@ -230,12 +231,15 @@ class BenchmarkReport(_Result):
     ``rival`` the best of the others; ``disagreements`` are rows that just one of these two has right,
     a selection out of ``disagreements_total``. ``majority_share`` (0 to 1) is what a model that always
     answers ``majority_label`` would reach. ``judges`` is what LLM judges say of the same answers.
-    ``lineage`` holds the split that the rows are a part of, and the versions, by section.
+    ``labels_from`` says whether the allowed labels were given, read from the instruction, or all that the
+    rows have. ``frontier`` is quality against price. ``lineage`` holds the split that the rows are a part
+    of, and the versions, by section.
     ``notes`` say what must be known before believing a figure.
     """
 
     metric: str
     labels: tuple[str, ...]
+    labels_from: Literal["given", "instruction", "rows"] | None = None
     confidence: float
     data: str
     data_sha256: str

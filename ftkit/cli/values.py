@@ -78,6 +78,19 @@ def pairs(given: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
+def json_values(given: Iterable[str], option: str) -> dict[str, Any]:
+    """``["top_p=0.9"]`` as ``{"top_p": 0.9}``: a value is JSON, or else the text as it stands."""
+    import json
+
+    found: dict[str, Any] = {}
+    for name, text in pairs(given, option).items():
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    return found
+
+
 def name_list(text: str | None) -> tuple[str, ...] | None:
     """``"label, text"`` as ``("label", "text")``; a usage error where a name is missing or stands twice."""
     if text is None:

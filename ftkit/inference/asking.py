@@ -6,6 +6,7 @@ Nothing that was answered is asked again, in this call or in a later one.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,10 +17,11 @@ from pydantic import BaseModel, ConfigDict
 
 from ftkit.data import open_jsonl_writer, read_jsonl
 from ftkit.data.files import encode_json
-from ftkit.errors import storage_error
+from ftkit.errors import BatchFailed, storage_error
 from ftkit.gateway.reading import read_answer
-from ftkit.inference.cache import AnswerCache
-from ftkit.inference.plan import AskPlan, Entry, name_of, with_id, write_plan
+from ftkit.inference.cache import AnswerCache, Kept
+from ftkit.inference.lines import failure_code, good_line, no_answer, read_lines
+from ftkit.inference.plan import AskPlan, Entry, Outcome, Place, name_of, with_id, write_plan
 
 if TYPE_CHECKING:
     from ftkit.gateway import Answer
@@ -37,6 +39,7 @@ class Asked(BaseModel):
     out, ``cached`` were answered by an earlier call. ``answered`` and ``failed`` together are all
     ``requests``; ``failures`` counts the failed by reason. Tokens are of what went out, as the backend
     counted them; ``uncounted`` answers have none. ``seconds`` is wall time, None where unknown.
+    ``strangers`` and ``duplicates`` are answers to no request, or to one answered before: left out.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +59,8 @@ class Asked(BaseModel):
     completion_tokens: int
     uncounted: int
     seconds: float | None
+    strangers: int = 0
+    duplicates: int = 0
 
     def answers(self) -> Iterator[Answer]:
         """The answers, in the order of the requests."""
@@ -67,8 +72,11 @@ class Asking:
     """One model's requests on their way: ``submit`` hands them over, ``collect`` waits for the answers.
 
     ``requests`` are batch requests with one model; ``identity`` is what decides an answer beside the
-    request (by default the backend's). ``accept`` judges whole answers: one it refuses is asked again,
-    in at most ``rounds`` rounds, and is not kept. The same call after a crash goes on.
+    request (by default the backend's). ``accept`` judges whole answers, kept ones too: one it refuses
+    is asked again, in at most ``rounds`` rounds, and is not kept. ``fresh`` asks everything anew, also
+    what the platform has answered before; the new answers take the place of the kept ones.
+
+    The same call after a crash goes on: in a work directory that is begun the requests are not read.
     """
 
     def __init__(
@@ -83,6 +91,7 @@ class Asking:
         accept: Accept | None = None,
         rounds: int = 1,
         deduplicate: bool = True,
+        fresh: bool = False,
     ) -> None:
         self._backend, self._cache, self._accept = backend, cache, accept
         self._rounds = rounds
@@ -93,13 +102,18 @@ class Asking:
         except OSError as error:
             raise storage_error(error, self._work) from error
         path = self._work / "plan.db"
-        # requests of a call that was broken off are the same ones: the work directory is the caller's word
-        self._plan = (
-            AskPlan(path)
-            if path.exists()
-            else write_plan(
-                path, requests, backend.identity(model), cache, self._asks(1), deduplicate=deduplicate
-            )
+        if path.exists():
+            self._plan = AskPlan(path)
+            return
+        self._plan = write_plan(
+            path,
+            requests,
+            backend.identity(model),
+            cache,
+            self._asks(1),
+            deduplicate=deduplicate,
+            usable=self._usable if accept is not None else None,
+            mark=f"-{secrets.token_hex(4)}" if fresh else "",
         )
 
     def submit(self) -> None:
@@ -126,6 +140,12 @@ class Asking:
         shutil.rmtree(self._work, ignore_errors=True)
         return result
 
+    @property
+    def planned(self) -> tuple[int, int]:
+        """The requests that are not equal to an earlier one, and how many of them are to be asked."""
+        counts = self._plan.counts()
+        return counts.different, counts.different - counts.cached
+
     def _asks(self, number: int) -> Path:
         return self._work / f"asks-{number}.jsonl"
 
@@ -139,23 +159,38 @@ class Asking:
         path = self._asks(number)
         return path.exists() and path.stat().st_size > 0
 
+    def _usable(self, kept: Kept) -> bool:
+        """Whether this call, too, accepts what an earlier one has kept."""
+        assert self._accept is not None
+        answer = read_answer({"custom_id": "kept", "response": {"status_code": 200, "body": kept.body}})
+        return self._accept(answer) is None
+
     def _take(self, number: int) -> None:
         """Keep what is good in the cache, and write down what became of the rest."""
+        block: list[Any] = []
+        for line in read_lines(self._answers(number)):
+            block.append(line)
+            if len(block) >= _AT_ONCE:
+                self._take_block(block, number)
+                block = []
+        self._take_block(block, number)
+
+    def _take_block(self, lines: Sequence[dict[str, Any]], number: int) -> None:
+        names = [name_of(str(line.get("custom_id"))) for line in lines]
+        places = self._plan.find(names)
         good: list[tuple[bytes, Mapping[str, Any]]] = []
-        outcomes: list[tuple[str, str, bytes | None, int | None, int | None]] = []
-        for row in read_jsonl(self._answers(number)):
-            answer = read_answer(row.data)
-            name = name_of(answer.custom_id)
-            if (key := self._plan.key(name)) is None or self._plan.state(name) == "answered":
+        outcomes: list[Outcome] = []
+        for name, line in zip(names, lines, strict=True):
+            place = places.get(name)
+            if place is None or _settled(place, number):
                 continue
-            state, line = self._judged(answer)
+            answer = read_answer(line)
+            state, kept = self._judged(answer)
             if state == "answered":
-                good.append((key, row.data["response"]["body"]))
-            outcomes.append((name, state, line, answer.prompt_tokens, answer.completion_tokens))
-            if len(outcomes) >= _AT_ONCE:
-                self._settle(good, outcomes)
-                good, outcomes = [], []
-        self._settle(good, outcomes)
+                good.append((place.key, line["response"]["body"]))
+            outcomes.append(Outcome(name, state, kept, answer.prompt_tokens, answer.completion_tokens))
+        self._cache.put(self._backend.name, good)  # first: what is settled is never asked again
+        self._plan.settle(outcomes, number)
 
     def _judged(self, answer: Answer) -> tuple[str, bytes | None]:
         if not answer.ok:
@@ -166,54 +201,40 @@ class Asking:
         error = {"code": "not_accepted", "message": why}
         return "refused", encode_json({**answer.raw, "error": error})
 
-    def _settle(self, good: Sequence[tuple[bytes, Mapping[str, Any]]], outcomes: Sequence[Any]) -> None:
-        self._cache.put(self._backend.name, good)  # first: what is settled is never asked again
-        self._plan.settle(outcomes)
-
     def _ask_again(self, number: int) -> None:
         with open_jsonl_writer(self._asks(number)) as writer:
             for row in read_jsonl(self._asks(number - 1)):
-                name = name_of(row.data["custom_id"])
-                if self._plan.state(name) == "refused":
+                name, _, mark = row.data["custom_id"].partition("-")
+                place = self._plan.find((name_of(name),))[name_of(name)]
+                if place.state == "refused":
                     # another custom_id, so that it is another request to whoever remembers requests
-                    writer.write({**row.data, "custom_id": f"{name}-{number}"})
+                    again = "-".join([name, str(number), *mark.split("-")[1:]])
+                    writer.write({**row.data, "custom_id": again})
 
     def _write(self) -> tuple[Counter[str], int]:
         """Write the answers in the order of the requests; the failures by reason, and how many are good."""
         failures: Counter[str] = Counter()
         answered = 0
         with open_jsonl_writer(self._out) as writer:
-            for entry in self._plan.entries():
-                line = self._line(entry)
-                writer.write(line)
-                if line["error"] is None:
-                    answered += 1
-                else:
-                    failures[str(line["error"].get("code") or line["error"].get("message"))] += 1
+            for entries in self._plan.entries():
+                kept = self._cache.get_many([e.key for e in entries if e.state in ("answered", "cached")])
+                lines = []
+                for entry in entries:
+                    found = kept.get(entry.key) if entry.state in ("answered", "cached") else None
+                    if found is not None:
+                        answered += 1
+                        lines.append(good_line(entry.custom_id, found, cached=entry.state == "cached"))
+                    else:
+                        line = _failed_line(entry)
+                        failures[failure_code(line)] += 1
+                        lines.append(encode_json(line))
+                writer.write_lines(lines)
         return failures, answered
-
-    def _line(self, entry: Entry) -> dict[str, Any]:
-        kept = self._cache.get(entry.key) if entry.state in ("answered", "cached") else None
-        if kept is not None:
-            return {
-                "custom_id": entry.custom_id,
-                "response": {"status_code": 200, "body": kept.body},
-                "error": None,
-                "answered_at": kept.answered_at,
-                "cached": entry.state == "cached",
-            }
-        if entry.line is None:
-            error = {"code": "no_answer", "message": "there is no answer to this request"}
-            return {"custom_id": entry.custom_id, "response": None, "error": error}
-        line = with_id(entry.line, entry.custom_id)
-        if line.get("error") is None:  # some platforms say it in the response alone
-            answer = read_answer(line)
-            line["error"] = {"code": str(answer.status_code or "failed"), "message": answer.error}
-        return line
 
     def _result(self, failures: Counter[str], answered: int, rounds: int) -> Asked:
         counts = self._plan.counts()
-        seconds = [one.seconds for one in self._seen if one.seconds is not None]
+        seconds = [one.seconds for one in self._seen]
+        known = [one for one in seconds if one is not None]
         sent = counts.different - counts.cached
         return Asked(
             out=self._out,
@@ -230,8 +251,22 @@ class Asking:
             prompt_tokens=counts.prompt_tokens,
             completion_tokens=counts.completion_tokens,
             uncounted=max(sent - counts.counted - sum(failures.values()), 0),
-            seconds=sum(seconds) if seconds else None,
+            seconds=sum(known) if known and len(known) == len(seconds) else None,
+            strangers=sum(one.strangers for one in self._seen),
+            duplicates=sum(one.duplicates for one in self._seen),
         )
+
+
+def _settled(place: Place, number: int) -> bool:
+    """Whether this was said before: a call that was broken off reads its answers a second time."""
+    return place.state in ("answered", "cached") or (place.state == "refused" and place.round >= number)
+
+
+def _failed_line(entry: Entry) -> dict[str, Any]:
+    """The line of a request that has no good answer."""
+    if entry.line is None:
+        return no_answer(entry.custom_id)
+    return with_id(entry.line, entry.custom_id)
 
 
 def ask(
@@ -245,6 +280,7 @@ def ask(
     accept: Accept | None = None,
     rounds: int = 1,
     deduplicate: bool = True,
+    fresh: bool = False,
 ) -> Asked:
     """Answer one model's requests and write ``out``; see :class:`Asking` for what the parameters mean."""
     asking = Asking(
@@ -257,12 +293,28 @@ def ask(
         accept=accept,
         rounds=rounds,
         deduplicate=deduplicate,
+        fresh=fresh,
     )
     return asking.collect()
 
 
 def ask_each(askings: Sequence[Asking]) -> list[Asked]:
-    """Several models at a time: all are handed over before the first one is waited for."""
+    """Several models at a time: all are handed over before the first one is waited for.
+
+    Raises BatchFailed where one's requests were refused or cancelled, after the others' answers are kept.
+    """
+    failures: list[BatchFailed] = []
     for asking in askings:
-        asking.submit()
-    return [asking.collect() for asking in askings]
+        try:
+            asking.submit()
+        except BatchFailed:
+            continue  # it fails again below, when the others are under way
+    results: list[Asked] = []
+    for asking in askings:
+        try:
+            results.append(asking.collect())
+        except BatchFailed as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return results

@@ -7,7 +7,8 @@ memory. It is made under another name and renamed when all requests are in it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,19 +16,25 @@ import msgspec
 
 from ftkit.data import canonical_json, open_jsonl_writer
 from ftkit.data.files import put_in_place
+from ftkit.data.jsonl import JsonlWriter
 from ftkit.errors import storage_error
-from ftkit.inference.cache import AnswerCache, key_of
+from ftkit.inference.cache import AnswerCache, Kept, key_of
 
 _TABLES = """
-CREATE TABLE entries (n INTEGER PRIMARY KEY, custom_id TEXT NOT NULL, key BLOB NOT NULL);
+CREATE TABLE entries (n INTEGER PRIMARY KEY, custom_id TEXT NOT NULL, ask INTEGER NOT NULL);
 CREATE TABLE asks (
-    name TEXT PRIMARY KEY, key BLOB NOT NULL, cached INTEGER NOT NULL, times INTEGER NOT NULL,
-    state TEXT NOT NULL, line BLOB, prompt_tokens INTEGER, completion_tokens INTEGER
-) WITHOUT ROWID;
+    n INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, key BLOB NOT NULL, cached INTEGER NOT NULL,
+    state TEXT NOT NULL, round INTEGER NOT NULL DEFAULT 0, line BLOB,
+    prompt_tokens INTEGER, completion_tokens INTEGER
+);
+CREATE TABLE samples (key BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWID;
 """
-_NAME = 40
-"""Hexadecimal digits of a key that are the custom_id of what goes out: 160 bits."""
-_AT_ONCE = 2000
+_NAME = 20
+"""Bytes of a key that name what goes out, as hexadecimal digits: 160 bits."""
+_AT_ONCE = 500
+
+Usable = Callable[[Kept], bool]
+"""Says whether a kept answer is good enough for this call."""
 
 
 class Entry(NamedTuple):
@@ -37,6 +44,24 @@ class Entry(NamedTuple):
     key: bytes
     state: str
     line: bytes | None
+
+
+class Outcome(NamedTuple):
+    """What became of a name: ``answered``, ``refused`` or ``failed``, with its line and its tokens."""
+
+    name: bytes
+    state: str
+    line: bytes | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+class Place(NamedTuple):
+    """Where a name stands: its whole key, its state, and the last round that said something of it."""
+
+    key: bytes
+    state: str
+    round: int
 
 
 class Counts(NamedTuple):
@@ -50,9 +75,12 @@ class Counts(NamedTuple):
     completion_tokens: int
 
 
-def name_of(custom_id: str) -> str:
-    """The name of a key in ``asks``, from the custom_id of what went out (``NAME-ROUND``)."""
-    return custom_id.partition("-")[0]
+def name_of(custom_id: str) -> bytes:
+    """The name of a key, from the custom_id of what went out (``NAME-ROUND``); empty for a stranger's."""
+    try:
+        return bytes.fromhex(custom_id.partition("-")[0])
+    except ValueError:
+        return b""
 
 
 def write_plan(
@@ -63,50 +91,120 @@ def write_plan(
     asks: Path,
     *,
     deduplicate: bool = True,
+    usable: Usable | None = None,
+    mark: str = "",
 ) -> AskPlan:
     """Read all requests, and write to ``asks`` the ones that have no answer yet, each once.
 
     Without ``deduplicate`` equal requests have answers of their own: the second one is a second sample.
+    A kept answer that is not ``usable`` counts as none. ``mark`` sets requests apart from equal ones that
+    went out before: all are asked anew, whatever is kept.
     """
     temporary = path.with_name(f"{path.name}.making")
     temporary.unlink(missing_ok=True)
     try:
         db = sqlite3.connect(temporary, isolation_level=None)
-        db.executescript(_TABLES)
-        db.execute("BEGIN")
-        with open_jsonl_writer(asks) as writer:
-            for number, request in enumerate(requests):
-                url, body = request["url"], request["body"]
-                key = key_of(identity, url, body)
-                if not deduplicate:
-                    key = _own_key(db, key, identity, url, body)
-                db.execute("INSERT INTO entries VALUES (?, ?, ?)", (number, str(request["custom_id"]), key))
-                name = key.hex()[:_NAME]
-                if db.execute("SELECT 1 FROM asks WHERE name = ?", (name,)).fetchone() is None:
-                    cached = key in cache
-                    state = "cached" if cached else "open"
-                    db.execute(
-                        "INSERT INTO asks VALUES (?, ?, ?, 1, ?, NULL, NULL, NULL)",
-                        (name, key, cached, state),
-                    )
-                    if not cached:
-                        writer.write_line(canonical_json({**request, "custom_id": f"{name}-1"}))
-        db.execute("COMMIT")
-        db.close()
+        try:
+            db.executescript(_TABLES)
+            db.execute("BEGIN")
+            with open_jsonl_writer(asks) as writer:
+                making = _Making(db, identity, cache, writer, deduplicate, usable, mark)
+                making.add_all(requests)
+            db.execute("COMMIT")
+        finally:
+            db.close()
         put_in_place(temporary, path)
     except (OSError, sqlite3.Error) as error:
         raise storage_error(error if isinstance(error, OSError) else OSError(str(error)), path) from error
     return AskPlan(path)
 
 
-def _own_key(db: sqlite3.Connection, key: bytes, identity: str, url: str, body: Mapping[str, Any]) -> bytes:
-    """The key of the next sample of a request that may have been seen before."""
-    name = key.hex()[:_NAME]
-    row = db.execute("SELECT times FROM asks WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        return key
-    db.execute("UPDATE asks SET times = times + 1 WHERE name = ?", (name,))
-    return key_of(identity, url, body, row[0])
+class _Request(NamedTuple):
+    key: bytes
+    given: Mapping[str, Any]
+    body: msgspec.Raw
+
+    @property
+    def name(self) -> bytes:
+        return self.key[:_NAME]
+
+
+class _Making:
+    """A plan that is being written, some requests at a time."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        identity: str,
+        cache: AnswerCache,
+        writer: JsonlWriter,
+        deduplicate: bool,
+        usable: Usable | None,
+        mark: str,
+    ) -> None:
+        self._db, self._identity, self._cache, self._writer = db, identity, cache, writer
+        self._deduplicate, self._usable, self._mark = deduplicate, usable, mark
+        self._entries = self._asks = 0
+
+    def add_all(self, requests: Iterable[Mapping[str, Any]]) -> None:
+        source = iter(requests)
+        while block := [self._read(given) for given in islice(source, _AT_ONCE)]:
+            self._add(block)
+
+    def _read(self, given: Mapping[str, Any]) -> _Request:
+        body = msgspec.Raw(canonical_json(given["body"]))
+        key = key_of(self._identity, given["url"], body)
+        if not self._deduplicate:
+            key = self._own_key(key, given["url"], body)
+        return _Request(key, given, body)
+
+    def _own_key(self, key: bytes, url: str, body: msgspec.Raw) -> bytes:
+        """The key of the next sample of a request that may have been seen before."""
+        row = self._db.execute("SELECT times FROM samples WHERE key = ?", (key,)).fetchone()
+        times = row[0] if row else 0
+        self._db.execute("INSERT OR REPLACE INTO samples VALUES (?, ?)", (key, times + 1))
+        return key_of(self._identity, url, body, times)
+
+    def _add(self, block: Sequence[_Request]) -> None:
+        marks = ", ".join("?" * len(block))
+        query = f"SELECT name, n FROM asks WHERE name IN ({marks})"
+        numbers: dict[bytes, int] = dict(self._db.execute(query, [one.name for one in block]))
+        new: list[_Request] = []
+        entries = []
+        for one in block:
+            if (number := numbers.get(one.name)) is None:
+                number = numbers[one.name] = self._asks
+                self._asks += 1
+                new.append(one)
+            entries.append((self._entries, str(one.given["custom_id"]), number))
+            self._entries += 1
+        cached = self._cached([one.key for one in new])
+        rows = [
+            (
+                numbers[one.name],
+                one.name,
+                one.key,
+                known,
+                "cached" if known else "open",
+            )
+            for one in new
+            for known in [one.key in cached]
+        ]
+        self._db.executemany("INSERT INTO asks VALUES (?, ?, ?, ?, ?, 0, NULL, NULL, NULL)", rows)
+        self._db.executemany("INSERT INTO entries VALUES (?, ?, ?)", entries)
+        if lines := [self._line(one) for one in new if one.key not in cached]:
+            self._writer.write_lines(lines)
+
+    def _cached(self, keys: Sequence[bytes]) -> set[bytes]:
+        if self._mark:
+            return set()
+        if self._usable is None:
+            return self._cache.known_keys(keys)
+        return {key for key, kept in self._cache.get_many(keys).items() if self._usable(kept)}
+
+    def _line(self, one: _Request) -> bytes:
+        custom_id = f"{one.name.hex()}-1{self._mark}"
+        return canonical_json({**one.given, "custom_id": custom_id, "body": one.body})
 
 
 class AskPlan:
@@ -121,17 +219,21 @@ class AskPlan:
         """Close the file."""
         self._db.close()
 
-    def key(self, name: str) -> bytes | None:
-        """The whole key of a name; None for a stranger's."""
-        row = self._db.execute("SELECT key FROM asks WHERE name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
+    def find(self, names: Sequence[bytes]) -> dict[bytes, Place]:
+        """Where each name stands; strangers are left out."""
+        found: dict[bytes, Place] = {}
+        for start in range(0, len(names), _AT_ONCE):
+            part = names[start : start + _AT_ONCE]
+            query = f"SELECT name, key, state, round FROM asks WHERE name IN ({', '.join('?' * len(part))})"
+            found.update((row[0], Place(*row[1:])) for row in self._db.execute(query, part))
+        return found
 
-    def settle(self, outcomes: Iterable[tuple[str, str, bytes | None, int | None, int | None]]) -> None:
-        """What became of names: the state (``answered``, ``refused`` or ``failed``), line and tokens."""
+    def settle(self, outcomes: Iterable[Outcome], number: int) -> None:
+        """Write down what became of names in a round."""
         self._db.execute("BEGIN")
         self._db.executemany(
             "UPDATE asks SET state = ?2, line = ?3, prompt_tokens = coalesce(prompt_tokens, 0) + ?4, "
-            "completion_tokens = coalesce(completion_tokens, 0) + ?5 WHERE name = ?1",
+            f"completion_tokens = coalesce(completion_tokens, 0) + ?5, round = {number} WHERE name = ?1",
             outcomes,
         )
         self._db.execute("COMMIT")
@@ -140,19 +242,14 @@ class AskPlan:
         """How many names have this state."""
         return int(self._db.execute("SELECT count(*) FROM asks WHERE state = ?", (state,)).fetchone()[0])
 
-    def state(self, name: str) -> str | None:
-        """The state of a name."""
-        row = self._db.execute("SELECT state FROM asks WHERE name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
-
-    def entries(self) -> Iterator[Entry]:
-        """All requests in their order, with what became of them."""
-        query = (
-            "SELECT e.custom_id, e.key, a.state, a.line FROM entries e "
-            f"JOIN asks a ON a.name = substr(lower(hex(e.key)), 1, {_NAME}) ORDER BY e.n"
+    def entries(self) -> Iterator[list[Entry]]:
+        """All requests in their order, some at a time, with what became of them."""
+        cursor = self._db.execute(
+            "SELECT e.custom_id, a.key, a.state, a.line FROM entries e "
+            "JOIN asks a ON a.n = e.ask ORDER BY e.n"
         )
-        for row in self._db.execute(query):
-            yield Entry(*row)
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield [Entry(*row) for row in rows]
 
     def counts(self) -> Counts:
         """Sums over all requests."""

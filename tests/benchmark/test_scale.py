@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from pathlib import Path
 
-from bench_parts import LABELS, Bench, answer, chat_row
+from bench_parts import LABELS, Bench, answer, chat_row, line_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,13 +20,14 @@ TEXT = "A long report about the company's third quarter. " * 100
 
 
 def test_memory_does_not_grow_with_the_texts(tmp_path: Path) -> None:
-    from ftkit.benchmarking.answers import write_answers
-
     bench = Bench(tmp_path, [chat_row(f"{i} {TEXT}", LABELS[i % 3]) for i in range(ROWS)], "label", LABELS)
     tracemalloc.start()
     asked = bench.ask(["a", "b"])
     for one in asked:
-        write_answers(one.answers, (answer(bench.task.ids.id_of(i), f"neutral. {TEXT}") for i in range(ROWS)))
+        with one.answers.open("w") as file:
+            for i in range(ROWS):
+                name = bench.task.ids.id_of(i)
+                file.write(json.dumps(line_of(name, answer(name, f"neutral. {TEXT}"))) + "\n")
     tallies = score_answers(bench.task, asked, SilentDisplay())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

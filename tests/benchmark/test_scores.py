@@ -68,10 +68,9 @@ def test_exact_has_no_labels(tmp_path: Path) -> None:
 
 
 def test_a_label_outside_the_given_ones_stops_before_anything_is_sent(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, [chat_row("a", "positive"), chat_row("b", "mixed")], "label", LABELS)
     with pytest.raises(DataError, match="'mixed' is not among the labels"):
-        bench.ask(["m"])
-    assert list(bench.task.folder.iterdir()) == []
+        Bench(tmp_path, [chat_row("a", "positive"), chat_row("b", "mixed")], "label", LABELS)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 PRICED = Price(input=1.0, output=4.0, tuned_input=2.0, tuned_output=8.0, batch_discount=0.5)

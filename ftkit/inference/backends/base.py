@@ -12,12 +12,16 @@ class Round(NamedTuple):
     """What came of one file of requests.
 
     ``ended`` is False where the backend still works on it. ``seconds`` is wall time; None is unknown.
+    ``strangers`` are answers that nobody asked for, ``duplicates`` further ones to one request: both were
+    left out.
     """
 
     ended: bool
     via: str
     batches: tuple[str, ...] = ()
     seconds: float | None = None
+    strangers: int = 0
+    duplicates: int = 0
 
 
 class Backend(Protocol):

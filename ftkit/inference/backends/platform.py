@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftkit.errors import NotOnPlatform
 from ftkit.inference.backends.base import Round, Via
 
 if TYPE_CHECKING:
     from ftkit.gateway import Platform
+    from ftkit.gateway.bulk.result import BulkResult
     from ftkit.gateway.realtime import Pace
 
 
@@ -22,6 +25,7 @@ class PlatformBackend:
     window: str = "24h"
     pace: Pace | None = None
     attempts: int = 3
+    _begun: dict[Path, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -37,7 +41,12 @@ class PlatformBackend:
         return f"{place} {said.get('created')} {said.get('engine')} {said.get('stand_in_for')}"
 
     def answer(self, requests: Path, out: Path, workdir: Path, *, wait: bool = True) -> Round:
-        """Through ``platform.batches.run``, which is resumable and does nothing twice."""
+        """Through ``platform.batches.run``, which is resumable and does nothing twice.
+
+        Raises BatchFailed where the platform refuses the requests, and where somebody cancelled them.
+        """
+        if not workdir.exists():
+            self._begun[workdir] = time.monotonic()
         result = self.platform.batches.run(
             requests,
             out,
@@ -48,5 +57,32 @@ class PlatformBackend:
             attempts=self.attempts,
             wait=wait,
         )
-        result_ended = result.status != "running"
-        return Round(result_ended, result.via, result.batches, result.seconds if result_ended else None)
+        if result.status == "running":
+            return Round(False, result.via, result.batches)
+        if result.status == "cancelled":
+            result.raise_if_failed()  # that there are no answers says nothing of the model
+        seconds = self._seconds(result, self._begun.get(workdir))
+        return Round(True, result.via, result.batches, seconds, result.strangers, result.duplicates)
+
+    def _seconds(self, result: BulkResult, began: float | None) -> float | None:
+        """The wall time of the work: measured here, or by the platform's stamps (whole seconds).
+
+        What was measured is too long where batches ended while nobody looked, and too short where
+        another process had begun.
+        """
+        measured = None if began is None else time.monotonic() - began
+        stamped = self._stamped(result.batches) if result.batches else None
+        if stamped is None or measured is None:
+            return measured if stamped is None else stamped or None
+        return min(max(measured, stamped - 1), stamped + 1)
+
+    def _stamped(self, batches: tuple[str, ...]) -> float | None:
+        try:
+            seen = [self.platform.batches.get(batch) for batch in batches]
+        except NotOnPlatform:
+            return None
+        begins = [batch.created_at for batch in seen if batch.created_at is not None]
+        ends = [batch.finished_at for batch in seen if batch.finished_at is not None]
+        if len(begins) < len(seen) or len(ends) < len(seen):
+            return None
+        return (max(ends) - min(begins)).total_seconds()
