@@ -59,7 +59,8 @@ def _announced(text: str, leads: re.Pattern[str]) -> list[tuple[str, ...]]:
         parts = quoted if len(quoted) > 1 else _CUT.split(sentence)
         if labels := _labels(parts):
             lists.append(labels)
-    return sorted(lists, key=len, reverse=True)
+    # of lists of one length, the one with the least words around its labels
+    return sorted(lists, key=lambda labels: (-len(labels), sum(map(len, labels))))
 
 
 def _bullets(text: str) -> list[tuple[str, ...]]:
