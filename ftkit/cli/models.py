@@ -56,10 +56,14 @@ def list_models(app: App, from_catalog: bool) -> None:
 )
 @click.argument("model")
 def show(app: App, model: str) -> None:
-    """Show what the platform says of MODEL, and the limits, prices and last days in the catalog."""
-    provider = app.settings.platform_name
-    known = app.settings.catalog.model(model, provider)
-    info = _ask(app, model, known is not None)
+    """Show what the platform says of MODEL, and the limits, prices and last days in the catalog.
+
+    No platform is asked about a model of ftkit.toml that a hook or LiteLLM answers for.
+    """
+    from ftkit.inference.backends import entry_for, needs_platform
+
+    known = entry_for(model, app.settings, app.settings.platform_name)
+    info = _ask(app, model, known is not None) if needs_platform(model, app.settings) else None
     result = {
         "id": model,
         "platform": info.model_dump(mode="json") if info is not None else None,
@@ -90,7 +94,16 @@ def download(app: App, model: str, out: Path | None, merged: bool) -> None:
     app.emit(found, lambda console: _show_download(console, found))
 
 
-for _command in (list_models, show, download, platforms):
+@command("delete", platform=True, examples=["ftkit models delete ft:linear:news:ab12cd34"])
+@click.argument("model")
+def delete(app: App, model: str) -> None:
+    """Delete a tuned MODEL on the platform, for good."""
+    with app.connect() as platform:
+        platform.models.delete(model)
+    app.emit({"id": model, "deleted": True}, lambda console: console.print(f"deleted {model}"))
+
+
+for _command in (list_models, show, download, delete, platforms):
     models.add_command(_command)
 
 
@@ -171,7 +184,28 @@ def _catalog_fields(known: Model) -> dict[str, Any]:
         "price per million": cost or "unknown",
         "batch discount": f"{price.batch_discount:.0%}" if price.batch_discount else None,
         "tunable": ", ".join(known.tunable) or "no",
+        "hook": known.hook,
+        "LiteLLM's name": known.litellm,
+        "key": known.key_env,
+        "rates": _rates(known),
         "ends": known.shutdown.on,
         "no new jobs after": known.shutdown.no_new_jobs_after,
         "notice": known.notice,
     }
+
+
+def _rates(known: Model) -> str | None:
+    """The rates that are set, in words: ``300 requests in 10 seconds, 8 at a time``."""
+    rates = known.rates
+    minutes = {
+        "requests": rates.requests_per_minute,
+        "tokens": rates.tokens_per_minute,
+        "input tokens": rates.input_tokens_per_minute,
+        "output tokens": rates.output_tokens_per_minute,
+    }
+    parts = [f"{value:,g} {name} a minute" for name, value in minutes.items() if value is not None]
+    if rates.burst is not None:
+        parts.append(f"{rates.burst[0]:,} requests in {rates.burst[1]:g} seconds")
+    if rates.concurrent_requests is not None:
+        parts.append(f"{rates.concurrent_requests} at a time")
+    return ", ".join(parts) or None

@@ -68,6 +68,7 @@ ELSEWHERE = {
     "jobs pause": "needs a job that runs",
     "jobs resume": "needs a job that was paused",
     "batches cancel": "needs a batch that runs",
+    "models delete": "tests/cli/test_cli_platform_answers.py: the others need the model",
     "ledger forget": "tests/ledger: what is forgotten is missed by the calls after it",
 }
 

@@ -58,6 +58,7 @@ ASKING = [
     (["batches", "cancel", "b"], "POST", "/batches/b/cancel"),
     (["models", "list"], "GET", "/models"),
     (["models", "show", "m"], "GET", "/models/m"),
+    (["models", "delete", "m"], "DELETE", "/models/m"),
     (["chat", "m", "hello"], "POST", CHAT),
     (["chat", "m", "hello", "--no-stream"], "POST", CHAT),
 ]
@@ -103,6 +104,13 @@ def test_a_limit_says_how_long_to_wait(canned: Any, at: Command) -> None:
         f"error: cannot list the jobs: {canned.address.split('/')[2]} says: 60 a minute (429)\n"
         "Too many requests: wait 7 seconds and try again.\n"
     )
+
+
+def test_a_model_is_deleted(canned: Any, at: Command) -> None:
+    canned.answer("DELETE", "/models/ft:m:x", {"id": "ft:m:x", "object": "model", "deleted": True})
+    assert at("models", "delete", "ft:m:x").stdout == "deleted ft:m:x\n"
+    assert json.loads(at("models", "delete", "ft:m:x", "--json").stdout) == {"id": "ft:m:x", "deleted": True}
+    assert [asked.method for asked in canned.asked] == ["DELETE", "DELETE"]
 
 
 def test_nothing_is_nothing(canned: Any, at: Command) -> None:
