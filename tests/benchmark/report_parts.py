@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,19 @@ PRICES: dict[str, float | None] = {
     "mystery": None,
 }
 WORDS = ("revenue", "profit", "margin", "outlook", "quarter", "sales", "guidance", "order", "growth")
+
+
+def table_widths(markdown: str) -> list[set[int]]:
+    """How many cells the lines of each Markdown table have; one number each where the table is whole."""
+    found: list[set[int]] = []
+    before = False
+    for line in markdown.splitlines():
+        if line.startswith("|"):
+            if not before:
+                found.append(set())
+            found[-1].add(len(re.findall(r"(?<!\\)\|", line)) - 1)
+        before = line.startswith("|")
+    return found
 
 
 def confusion(right: Sequence[int], chance: random.Random, labels: Sequence[str]) -> Confusion:
