@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ftkit.benchmarking.judging.results import TRUTH, Agreement
 from ftkit.benchmarking.statistics import cohen_kappa
 
-_STRENGTH = ((0.0, "poor"), (0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substantial"))
+_STRENGTH = ((0.2, "slight"), (0.4, "fair"), (0.6, "moderate"), (0.8, "substantial"))
 
 
 class Agreements:
@@ -29,9 +29,10 @@ class Agreements:
             self._cells[first, second, of, mine, theirs] += 1
 
     def between(self, first: str, second: str) -> tuple[Agreement, ...]:
-        """The two raters on all answers, and on each model's where there are several."""
+        """The two raters on all answers that both judged, and on each model's where there are several."""
         models = list(self._models) if len(self._models) > 2 else [None]
-        return tuple(self._one(first, second, model) for model in models)
+        found = (self._one(first, second, model) for model in models)
+        return tuple(one for one in found if one.n)
 
     def _one(self, first: str, second: str, model: str | None) -> Agreement:
         both, mine, theirs, neither = (
@@ -49,8 +50,8 @@ class Agreements:
             only_second=theirs,
             neither=neither,
             share=found.share,
-            low=found.low if found.n else None,
-            high=found.high if found.n else None,
+            low=found.low,
+            high=found.high,
             kappa=found.kappa,
             kappa_low=found.kappa_low,
             kappa_high=found.kappa_high,
@@ -58,18 +59,17 @@ class Agreements:
         )
 
     def _said(self, first: str, second: str, n: int, cells: Sequence[int]) -> str:
-        if not n:
-            return f"{first} and {second} have no answer that both judged"
         found = cohen_kappa([cells[:2], cells[2:]])
         other = "the right answers" if second == TRUTH else second
-        text = f"{first} agrees with {other} on {share_words(found.share, found.low, found.high)} of {n:,}"
+        share = share_words(found.share, found.low, found.high)
+        text = f"{first} agrees with {other} on {share} of {n:,} answers"
         text += f", {kappa_words(found.kappa, found.kappa_low, found.kappa_high)}"
         if second != TRUTH:
             return text
         positive, negative = self._words
         both, mine, theirs, neither = cells
         errors = [
-            f"{wrong / of:.0%} of the {called} ones {positive if called == negative else negative}"
+            f"{100 * wrong / of:.0f} % of the {called} ones {positive if called == negative else negative}"
             for wrong, of, called in ((mine, mine + neither, negative), (theirs, theirs + both, positive))
             if of
         ]
@@ -92,10 +92,12 @@ def kappa_words(kappa: float | None, low: float | None, high: float | None) -> s
     """
     if kappa is None:
         return "kappa not defined (one verdict alone occurs)"
-    interval = f"{low:.2f} to {high:.2f}, " if low is not None and high is not None else ""
-    return f"kappa {kappa:.2f} ({interval}{strength(kappa)})"
+    interval = f"{low:z.2f} to {high:z.2f}, " if low is not None and high is not None else ""
+    return f"kappa {kappa:z.2f} ({interval}{strength(kappa)})"
 
 
 def strength(kappa: float) -> str:
     """Landis and Koch's word for a kappa."""
+    if kappa < 0:
+        return "poor"
     return next((word for most, word in _STRENGTH if kappa <= most), "almost perfect")

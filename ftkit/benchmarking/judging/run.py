@@ -170,7 +170,7 @@ def judge_answers(
         data=answers.name,
         models=answers.models,
         judges=used,
-        notes=(*answers.notes, *notes_of(used, answers.models, fields["against_truth"])),
+        notes=(*answers.notes, *notes_of(used, answers.models, fields, tally.known_truth)),
         files={"verdicts": table, "record": record, "summary": summary},
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         ftkit_version=__version__,

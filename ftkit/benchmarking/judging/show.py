@@ -121,9 +121,9 @@ def print_judges(console: Console, report: JudgeReport) -> None:
         for row in rows:
             grid.add_row(*(Text(cell) for cell in row))
         console.print(grid)
-    console.print(Text(report.verdict))
+    console.print(Text(report.verdict), soft_wrap=True)
     for note in report.notes:
-        console.print(Text(f"Note: {note}."))
+        console.print(Text(f"Note: {note}."), soft_wrap=True)
 
 
 def judges_markdown(report: JudgeReport) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from ftkit.benchmarking.judging.measuring import share_words
-from ftkit.benchmarking.judging.results import TRUTH, Agreement, Judged, JudgeReport, JudgeUsed
+from ftkit.benchmarking.judging.results import PANEL, Agreement, Judged, JudgeReport, JudgeUsed
+from ftkit.benchmarking.statistics import ALPHA
 
 RELIABLE = 0.4
 """A kappa of less is at best "fair" in Landis and Koch's words: not enough to decide by."""
@@ -37,18 +39,28 @@ def verdict_of(report: JudgeReport) -> str:
 def notes_of(
     judges: Sequence[JudgeUsed],
     models: Sequence[str],
-    against_truth: Sequence[Agreement],
+    fields: Mapping[str, Any],
+    known_truth: bool,
 ) -> tuple[str, ...]:
-    """What a reader must know before believing a figure."""
+    """What a reader must know before believing a figure; ``fields`` are those of the report."""
     found: list[str] = []
     for one in judges:
         found += _of_judge(one)
         if one.judge in models:
             found.append(f"{one.judge} judges its own answers, which models tend to favour")
-    if not against_truth:
+    for judged in fields.get("judged", ()):
+        if judged.judge == PANEL and judged.undecided:
+            found.append(
+                f"the judges are evenly split on {judged.undecided:,} answers of {judged.model}, which stand "
+                "outside the panel's share: an odd number of judges decides more"
+            )
+    for preference in fields.get("preferences", ()):
+        if preference.bias_p is not None and preference.bias_p < ALPHA:
+            found.append(preference.words)
+    if not known_truth:
         found.append("no right answers are known here, so nothing measures how far the judges are right")
-    for agreement in against_truth:
-        if agreement.model is None and agreement.second == TRUTH:
+    for agreement in fields["against_truth"]:
+        if agreement.model is None:
             found += _of_measure(agreement)
     return tuple(found)
 
