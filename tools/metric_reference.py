@@ -25,8 +25,9 @@ SHIPPED = (
     "rouge",
     "similarity",
     "tool_calls",
+    "judge",
 )
-NEEDED: dict[str, dict[str, Any]] = {"similarity": {"model": "any"}}
+NEEDED: dict[str, dict[str, Any]] = {"similarity": {"model": "any"}, "judge": {"judges": "any"}}
 """Options without which a metric cannot be had."""
 HEAD = """# Metrics
 
@@ -92,7 +93,7 @@ class Length(MetricBase):
 def section(metric: Metric) -> Iterator[str]:
     """One metric: what it does, its options with their defaults."""
     yield f"\n## {metric.name}{' (by value)' if is_continuous(metric) else ''}\n\n"
-    yield f"{inspect.getdoc(type(metric))}\n"
+    yield f"{(inspect.getdoc(type(metric)) or '').replace('``', '`')}\n"
     if options := options_of(type(metric)):
         yield "\n| option | default | |\n|---|---|---|\n"
         for one in options:

@@ -19,7 +19,7 @@ from ftkit.benchmarking.compare import compare_models, verdict
 from ftkit.benchmarking.contestants import Contestant, Field
 from ftkit.benchmarking.cost import frontier, with_break_even
 from ftkit.benchmarking.gathering import Answers, Gathering
-from ftkit.benchmarking.metrics import Means, Metric, is_continuous, prepare
+from ftkit.benchmarking.metrics import Means, Metric, is_continuous, prepare, values_of
 from ftkit.benchmarking.noting import notes_on
 from ftkit.benchmarking.picking import rows_apart
 from ftkit.benchmarking.registry import find_metric
@@ -186,6 +186,7 @@ def task_facts(task: Task) -> dict[str, Any]:
     label, share = task.census.majority or (None, None)
     return {
         "metric": task.metric.name,
+        "metric_options": values_of(task.metric),
         "labels": task.labels,
         "labels_from": task.census.source if task.labels else None,
         "confidence": CONFIDENCE,

@@ -37,6 +37,8 @@ def options_of(metric: object) -> tuple[Option, ...]:
 
 def values_of(metric: object) -> dict[str, Any]:
     """The options of a metric that differ from their defaults: what a report says of it."""
+    if not dataclasses.is_dataclass(metric):
+        return dict(getattr(metric, "options", {}))
     return {
         option.name: value
         for option in options_of(metric)
@@ -84,8 +86,17 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _converted(kind: type, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    hints = get_type_hints(kind) if dataclasses.is_dataclass(kind) else {}
-    return {key: read_value(name, key, value, hints.get(key, Any)) for key, value in given.items()}
+    return {key: read_value(name, key, value, _hint(kind, key)) for key, value in given.items()}
+
+
+def _hint(kind: type, key: str) -> Any:
+    """The type of one field; the others' may name what is imported for type checkers only."""
+    for base in kind.__mro__:
+        said = vars(base).get("__annotations__", {})
+        if key in said:
+            alone = type(base.__name__, (), {"__annotations__": {key: said[key]}, "__module__": base.__module__})
+            return get_type_hints(alone)[key]
+    return Any
 
 
 def read_value(metric: str, key: str, value: Any, kind: Any) -> Any:
