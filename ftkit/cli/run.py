@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rehearse",
     metavar="PLATFORM",
-    help="Use the models that the recipe names for that platform; on the local one, stand-ins answer for them.",
+    help="Use the models that the recipe names for that platform; on the local one, stand-ins answer.",
 )
 @click.option("--model", help="Base model to tune.")
 @click.option("--base-model", "base_models", multiple=True, help="Model to compare with; may be repeated.")
@@ -133,4 +133,4 @@ def _print_overview(console: Console, result: RunResult) -> None:
         (model, *("–" if cell is None else cell[0] for cell in cells))
         for model, cells in overview_rows(result.tasks)
     ]
-    table(console, ["Model", *result.tasks], rows)
+    table(console, ["Model", *result.tasks], rows, right=range(1, 1 + len(result.tasks)))
