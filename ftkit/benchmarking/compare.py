@@ -91,11 +91,13 @@ def compare_models(
     adjusted = dict(zip(pairs, holm([difference.p for difference in found.values()]), strict=True))
     comparisons = []
     for other in measured:
-        if other is not reference:
-            pair = (reference.model, other.model)
-            own = found[pair] if pair in found else _turned(found[pair[::-1]])
-            p = adjusted[pair] if pair in adjusted else adjusted[pair[::-1]]
-            comparisons.append(tests.comparison(reference, other, own, p, len(pairs)))
+        if (pair := (reference.model, other.model)) in found:
+            own, p = found[pair], adjusted[pair]
+        elif (pair := (other.model, reference.model)) in found:
+            own, p = _turned(found[pair]), adjusted[pair]
+        else:  # the reference itself
+            continue
+        comparisons.append(tests.comparison(reference, other, own, p, len(pairs)))
     return Compared(measured, reference, rival, comparisons)
 
 

@@ -210,7 +210,9 @@ def test_the_whole_verdict() -> None:
     }
     found = compared(models)
     said = verdict(found.reference, found.comparisons)
-    assert said.startswith("ft:a is right on 80.0 % of 100 rows (95 % interval 71.1 – 86.7 %); better than b by")
+    assert said.startswith(
+        "ft:a is right on 80.0 % of 100 rows (95 % interval 71.1 – 86.7 %); better than b by"
+    )
     assert "better than b by 30.0 points (21.9 to 39.6), p < 0.001; " in said
     assert "no difference from c is shown (equal, " in said
     assert said.endswith("The p-values are corrected for 2 comparisons (Holm).")

@@ -29,7 +29,12 @@ def test_rows_are_rounded_up_to_two_figures(rows: int, words: str) -> None:
     [
         (0.031, 0.003, (0.012, 0.05), "better than X by 3.1 points (1.2 to 5.0), p = 0.003"),
         (-0.05, 0.01, (-0.088, -0.012), "worse than X by 5.0 points (1.2 to 8.8), p = 0.010"),
-        (0.008, 0.2, (-0.004, 0.02), "no difference from X is shown (0.8 points above, −0.4 to +2.0, p = 0.20)"),
+        (
+            0.008,
+            0.2,
+            (-0.004, 0.02),
+            "no difference from X is shown (0.8 points above, −0.4 to +2.0, p = 0.20)",
+        ),
         (-0.01, 0.4, (-0.03, 0.0), "no difference from X is shown (1.0 points below, −3.0 to 0.0, p = 0.40)"),
         (0.0, 1.0, (-0.1, 0.1), "no difference from X is shown (equal, −10.0 to +10.0, p = 1.00)"),
     ],

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 RESAMPLES = 10_000
-HEAPS = 20_000
+HEAPS = 10_000
 """More rows than this are dealt at random into so many heaps, and heaps are resampled: the spread of
-the means is the same but for a part in 200, the work does not grow with the rows."""
-_CELLS = 1 << 20
-"""Draws at once: 8 MB a table."""
+the means is the same but for a part in 140, the work does not grow with the rows."""
+_CELLS = 1 << 17
+"""Draws at once: a megabyte a table, which the processor keeps at hand."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Bootstrap:
             self._sums, self._sizes = scores, np.ones(len(scores))
         else:
             numbers = np.asarray(groups, dtype=np.int64)
-            self._sums = np.column_stack([np.bincount(numbers, column) for column in scores.T])
+            self._sums = _added(scores, numbers)
             self._sizes = np.bincount(numbers).astype(np.float64)
             there = self._sizes > 0
             self._sums, self._sizes = self._sums[there], self._sizes[there]
@@ -165,7 +165,14 @@ def _dealt(table: Numbers, chance: Any) -> Numbers:
 
     place = np.empty(len(table), dtype=np.int64)
     place[chance.permutation(len(table))] = np.arange(len(table)) % HEAPS
-    return np.column_stack([np.bincount(place, column, HEAPS) for column in table.T])
+    return _added(table, place)
+
+
+def _added(table: Numbers, places: NDArray[np.int64]) -> Numbers:
+    """The rows of ``table`` added up by their places, from 0."""
+    import numpy as np
+
+    return np.array([np.bincount(places, column) for column in table.T], dtype=np.float64).T.copy()
 
 
 def _still(residuals: Numbers) -> bool:
