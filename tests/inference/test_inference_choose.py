@@ -63,6 +63,7 @@ def test_a_hook_of_the_project(settings: Settings) -> None:
     )
     entry = entry_for("house/writer", settings)
     assert entry is not None and entry.price.output == 1.5 and entry.limits.inference_context == 16385
+    assert entry.price.batch_rates(tuned=False).dollars(10**6, 10**6) == 2.0  # no batch, no discount
     pace = pace_of(entry, Pace())
     assert pace == Pace(8, input_tokens_per_minute=100_000, burst=(300, 10.0))
 

@@ -25,7 +25,7 @@ def own_model(model: str, settings: Settings) -> Model | None:
     """
     entry = next((e for e in settings.catalog.models() if model in (e.id, *e.aliases) and _own(e)), None)
     if entry is not None:
-        return entry
+        return _without_batches(entry)
     if model.startswith(HOOK):
         reference = model.removeprefix(HOOK)
         if ":" not in reference:
@@ -92,6 +92,13 @@ def _platform_backend(
     entry = platform.catalog.model(model, platform.name)
     rates = pace_of(entry, Pace.of(platform.provider.limits))
     return PlatformBackend(platform, via, window, pace or rates, attempts)
+
+
+def _without_batches(entry: Model) -> Model:
+    """The entry with what is a fact here: requests go out one by one, and nothing is taken off the price."""
+    if entry.price.batch_discount is not None:
+        return entry
+    return entry.model_copy(update={"price": entry.price.model_copy(update={"batch_discount": 0.0})})
 
 
 def _own(entry: Model) -> bool:
