@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ PAIR = Rubric(kind="pair")
 COLUMNS = Columns("question", ("a", "b"))
 
 
-def pairs(texts: list[tuple[str | None, str | None]], **more: Any) -> list[dict[str, Any]]:
+Texts = Sequence[tuple[str | None, str | None]]
+
+
+def pairs(texts: Texts, **more: Any) -> list[dict[str, Any]]:
     return [{"question": f"q{n}", "a": a, "b": b, **more} for n, (a, b) in enumerate(texts)]
 
 
@@ -42,7 +46,7 @@ def ask(folder: Path, rows: list[dict[str, Any]], *judges: Judge, **options: Any
 
 
 def test_a_judge_that_does_not_mind_the_order(tmp_path: Path) -> None:
-    texts: list[tuple[str | None, str | None]] = [("xxx", "x")] * 12 + [("x", "xx")] * 2 + [("ab", "cd")] * 3
+    texts: Texts = [("xxx", "x")] * 12 + [("x", "xx")] * 2 + [("ab", "cd")] * 3
     report = ask(tmp_path, pairs(texts), judge_called("ruler", prefers(longer), tmp_path))
     (found,) = report.preferences
     assert (found.first_wins, found.second_wins, found.ties, found.torn) == (12, 2, 3, 0)
@@ -53,7 +57,7 @@ def test_a_judge_that_does_not_mind_the_order(tmp_path: Path) -> None:
 
 
 def test_a_judge_that_takes_what_stands_first_decides_nothing_and_is_found_out(tmp_path: Path) -> None:
-    texts: list[tuple[str | None, str | None]] = [(f"a{n}", f"b{n}") for n in range(20)]
+    texts: Texts = [(f"a{n}", f"b{n}") for n in range(20)]
     report = ask(tmp_path, pairs(texts), judge_called("lazy", prefers(lambda one, two: 1), tmp_path))
     (found,) = report.preferences
     assert (found.first_wins, found.second_wins, found.torn) == (0, 0, 20)
@@ -66,7 +70,7 @@ def test_a_judge_that_leans_a_little_is_measured(tmp_path: Path) -> None:
     def torn_on_sevens(first: str, second: str) -> int:
         return 2 if "7" in first else longer(first, second)
 
-    texts: list[tuple[str | None, str | None]] = [(f"a{n:02}", f"b{n:02}x") for n in range(30)]
+    texts: Texts = [(f"a{n:02}", f"b{n:02}x") for n in range(30)]
     (found,) = ask(tmp_path, pairs(texts), judge_called("odd", prefers(torn_on_sevens), tmp_path)).preferences
     assert (found.second_wins, found.torn) == (27, 3)
     assert found.consistency == pytest.approx(0.9)
@@ -82,7 +86,7 @@ def test_equal_answers_and_missing_ones_are_not_shown_and_all_are_counted(tmp_pa
         calls.append(part(messages, "question"))
         return prefers(longer)(messages)
 
-    texts: list[tuple[str | None, str | None]] = [
+    texts: Texts = [
         ("same ", "same"),
         ("x", None),
         (None, "x"),
@@ -101,14 +105,14 @@ def test_a_pair_without_a_verdict_in_one_order_is_undecided(tmp_path: Path) -> N
     def shy(messages: list[dict[str, Any]]) -> str:
         return "?" if part(messages, "first_answer") == "b1" else prefers(lambda one, two: 0)(messages)
 
-    texts: list[tuple[str | None, str | None]] = [("a0", "b0"), ("a1", "b1")]
+    texts: Texts = [("a0", "b0"), ("a1", "b1")]
     report = ask(tmp_path, pairs(texts), judge_called("shy", shy, tmp_path))
     (found,) = report.preferences
     assert (found.undecided, found.ties, found.first_share) == (1, 1, 0.5)
 
 
 def test_a_panel_takes_what_most_say(tmp_path: Path) -> None:
-    texts: list[tuple[str | None, str | None]] = [("xx", "y")] * 3 + [("x", "yy")]
+    texts: Texts = [("xx", "y")] * 3 + [("x", "yy")]
     judges = [
         judge_called("long", prefers(longer), tmp_path),
         judge_called("long too", prefers(longer), tmp_path),
@@ -124,10 +128,8 @@ def test_a_panel_takes_what_most_say(tmp_path: Path) -> None:
 
 
 def test_where_one_of_two_is_right_the_judge_is_measured(tmp_path: Path) -> None:
-    texts: list[tuple[str | None, str | None]] = (
-        [("right", "no")] * 6 + [("no", "right")] * 3 + [("no", "nope")]
-    )
-    texts += [("right", "wrong!")] * 2  # the longer one is wrong
+    texts: Texts = [("right", "no")] * 6 + [("no", "right")] * 3 + [("no", "nope")]
+    texts = [*texts, *[("right", "wrong!")] * 2]  # the longer one is wrong
     report = ask(tmp_path, pairs(texts, expected="right"), judge_called("ruler", prefers(longer), tmp_path))
     (agreement,) = report.against_truth
     assert (agreement.n, agreement.both, agreement.neither) == (11, 6, 3)

@@ -78,8 +78,9 @@ def test_a_judge_is_measured_as_scikit_learn_measures_it(tmp_path: Path) -> None
         theirs,
         neither,
     )
-    assert agreement.kappa_low is not None and agreement.kappa_high is not None
-    assert agreement.kappa_low < agreement.kappa < agreement.kappa_high
+    low, high = agreement.kappa_low, agreement.kappa_high
+    assert low is not None and high is not None and agreement.kappa is not None
+    assert low < agreement.kappa < high
     assert report.disputes_total == mine + theirs and len(report.disputes) == 50
     assert all(one.right is not (one.verdicts["guesser"] == "correct") for one in report.disputes)
 

@@ -13,7 +13,8 @@ from ftkit.benchmarking.words import dollars, percent, seconds, whole
 if TYPE_CHECKING:
     from rich.console import Console
 
-Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+Rows = list[tuple[str, ...]]
+Table = tuple[str, tuple[str, ...], Rows]
 """A title, the headers, and the cells of each row; the columns from the third on are figures."""
 
 
@@ -32,7 +33,7 @@ def tables_of(report: JudgeReport) -> Iterator[Table]:
 
 def _models(report: JudgeReport) -> Table:
     headers: tuple[str, ...] = ("judge", "model", "right", "of", "unusable", "undecided")
-    rows = [
+    rows: Rows = [
         (
             one.judge,
             one.model,
@@ -52,7 +53,7 @@ def _models(report: JudgeReport) -> Table:
 
 def _pairs(report: JudgeReport) -> Table:
     headers = ("judge", "pair", "wins", "ties", "torn", "same", "undecided", "shown first")
-    rows = [
+    rows: Rows = [
         (
             one.judge,
             f"{one.first} : {one.second}",
@@ -70,7 +71,7 @@ def _pairs(report: JudgeReport) -> Table:
 
 def _measures(title: str, agreements: Sequence[Agreement]) -> Table:
     headers = ("judge", "with", "agreement", "of", "kappa")
-    rows = [
+    rows: Rows = [
         (
             one.first,
             _with(one),
@@ -90,7 +91,7 @@ def _with(one: Agreement) -> str:
 
 def _costs(report: JudgeReport) -> Table:
     headers = ("judge", "by", "requests", "asked", "cached", "tokens", "cost", "time")
-    rows = [
+    rows: Rows = [
         (
             one.judge,
             one.backend,
