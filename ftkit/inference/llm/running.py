@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,12 +60,23 @@ class Order:
         except FtkitError as error:
             error.where = error.where or where
             raise
-        parameters = dict(self.parameters)
-        if self.form is not None and self.how == "response_format":
-            parameters["response_format"] = response_format(self.form.name, self.form.schema)
-        elif self.form is not None:
-            messages = with_instruction(messages, instruction(self.form.schema))
-        return chat_request(str(number), self.model, messages, **parameters)
+        if self._words is not None:
+            messages = with_instruction(messages, self._words)
+        return chat_request(str(number), self.model, messages, **self._said)
+
+    @cached_property
+    def _words(self) -> str | None:
+        """The form as an instruction, where it is one."""
+        if self.form is None or self.how != "instruction":
+            return None
+        return instruction(self.form.schema)
+
+    @cached_property
+    def _said(self) -> dict[str, Any]:
+        """The parameters of each request, with the form where it is one of them."""
+        if self.form is None or self.how != "response_format":
+            return dict(self.parameters)
+        return {**self.parameters, "response_format": response_format(self.form.name, self.form.schema)}
 
 
 @dataclass(frozen=True)
