@@ -214,7 +214,7 @@ class Preparation:
         paths = {task.name: folder / f"{task.name}.jsonl" for task in tasks}
         with ExitStack() as stack:
             writers = {
-                task.system: stack.enter_context(open_jsonl_writer(paths[task.name])) for task in tasks
+                task.instruction: stack.enter_context(open_jsonl_writer(paths[task.name])) for task in tasks
             }
             for row in read_jsonl(test):
                 if (writer := writers.get(_system_of(row.data))) is None:
@@ -237,7 +237,7 @@ class Preparation:
     def _trained(self, part: Path) -> Iterator[dict[str, Any]]:
         """The examples as they are trained on: of several right answers, the first."""
         tasks = self.recipe.work
-        separators = {task.system if len(tasks) > 1 else None: task.separator for task in tasks}
+        separators = {task.instruction if len(tasks) > 1 else None: task.separator for task in tasks}
         for row in read_jsonl(part):
             example = dict(row.data)
             if separator := separators.get(_system_of(example) if len(tasks) > 1 else None):

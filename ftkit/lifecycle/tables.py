@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 
 from ftkit.data import ExampleTemplate
-from ftkit.data.template import check_text
+from ftkit.data.template import check_text, fill_text
 
 Amount = Annotated[int, Field(ge=1, strict=True)] | Annotated[float, Field(gt=0, lt=1)]
 AutoOr = Literal["auto"]
@@ -147,6 +147,11 @@ class TaskTable(ExampleTable):
     metric: str | dict[str, Any] = "label"
     max_tokens: int | None = Field(default=None, ge=1)
     form: dict[str, Any] | None = Field(default=None, alias="schema")
+
+    @property
+    def instruction(self) -> str | None:
+        """The system message as it stands in every example; it names no column."""
+        return None if self.system is None else fill_text(self.system, {})
 
 
 class KeepTable(Table):
