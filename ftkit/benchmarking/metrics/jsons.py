@@ -39,8 +39,9 @@ def read_json(text: str, *, fenced: bool = True) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def _right(text: str) -> Any:
-    return read_json(text, fenced=False)
+def _right(text: str) -> dict[str, Any]:
+    """The fields of a right answer by their paths."""
+    return dict(fields_of(read_json(text, fenced=False)))
 
 
 @lru_cache(maxsize=64)
@@ -123,7 +124,7 @@ class Json(MetricBase):
             raise ValueError(f"the expected answer cannot be used: {error}") from error
 
     def _taken(self, right: Any) -> tuple[str, ...]:
-        if not self._wanted(right):
+        if not self._wanted(dict(fields_of(right))):
             raise ValueError(f"there is none of the fields {', '.join(self.fields)} in it")
         return (canonical_json(right).decode(),)
 
@@ -142,30 +143,26 @@ class Json(MetricBase):
         whole = fits and value == 1.0
         return Score(whole, value if fits else 0.0, None, not fits, {**form, **parts})
 
-    def _none(self, rights: Sequence[Any]) -> dict[str, float]:
+    def _none(self, rights: Sequence[dict[str, Any]]) -> dict[str, float]:
         form = ["valid"] if self._schema is None else ["valid", "schema"]
-        wanted = [path for path, _ in self._wanted(rights[0])] if rights else []
+        wanted = self._wanted(rights[0]) if rights else {}
         return dict.fromkeys((*form, *wanted), 0.0)
 
-    def _wanted(self, right: Any) -> list[tuple[str, Any]]:
-        found = list(fields_of(right))
+    def _wanted(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Those of a right answer's fields that are to be compared."""
         if not self.fields:
             return found
         paths = tuple(f"$.{name.removeprefix('$.')}" for name in self.fields)
-        return [(path, value) for path, value in found if path in paths or path.startswith(_inner(paths))]
+        inner = tuple(f"{path}." for path in paths)
+        return {path: value for path, value in found.items() if path in paths or path.startswith(inner)}
 
-    def _compared(self, found: Any, right: Any) -> tuple[float, dict[str, float]]:
+    def _compared(self, found: Any, right: dict[str, Any]) -> tuple[float, dict[str, float]]:
         """The value of a reply that is JSON, and the share of each field."""
         there = dict(fields_of(found))
-        parts = {
-            path: self._same.share(there.get(path, _NOTHING), value) for path, value in self._wanted(right)
-        }
-        beyond = 0 if self.extra or self.fields else len(there.keys() - dict(fields_of(right)).keys())
+        share = self._same.share
+        parts = {path: share(there.get(path, _NOTHING), value) for path, value in self._wanted(right).items()}
+        beyond = 0 if self.extra or self.fields else len(there.keys() - right.keys())
         return sum(parts.values()) / max(len(parts) + beyond, 1), parts
-
-
-def _inner(paths: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{path}." for path in paths)
 
 
 def _read_schema(path: str) -> Any:

@@ -31,6 +31,7 @@ def _pattern(decimal: str) -> re.Pattern[str]:
     group = rf"[{'.' if decimal == ',' else ','}'’_{_SPACES}]"
     return re.compile(
         rf"""(?<![\w{re.escape(decimal)}])  # a dash after a digit is a range's, not a minus
+        (?=[-+]?[$€£¥]?{re.escape(decimal)}?\d)  # most places are left at once
         (?P<sign>[-+]?)(?P<money>[$€£¥]?)
         (?P<whole>\d{{1,3}}(?:{group}\d{{3}})+(?!\d)|\d+)?
         (?P<part>{re.escape(decimal)}\d+)?(?P<power>[eE][-+]?\d{{1,3}}(?!\w))?

@@ -94,8 +94,8 @@ def _hint(kind: type, key: str) -> Any:
     for base in kind.__mro__:
         said = vars(base).get("__annotations__", {})
         if key in said:
-            alone = type(base.__name__, (), {"__annotations__": {key: said[key]}, "__module__": base.__module__})
-            return get_type_hints(alone)[key]
+            alone = {"__annotations__": {key: said[key]}, "__module__": base.__module__}
+            return get_type_hints(type(base.__name__, (), alone))[key]
     return Any
 
 

@@ -73,7 +73,7 @@ class Sameness:
         if isinstance(found, bool) or isinstance(right, bool) or found is None or right is None:
             return found is right
         if isinstance(found, int | float) and isinstance(right, int | float):
-            return within(_exact(found), _exact(right), self.absolute, self.relative)
+            return found == right or within(_exact(found), _exact(right), self.absolute, self.relative)
         if isinstance(found, str) and isinstance(right, str):
             return normalise(found) == normalise(right) if self.loose else found.strip() == right.strip()
         return False
