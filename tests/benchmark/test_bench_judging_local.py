@@ -175,3 +175,103 @@ def test_the_command_writes_training_data_and_says_what_is_wrong(ftkit: Command,
     assert wrong.returncode == 2 and "no judge" in wrong.stderr
     paired = ftkit("judge", "replies.jsonl", "-j", "linear", "--pairwise", "kind", "none", cwd=tmp_path)
     assert paired.returncode == 2 and "no answers of 'none'" in paired.stderr
+
+
+@pytest.fixture(scope="module")
+def held_out(shared: Path) -> Path:
+    """Letters to be called polite or rude, with the right answer."""
+    rows = []
+    for row in replies(30, 9):
+        messages = [
+            {"role": "system", "content": "Say of the letter: polite or rude."},
+            {"role": "user", "content": row["answer"]},
+            {"role": "assistant", "content": "polite" if row["correct"] else "rude"},
+        ]
+        rows.append({"messages": messages})
+    return write_rows(shared / "letters.jsonl", rows)
+
+
+def test_a_benchmark_with_judges_has_their_word_beside_its_own(
+    platform: Platform, held_out: Path, tmp_path: Path
+) -> None:
+    from ftkit.benchmarking import BenchmarkReport, benchmark
+
+    out = tmp_path / "out"
+    report = benchmark(
+        ["linear"], held_out, platform=platform, workdir=out, judges=["linear"], rubric="Be fair."
+    )
+    (judged,) = report.judges
+    assert judged.criteria == "Be fair." and judged.judged[0].n == 60 == report.rows
+    assert judged.against_truth[0].n == 60 - judged.judged[0].undecided
+    truth = judged.against_truth[0]
+    assert truth.both + truth.only_second == report.models[0].correct
+    assert BenchmarkReport.model_validate_json((out / "report.json").read_bytes()) == report
+    again = judge(out, ["linear"], platform=platform, workdir=tmp_path / "again", rubric="Be fair.")
+    assert again.judges[0].asked == 0 and again.judged == judged.judged
+    (prompt,) = {row.question.split("\n")[0] for row in _opened(out)}
+    assert prompt == "system: Say of the letter: polite or rude."
+
+
+def _opened(folder: Path) -> list[Any]:
+    from ftkit.benchmarking.judging import open_answers
+
+    return list(open_answers(folder).rows())
+
+
+def test_two_models_of_a_benchmark_side_by_side(platform: Platform, held_out: Path, tmp_path: Path) -> None:
+    from ftkit.benchmarking import benchmark, with_judges
+
+    models = ["linear", "gpt-4.1-mini-2025-04-14"]  # the second one is the first one's stand-in
+    report = benchmark(models, held_out, platform=platform, workdir=tmp_path / "out")
+    said = judge(tmp_path / "out", "linear", platform=platform, workdir=tmp_path / "w", pairwise=models)
+    assert said.preferences[0].same == 60 and said.judges[0].requests == 0 and said.judges[0].cost == 0
+    whole = with_judges(with_judges(report, [said]), [said], tmp_path / "out")
+    assert whole.judges == (said,)
+
+
+def test_the_judge_as_the_metric_needs_no_right_answers(
+    platform: Platform, tuned: str, tmp_path: Path
+) -> None:
+    from ftkit.benchmarking import benchmark
+
+    rows = [{"messages": [{"role": "user", "content": f"Polite or rude: {n}?"}]} for n in range(6)]
+    data = write_rows(tmp_path / "asks.jsonl", rows)
+    metric = {"name": "judge", "judges": [tuned], "criteria": CRITERIA, "reasons": False}
+    report = benchmark(["linear"], data, platform=platform, workdir=tmp_path / "out", metric=metric)
+    (score,) = report.models
+    assert report.metric == "judge" and score.n == 6
+    assert score.correct + score.invalid + score.empty <= 6 and score.confusion is None
+
+
+def test_a_killed_judge_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
+    import sys
+    import time
+
+    (tmp_path / "slow.py").write_text(
+        "import json, re, time\n"
+        "def call(messages):\n"
+        "    time.sleep(0.05)\n"
+        "    with open('calls.txt', 'a') as file:\n"
+        "        file.write(messages[1]['content'].split()[1] + '\\n')\n"
+        "    return json.dumps({'reason': 'so', 'verdict': 'correct'})\n"
+    )
+    (tmp_path / "ftkit.toml").write_text(
+        '[models."slow"]\nhook = "slow:call"\nrates = { concurrent_requests = 2 }\n'
+    )
+    rows = [{"question": f"q{n} ?", "answer": "a"} for n in range(60)]
+    write_rows(tmp_path / "answers.jsonl", rows)
+    command = [sys.executable, "-m", "ftkit", "judge", "answers.jsonl", "-j", "slow", "--json"]
+    calls = tmp_path / "calls.txt"
+    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while first.poll() is None and (not calls.exists() or calls.read_text().count("\n") < 10):
+        time.sleep(0.02)
+    first.kill()
+    first.communicate()
+    before = calls.read_text().split()
+    assert 10 <= len(before) < 60
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    report = JudgeReport.model_validate_json(done.stdout)
+    assert report.judged[0].correct == 60
+    after = calls.read_text().split()
+    # what was under way as it died had no answer yet: at most one for each of its two places
+    assert set(after) == {f"q{n}" for n in range(60)} and len(after) - 60 <= 2
