@@ -231,7 +231,8 @@ class BenchmarkReport(_Result):
     ``rival`` the best of the others; ``disagreements`` are rows that just one of these two has right,
     a selection out of ``disagreements_total``. ``majority_share`` (0 to 1) is what a model that always
     answers ``majority_label`` would reach. ``judges`` is what LLM judges say of the same answers.
-    ``metric_options`` are those of the metric that differ from their defaults.
+    ``metric_options`` are those of the metric that differ from their defaults. ``group`` is the field of
+    the rows that says which belong together, None where each counts for itself.
     ``labels_from`` says whether the allowed labels were given, read from the instruction, or all that the
     rows have. ``frontier`` is quality against price. ``lineage`` holds the split that the rows are a part
     of, and the versions, by section.
@@ -240,6 +241,7 @@ class BenchmarkReport(_Result):
 
     metric: str
     metric_options: dict[str, Any] = {}
+    group: str | None = None
     labels: tuple[str, ...]
     labels_from: Literal["given", "instruction", "rows"] | None = None
     confidence: float

@@ -187,6 +187,7 @@ def task_facts(task: Task) -> dict[str, Any]:
     return {
         "metric": task.metric.name,
         "metric_options": values_of(task.metric),
+        "group": task.group,
         "labels": task.labels,
         "labels_from": task.census.source if task.labels else None,
         "confidence": CONFIDENCE,

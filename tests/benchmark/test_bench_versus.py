@@ -266,3 +266,20 @@ def test_the_record_needs_no_more_than_its_directory(tmp_path: Path) -> None:
     made.rename(moved)
     found = compare_runs(moved, moved)
     assert found.rows == 30 and json.loads(found.model_dump_json())["a"]["path"] == str(moved)
+
+
+def test_rows_of_a_group_count_together(tmp_path: Path) -> None:
+    rows = [chat_row(f"text {row}", truth(row), author=f"author {row // 10}") for row in range(60)]
+    halves = right_on(set(range(30)))  # three whole authors
+    before = record(tmp_path / "a", {"m": halves}, rows, group="author")
+    after = record(tmp_path / "b", {"m": right_on(set(range(60)))}, rows, group="author")
+    (change,) = compare_runs(before, after).changes
+    assert (change.test.test, change.test.groups, change.gained) == ("cluster bootstrap", 6, 30)
+    single = (
+        compare_runs(before, record(tmp_path / "c", {"m": right_on(set(range(60)))}, rows)).changes[0].test
+    )
+    assert change.test.p > 10 * single.p
+    (tmp_path / "b" / "test.jsonl").unlink()
+    lost = compare_runs(before, after)
+    assert lost.changes[0].test.test == "mcnemar"
+    assert any("they count singly here" in note for note in lost.notes)

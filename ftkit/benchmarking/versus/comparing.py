@@ -12,6 +12,7 @@ from ftkit.benchmarking.compare import Marks, compare
 from ftkit.benchmarking.results import Comparison, ModelScore
 from ftkit.benchmarking.statistics import ALPHA, holm, verdict_words
 from ftkit.benchmarking.versus.flips import flips_of
+from ftkit.benchmarking.versus.groups import groups_of
 from ftkit.benchmarking.versus.marks import Pairs, Table, pair_rows, read_table
 from ftkit.benchmarking.versus.reading import Recorded, read_recorded
 from ftkit.benchmarking.versus.results import ModelChange, RunComparison, SettingChange
@@ -50,7 +51,8 @@ def compare_runs(
             hint="Rows are matched by their texts: benchmark both on the same held-out rows.",
         )
     names = _names(first, second)
-    changes = _changes(pairs, tables, rows, names)
+    groups = groups_of(second, len(tables[1]), rows.b) or groups_of(first, len(tables[0]), rows.a)
+    changes = _changes(pairs, tables, rows, names, groups)
     flips, total = flips_of(first, second, pairs[0].a.model, pairs[0].b.model, tables, rows)
     settings = _settings(first, second)
     return RunComparison(
@@ -66,7 +68,7 @@ def compare_runs(
         flips=flips,
         flips_total=total,
         verdict=f"{changes[0].verdict}.",
-        notes=_notes(first, second, tables, rows),
+        notes=_notes(first, second, tables, rows, grouped=groups is not None),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         ftkit_version=__version__,
     )
@@ -116,10 +118,17 @@ def _tables(first: Recorded, second: Recorded, pairs: Sequence[_Pair]) -> tuple[
 
 
 def _changes(
-    pairs: Sequence[_Pair], tables: tuple[Table, Table], rows: Pairs, names: tuple[str, str]
+    pairs: Sequence[_Pair],
+    tables: tuple[Table, Table],
+    rows: Pairs,
+    names: tuple[str, str],
+    groups: Sequence[int] | None,
 ) -> list[ModelChange]:
     marks = [(tables[0].marks(pair.a.model, rows.a), tables[1].marks(pair.b.model, rows.b)) for pair in pairs]
-    tests = [compare(pair.b, pair.a, new, old) for pair, (old, new) in zip(pairs, marks, strict=True)]
+    tests = [
+        compare(pair.b, pair.a, new, old, groups=groups)
+        for pair, (old, new) in zip(pairs, marks, strict=True)
+    ]
     adjusted = holm([test.p_value for test in tests])
     return [
         _change(pair, old, new, _corrected(test, p, len(pairs)), _changed(pair, tables, rows), names)
@@ -173,7 +182,7 @@ def _change(
 def _settings(first: Recorded, second: Recorded) -> tuple[SettingChange, ...]:
     old, new = first.settings, second.settings
     if first.report.data_sha256 == second.report.data_sha256:
-        old["data"] = new["data"]  # the same bytes, wherever they lie
+        old.pop("data", None), new.pop("data", None)  # the same bytes, wherever they lie
     return tuple(
         SettingChange(what=name, a=old.get(name), b=new.get(name), matters=name in MATTERS)
         for name in dict.fromkeys((*old, *new))
@@ -181,7 +190,9 @@ def _settings(first: Recorded, second: Recorded) -> tuple[SettingChange, ...]:
     )
 
 
-def _notes(first: Recorded, second: Recorded, tables: tuple[Table, Table], rows: Pairs) -> tuple[str, ...]:
+def _notes(
+    first: Recorded, second: Recorded, tables: tuple[Table, Table], rows: Pairs, *, grouped: bool
+) -> tuple[str, ...]:
     """What must be known before believing a figure."""
     a, b, n = first.report, second.report, len(rows.a)
     found = []
@@ -203,8 +214,11 @@ def _notes(first: Recorded, second: Recorded, tables: tuple[Table, Table], rows:
         )
     elif set(a.labels) != set(b.labels):
         found.append("The allowed labels differ: an answer may be read differently.")
-    if any(c.groups is not None for c in (*a.comparisons, *b.comparisons)):
-        found.append("Rows come in groups, and count singly here: the intervals are too narrow.")
+    if (a.group or b.group) and not grouped:
+        found.append(
+            "Rows come in groups, but their file is not there or has changed: they count singly here, "
+            "and the intervals are too narrow."
+        )
     for name in ("temperature", "max_tokens"):
         if a.parameters.get(name) != b.parameters.get(name):
             found.append(f"{name} differs: {a.parameters.get(name)}, then {b.parameters.get(name)}.")

@@ -54,6 +54,8 @@ class Recorded:
         report = self.report
         lines: dict[str, Any] = {
             "metric": report.metric,
+            **{f"metric {name}": value for name, value in report.metric_options.items()},
+            "rows grouped by": report.group,
             "platform": report.platform,
             "data": report.data,
             "data SHA-256": report.data_sha256,
