@@ -17,8 +17,8 @@ from ftkit.inference.llm.opening import Opened, opened
 from ftkit.inference.llm.options import LLMOptions, OptionWords, options_of
 from ftkit.inference.llm.prompts import Prompt, PromptFunction, own_prompt, template
 from ftkit.inference.llm.reporting import response_of
-from ftkit.inference.llm.response import LLMResponse
-from ftkit.inference.llm.running import Done, Order, Take, run
+from ftkit.inference.llm.response import How, LLMResponse
+from ftkit.inference.llm.running import Done, Order, Take, run_either_way
 from ftkit.inference.llm.sources import Rows
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class LLM:
         self._form = _form(response_format, output_type)
         self._parameters = {n: v for n, v in (generation_params or {}).items() if v is not None}
         self._cache = cache
+        self._how: How | None = None  # as it was found out: what is refused once is not tried again
         self._samples = samples if samples is not None else self._parameters.get("temperature") != 0
 
     def prompt(self, row: dict[str, Any], /) -> Prompt:
@@ -166,10 +167,11 @@ class LLM:
             self.model_name, self._backend, self.options, self._settings, self._via, self._display
         ) as at:
             place = Path(working_dir) if working_dir is not None else at.settings.state_dir / "llm"
-            order = self._order(form, at)
+            order = wanted = self._order(form, at)
             given = self._cache if isinstance(self._cache, AnswerCache) else None
             with nullcontext(given) if given is not None else project_cache(at.settings) as cache:
-                done = run(order, rows, at.backend, cache, place, take)
+                order, done = run_either_way(order, rows, at.backend, cache, place, take)
+            self._how = order.how if order is not wanted else self._how
             response = response_of(order, at, done, to_dataset(made), cache.path)
             self._tidy(at, done)
         for note in response.notes:
@@ -179,7 +181,7 @@ class LLM:
         return response
 
     def _order(self, form: Form | None, at: Opened) -> Order:
-        how = None if form is None else at.how(form)
+        how = None if form is None else self._how or at.how(form)
         return Order(
             model=self.model_name,
             prompt=self._prompt,

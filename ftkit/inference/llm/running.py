@@ -6,7 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ftkit.inference.backends import Backend
     from ftkit.inference.llm.options import LLMOptions
 
+_REFUSED = (400, 404, 422)
 FAILED, REQUESTS = "failed_requests.jsonl", "requests-1.jsonl"
 Take = Callable[[dict[str, Any], Any, "Answer"], None]
 """Gets a row, the value of its answer and the answer; what it raises makes the row a failed one."""
@@ -89,6 +90,8 @@ class Done:
     failures: Mapping[str, int]
     cached: int
     seconds: float
+    formless: int = 0
+    """Rows that failed because nobody there takes ``response_format``."""
 
     @property
     def failed(self) -> int:
@@ -116,7 +119,27 @@ def run(order: Order, rows: Rows, backend: Backend, cache: AnswerCache, place: P
         asked = rounds.run()
         reading = _Reading(order, folder, take)
         reading.all(rows, rounds.answers())
-    return Done(folder, asked, reading.rows, reading.failures, reading.cached, time.monotonic() - began)
+    return Done(
+        folder=folder,
+        asked=asked,
+        rows=reading.rows,
+        failures=reading.failures,
+        cached=reading.cached,
+        seconds=time.monotonic() - began,
+        formless=reading.formless,
+    )
+
+
+def run_either_way(
+    order: Order, rows: Rows, backend: Backend, cache: AnswerCache, place: Path, take: Take
+) -> tuple[Order, Done]:
+    """:func:`run`; where each request was refused for its ``response_format``, once more by instruction."""
+    done = run(order, rows, backend, cache, place, take)
+    if order.how != "response_format" or done.formless < done.rows:
+        return order, done
+    order = replace(order, how="instruction")
+    again = run(order, rows, backend, cache, place, take)
+    return order, replace(again, asked=(*done.asked, *again.asked), seconds=done.seconds + again.seconds)
 
 
 def _asker(order: Order, backend: Backend, cache: AnswerCache) -> Callable[[Path, Path, Path], Asked]:
@@ -180,7 +203,7 @@ class _Reading:
     def __init__(self, order: Order, folder: Path, take: Take) -> None:
         self._order, self._take = order, take
         self._folder = folder
-        self.rows = self.cached = 0
+        self.rows = self.cached = self.formless = 0
         self.failures: Counter[str] = Counter()
 
     def all(self, rows: Rows, answers: Iterator[Answer]) -> None:
@@ -204,6 +227,7 @@ class _Reading:
         """Why a row has no usable answer; None where the value was taken."""
         if not answer.ok:
             code, message = why(answer.raw)
+            self.formless += answer.status_code in _REFUSED and "response_format" in message
             return (
                 (f"finish_reason_{answer.finish_reason}", message)
                 if code == "not_accepted"
