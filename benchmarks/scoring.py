@@ -197,7 +197,7 @@ def report(options: argparse.Namespace, runs: dict[str, list[dict[str, Any]]], l
     lines = [
         "# Scoring and reporting",
         "",
-        f"`python benchmarks/scoring.py --rows {options.rows} --models {options.models} --runs {options.runs}`.",
+        f"`python benchmarks/scoring.py --rows {options.rows} --runs {options.runs}`.",
         f"{options.rows:,} rows, {options.models} models: read, scored into answers.csv and answers.parquet,",
         "compared, written as report.json and report.html. `label` is right or wrong (Wilson, McNemar),",
         "`keywords` a score of 0 to 1 (bootstrap).",
