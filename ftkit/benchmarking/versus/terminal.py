@@ -45,9 +45,9 @@ def _changes(comparison: RunComparison, *, wide: bool) -> Table:
 
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=None)
     grid.add_column("Model", overflow="fold")
-    for header in (shortened(comparison.a.name, 20), shortened(comparison.b.name, 20)):
-        grid.add_column(header, justify="right")
-    for header in ("Points", *(["95 % interval"] if wide else []), "p", "Gained", "Lost"):
+    names = (comparison.a.name, comparison.b.name) if wide else ("first", "second")
+    interval = ["95 % interval"] if wide else []
+    for header in (*(shortened(name, 20) for name in names), "Points", *interval, "p", "Gained", "Lost"):
         grid.add_column(header, justify="right", no_wrap=True)
     if wide:
         grid.add_column("Other answers", justify="right")
