@@ -22,8 +22,9 @@ class RunOptions(BaseModel):
     job is launched, also where a good one exists, and the old directory is kept under another name.
     ``max_cost``, in US dollars, lets no job begin that may cost more. ``data`` may be a split (its folder or
     manifest): its rows are taken as they are, each part for its purpose. ``tune`` decides whether a model is
-    tuned, where it is not as the recipe says. ``rehearse`` names a platform whose models are used here: on
-    the local platform, models of its own stand in for them.
+    tuned, where it is not as the recipe says. ``rehearse`` names a platform whose models are tuned and
+    compared here: on the local platform, models of its own stand in for them. Who writes data and who
+    judges is then as without it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -75,7 +76,11 @@ class RunOptions(BaseModel):
                 f"the recipe {recipe.name!r} names no models for {self.rehearse!r}",
                 hint=f"It does for: {', '.join(recipe.platforms) or 'none'}.",
             )
-        return recipe.on_platform(self.rehearse or platform)
+        if self.rehearse is None:
+            return recipe.on_platform(platform)
+        found = recipe.on_platform(self.rehearse)  # but who writes and who judges stays: stand-ins cannot
+        benchmark = changed(found.benchmark, judge=recipe.benchmark.judge)
+        return found.model_copy(update={"generate": recipe.generate, "benchmark": benchmark})
 
     def _data_path(self) -> str | None:
         """A path as the caller sees it; any other name (of a hosted dataset) as it stands."""
