@@ -154,7 +154,7 @@ class AnswerFile:
             raise DataError(
                 "there is no answer to this row",
                 where=Where(self._path, row + 1),
-                hint="The file is not what a benchmark wrote. Delete it: the answers are kept elsewhere, too.",
+                hint="The file is not what a benchmark wrote. Delete it: the answers are in the cache, too.",
             )
         return answer
 

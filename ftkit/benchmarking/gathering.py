@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,15 @@ from ftkit.benchmarking.record import AskedOnce, Record
 from ftkit.benchmarking.requests import requests_of, slugs
 from ftkit.benchmarking.task import Task
 from ftkit.data import canonical_json
-from ftkit.inference import Asking, ask_each
+from ftkit.errors import BatchFailed
+from ftkit.inference import Asked, Asking, ask_each
 
 if TYPE_CHECKING:
     from ftkit.display import Display
     from ftkit.inference import AnswerCache
 
 WORK = "work"
+_MOST_REASONS = 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Gathering:
     def gather(self, contestants: Sequence[Contestant]) -> tuple[list[Answers], Record]:
         """All answers, and the record of how they came.
 
-        Raises BatchFailed where a platform refused one's requests, when the others' answers are kept.
+        Raises BatchFailed where a platform refused one's requests, or answered none of them, when the
+        others' answers are kept.
         """
         folder = self.task.folder
         record = Record.read(folder)
@@ -60,9 +64,24 @@ class Gathering:
         askings = [
             self._asking(one, files[one.name], f"{names[one.name]}-{wanted[one.name][:12]}") for one in left
         ]
-        for one, asked in zip(left, ask_each(askings), strict=True):
-            record.models[names[one.name]] = AskedOnce.of(wanted[one.name], asked)
-        record.save(folder)
+        silent: list[str] = []
+
+        def done(number: int, asked: Asked) -> None:
+            one = left[number]
+            known = record.models.get(names[one.name])
+            record.models[names[one.name]] = AskedOnce.of(wanted[one.name], asked, known)
+            record.save(folder)
+            if not asked.answered:
+                silent.append(f"{one.name}: {_silence(asked)}")
+
+        ask_each(askings, done)
+        with suppress(OSError):
+            (folder / WORK).rmdir()  # others' requests may lie in it
+        if silent:
+            raise BatchFailed(
+                "; ".join(silent),
+                hint="There is nothing to score. Look at the reason, or leave the model out.",
+            )
         answers = [Answers(one.name, files[one.name], record.models[names[one.name]]) for one in contestants]
         return answers, record
 
@@ -89,3 +108,11 @@ class Gathering:
         identity = one.backend.identity(one.model)
         asked = [identity, one.model, self.task.data_sha256, dict(self.parameters)]
         return hashlib.sha256(canonical_json(asked)).hexdigest()
+
+
+def _silence(asked: Asked) -> str:
+    """That nothing was answered, with the most frequent reasons."""
+    reasons = sorted(asked.failures.items(), key=lambda item: -item[1])[:_MOST_REASONS]
+    words = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
+    first = next((answer.error for answer in asked.answers() if answer.error), "no reason given")
+    return f"none of {asked.requests:,} requests was answered ({words}; the first: {first})"

@@ -36,14 +36,15 @@ class AskedOnce(BaseModel):
     duplicates: int = 0
 
     @classmethod
-    def of(cls, requests: str, asked: Asked) -> AskedOnce:
-        """The record of what was just asked."""
+    def of(cls, requests: str, asked: Asked, known: AskedOnce | None = None) -> AskedOnce:
+        """The record of what was just asked, after what is ``known`` of an earlier call for the same."""
+        before = known if known is not None and known.requests == requests and asked.cached else cls()
         return cls(
             requests=requests,
             answers=sha256_file(asked.out),
             failed=asked.failed,
-            via=asked.via,
-            batches=asked.batches,
+            via=asked.via or before.via,
+            batches=tuple(dict.fromkeys((*before.batches, *asked.batches))),
             seconds=None if asked.seconds is None else round(asked.seconds, 3),
             strangers=asked.strangers,
             duplicates=asked.duplicates,

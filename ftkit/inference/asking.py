@@ -94,7 +94,7 @@ class Asking:
         fresh: bool = False,
     ) -> None:
         self._backend, self._cache, self._accept = backend, cache, accept
-        self._rounds = rounds
+        self._rounds, self.model = rounds, model
         self._out, self._work = Path(out), Path(workdir)
         self._seen: list[Round] = []
         try:
@@ -298,23 +298,31 @@ def ask(
     return asking.collect()
 
 
-def ask_each(askings: Sequence[Asking]) -> list[Asked]:
+def ask_each(
+    askings: Sequence[Asking], done: Callable[[int, Asked], None] = lambda number, asked: None
+) -> list[Asked]:
     """Several models at a time: all are handed over before the first one is waited for.
+
+    ``done`` is called with the place in the list and with what came, as soon as one has all its answers.
 
     Raises BatchFailed where one's requests were refused or cancelled, after the others' answers are kept.
     """
-    failures: list[BatchFailed] = []
+    failures: dict[str, BatchFailed] = {}
     for asking in askings:
         try:
             asking.submit()
         except BatchFailed:
             continue  # it fails again below, when the others are under way
     results: list[Asked] = []
-    for asking in askings:
+    for number, asking in enumerate(askings):
         try:
             results.append(asking.collect())
+            done(number, results[-1])
         except BatchFailed as error:
-            failures.append(error)
+            failures[asking.model] = error
     if failures:
-        raise failures[0]
+        said = "; ".join(f"{model}: {error.message}" for model, error in failures.items())
+        hint = next(iter(failures.values())).hint
+        others = "\nCall again to ask once more; what others have answered is kept."
+        raise BatchFailed(said, hint=f"{hint or ''}{others}".strip())
     return results

@@ -1,16 +1,17 @@
-"""Joining answers to rows by custom_id alone, whatever comes back and in whatever order."""
+"""Reading answers of every form, what each counts as, and the tables of all of them."""
 
 from __future__ import annotations
 
 import csv
 import json
-import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bench_parts import LABELS, Bench, answer, chat_row
+from bench_parts import LABELS, Bench, answer, chat_row, line_of
 
-from ftkit.benchmarking.answers import AnswerFile, write_answers
+from ftkit.benchmarking.answers import AnswerFile, AnswerLine, parse_answer
 from ftkit.benchmarking.assess import score_answers
 from ftkit.benchmarking.heldout import RowIds
 from ftkit.benchmarking.scoring import Outcome
@@ -27,56 +28,100 @@ def ids() -> RowIds:
     return made
 
 
-def test_shuffled_answers_find_their_rows(tmp_path: Path, ids: RowIds) -> None:
-    answers = [answer(ids.id_of(row), f"reply {row}") for row in range(20)]
-    random.Random(3).shuffle(answers)
-    write_answers(tmp_path / "a.jsonl", answers)
-    with AnswerFile(tmp_path / "a.jsonl", ids) as file:
-        found = [file.get(row) for row in range(20)]
-        assert [a.text if a else None for a in found] == [f"reply {row}" for row in range(20)]
-        assert file.get(3) == file.get(3)
-        assert (file.duplicates, file.strangers) == (0, 0)
+def written(path: Path, lines: Sequence[Any]) -> Path:
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    return path
 
 
-def test_duplicates_strangers_and_missing_are_counted(tmp_path: Path, ids: RowIds) -> None:
-    wrong_hash = f"{ids.id_of(4)[:-8]}00000000"
-    answers = [
-        answer(ids.id_of(2), "first"),
-        answer("row-000099-00000000", "beyond the end"),
-        answer(ids.id_of(2), "second"),
-        answer(wrong_hash, "another file's row 4"),
-        answer("", "no id"),
-    ]
-    count, _ = write_answers(tmp_path / "a.jsonl", answers)
-    with AnswerFile(tmp_path / "a.jsonl", ids) as file:
-        assert count == 5
-        assert (file.duplicates, file.strangers) == (1, 3)
-        kept = file.get(2)
-        assert kept is not None and kept.text == "first"
-        assert file.get(4) is None
+def read(path: Path, ids: RowIds, rows: int) -> list[AnswerLine]:
+    with AnswerFile(path, ids) as file:
+        return [file.next_answer() for _ in range(rows)]
+
+
+def test_answers_are_read_in_the_order_of_the_rows(tmp_path: Path, ids: RowIds) -> None:
+    names = [ids.id_of(row) for row in range(20)]
+    path = written(tmp_path / "a.jsonl", [line_of(n, answer(n, f"reply {i}")) for i, n in enumerate(names)])
+    assert [a.text for a in read(path, ids, 20)] == [f"reply {row}" for row in range(20)]
+    with AnswerFile(path, ids) as file:
+        file.skip()
+        file.skip()
+        assert file.next_answer().text == "reply 2"
+
+
+def test_an_answer_to_something_else_is_named(tmp_path: Path, ids: RowIds) -> None:
+    lines = [line_of(ids.id_of(row), answer("")) for row in (0, 2)]
+    path = written(tmp_path / "a.jsonl", lines)
+    with pytest.raises(DataError, match="no answer to this row") as caught:
+        read(path, ids, 2)
+    assert str(caught.value.where) == f"{path}:2"
+    with pytest.raises(DataError, match="no answer to this row"):
+        read(written(tmp_path / "b.jsonl", lines[:1]), ids, 2)
+    with pytest.raises(StorageError):
+        AnswerFile(tmp_path / "none.jsonl", ids)
+    (tmp_path / "c.jsonl").write_text('{"custom_id": 5\n')
+    with pytest.raises(DataError, match="no line of answers"):
+        read(tmp_path / "c.jsonl", ids, 1)
 
 
 def test_texts_of_any_kind_survive_the_file(tmp_path: Path, ids: RowIds) -> None:
-    texts = ["", "line\nbreak\r\n", "\u2028 \x85 \x00", "Höhe 好 😀", '"quoted" \\ back']
-    write_answers(tmp_path / "a.jsonl", [answer(ids.id_of(i), text) for i, text in enumerate(texts)])
-    with AnswerFile(tmp_path / "a.jsonl", ids) as file:
-        found = [file.get(row) for row in range(len(texts))]
-    assert [a.text if a else None for a in found] == texts
-
-
-def test_a_damaged_answers_file_is_named(tmp_path: Path, ids: RowIds) -> None:
+    texts = ["", "line\nbreak\r\n", "\u2028 \x85 \x00", "Höhe 好 😀", '"quoted" \\ back', "half \ud83d"]
     path = tmp_path / "a.jsonl"
-    write_answers(path, [answer(ids.id_of(0))])
-    path.write_bytes(path.read_bytes() + b'{"custom_id": 5}\n')
-    with pytest.raises(DataError, match="no answer") as caught:
-        AnswerFile(path, ids)
-    assert str(caught.value.where) == f"{path}:2"
-    with pytest.raises(StorageError):
-        AnswerFile(tmp_path / "none.jsonl", ids)
+    written(path, [line_of(ids.id_of(i), answer("", text)) for i, text in enumerate(texts)])
+    found = [a.text for a in read(path, ids, len(texts))]
+    assert found == [*texts[:-1], "half \ufffd"]
+
+
+YES = (True, "yes", None, False)
+BODY = {"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}
+
+
+@pytest.mark.parametrize(
+    ("response", "error", "wanted"),
+    [
+        ({"status_code": 200, "body": BODY}, None, YES),
+        (
+            {"status_code": 200, "body": {**BODY, "usage": {"prompt_tokens": "7"}}},
+            None,
+            (True, "yes", None, False),
+        ),
+        ({"status_code": "200", "body": BODY}, None, YES),
+        ({"body": BODY}, None, YES),
+        ({"status_code": 200, "body": {"choices": []}}, None, (True, None, None, False)),
+        ({"status_code": 500, "body": BODY}, None, (False, None, "answered 500", False)),
+        ({"status_code": 200, "body": {"error": {"message": "no"}}}, None, (False, None, "no", False)),
+        (None, {"code": "no_answer", "message": "lost"}, (False, None, "lost (no_answer)", True)),
+        (None, {"message": "lost"}, (False, None, "lost", False)),
+        (None, "lost", (False, None, "lost", False)),
+        (None, None, (False, None, "no answer", False)),
+    ],
+)
+def test_lines_of_every_form(response: Any, error: Any, wanted: tuple[object, ...]) -> None:
+    line = json.dumps({"custom_id": "a", "response": response, "error": error}).encode()
+    found = parse_answer(line, Path("x"), 1)
+    assert (found.ok, found.text, found.error, found.missing) == wanted
+
+
+def test_a_usual_line_is_read_as_the_longer_look_reads_it() -> None:
+    message = {"role": "assistant", "content": "yes", "tool_calls": [{"id": "1"}]}
+    body = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"prompt_tokens": 3}}
+    line = {"custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None}
+    line |= {"cached": True, "answered_at": 17}
+    odd = {**line, "response": {"status_code": 201, "body": body}}
+    usual, slow = (parse_answer(json.dumps(one).encode(), Path("x"), 1) for one in (line, odd))
+    assert usual == slow
+    assert (usual.message, usual.cached, usual.answered_at) == (message, True, 17)
+    assert (usual.prompt_tokens, usual.completion_tokens) == (3, None)
+
+
+USAGE = {"prompt_tokens": 10, "completion_tokens": 2}
 
 
 def _refusal(custom_id: str) -> Answer:
-    raw = {"response": {"body": {"choices": [{"message": {"content": None, "refusal": "I won't."}}]}}}
+    raw = {
+        "response": {
+            "body": {"choices": [{"message": {"content": None, "refusal": "I won't."}}], "usage": USAGE}
+        }
+    }
     return answer(custom_id, "I won't.", raw=raw)
 
 
@@ -94,7 +139,7 @@ def test_each_row_has_one_outcome_and_none_is_dropped(tmp_path: Path) -> None:
         _refusal(name(6)),
         answer(name(7), None, ok=False, error="500 boom", prompt_tokens=None, completion_tokens=None),
     ]
-    write_answers(asked.answers, reversed(answers))
+    bench.write(asked, lambda row: next((a for a in answers if a.custom_id == name(row)), None))
     tally = score_answers(bench.task, [asked], SilentDisplay())["m"]
     assert list(tally.right) == [1, 0, 0, 0, 0, 0, 0, 0, 0]
     assert dict(tally.outcomes) == {
@@ -147,15 +192,3 @@ def test_the_csv_has_every_answer_in_the_order_of_the_rows(tmp_path: Path) -> No
     assert (table[0]["expected"], table[0]["answer"], table[0]["predicted"]) == ("a | b", "b", "b")
     assert table[1]["error"] == "lost"
     assert not list(bench.task.folder.glob(".*"))
-
-
-def test_an_answers_line_holds_what_is_needed_and_no_more(tmp_path: Path) -> None:
-    write_answers(tmp_path / "a.jsonl", [answer("row-000000-00000000", "yes")])
-    assert json.loads((tmp_path / "a.jsonl").read_text()) == {
-        "custom_id": "row-000000-00000000",
-        "ok": True,
-        "text": "yes",
-        "finish_reason": "stop",
-        "prompt_tokens": 10,
-        "completion_tokens": 2,
-    }

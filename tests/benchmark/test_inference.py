@@ -21,6 +21,7 @@ from ftkit.errors import (
     UsageError,
 )
 from ftkit.gateway import Platform, connect
+from ftkit.inference import AnswerCache
 from ftkit.settings import Settings
 
 ROWS = 12
@@ -63,11 +64,17 @@ def run(odd: OddPlatform, data: Path, tmp_path: Path) -> Run:
 
     def call(models: tuple[str, ...] = ("good", "dull"), **options: Any) -> BenchmarkReport:
         with connected(odd, **options.pop("limits", {})) as platform:
-            return benchmark(
-                models, options.pop("data", data), platform=platform, workdir=tmp_path / "w", **options
-            )
+            place = options.pop("workdir", tmp_path / "w")
+            return benchmark(models, options.pop("data", data), platform=platform, workdir=place, **options)
 
     return call
+
+
+def failed_as(line: Json) -> Json:
+    """The same request, refused for a while."""
+    failed: Json = json.loads(json.dumps(line))
+    failed["response"] = {"status_code": 429, "body": {"error": {"message": "slow down"}}}
+    return failed
 
 
 def operations(odd: OddPlatform) -> list[str]:
@@ -99,16 +106,24 @@ def test_every_batch_is_submitted_before_any_is_waited_for(odd: OddPlatform, run
 
 def test_missing_duplicate_and_strange_answers_are_counted(odd: OddPlatform, run: Run) -> None:
     def mangle(lines: list[Json]) -> list[Json]:
-        failed = json.loads(json.dumps(lines[3]))
-        failed["response"] = {"status_code": 429, "body": {"error": {"message": "slow down"}}}
+        if len(lines) < ROWS:  # asked again: they fail again
+            return [{**failed_as(lines[0]), "custom_id": lines[0]["custom_id"]}]
         stranger = {**lines[0], "custom_id": "row-000000-ffffffff"}
-        return [stranger, *lines[:3], failed, lines[4], lines[4], *lines[5:-1]]
+        return [stranger, *lines[:3], failed_as(lines[3]), lines[4], lines[4], *lines[5:-1]]
 
     odd.mangle = mangle
     score = run(("good",)).models[0]
     assert (score.n, score.correct, score.failures, score.missing) == (ROWS, ROWS - 2, 1, 1)
     assert (score.strangers, score.duplicates) == (1, 1)
-    assert score.error_samples == ("slow down (1×)",)
+    assert set(score.error_samples) == {
+        "slow down (1×)",
+        "the platform gave no answer to this request (no_answer) (1×)",
+    }
+    # what failed was asked three times, what is lost is asked again by the next call, the rest is not
+    assert [b["request_counts"]["total"] for b in odd.batches.values()] == [ROWS, 2, 2]
+    odd.mangle = lambda lines: lines
+    assert run(("good",)).models[0].correct == ROWS
+    assert [b["request_counts"]["total"] for b in odd.batches.values()][3:] == [2]
 
 
 def test_a_second_call_submits_nothing(odd: OddPlatform, run: Run) -> None:
@@ -118,14 +133,16 @@ def test_a_second_call_submits_nothing(odd: OddPlatform, run: Run) -> None:
     assert len(odd.batches) == 2
 
 
-def test_a_lost_answers_file_is_fetched_from_the_same_batch(
-    odd: OddPlatform, run: Run, tmp_path: Path
-) -> None:
+def test_a_lost_answers_file_is_made_of_what_is_kept(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
     first = run()
     (tmp_path / "w" / "good.answers.jsonl").unlink()
     changed = tmp_path / "w" / "dull.answers.jsonl"
     changed.write_bytes(changed.read_bytes()[:-40])
-    assert run() == first
+    again = run()
+    assert [s.correct for s in again.models] == [s.correct for s in first.models]
+    assert [s.batches for s in again.models] == [s.batches for s in first.models]
+    assert [s.cached for s in again.models] == [ROWS, ROWS]
+    assert "all answers are from an earlier call" in again.notes[0]
     assert len(odd.batches) == 2
 
 
@@ -136,17 +153,37 @@ def test_a_new_model_runs_alone(odd: OddPlatform, run: Run) -> None:
     assert [score.correct for score in report.models] == [ROWS, 4]
 
 
-def test_changed_rows_are_other_requests_and_the_old_ones_stay_known(
-    odd: OddPlatform, run: Run, tmp_path: Path
-) -> None:
-    other = write_rows(tmp_path / "other.jsonl", [chat_row(f"text {i}", "neutral") for i in range(3)])
+def test_only_what_is_another_request_is_asked(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
+    other = write_rows(tmp_path / "other.jsonl", [chat_row(f"text {i}", "neutral") for i in (0, 1, 99)])
     first = run(("good",))
-    assert run(("good",), data=other).rows == 3
-    assert run(("good",), max_tokens=5).rows == ROWS
+    changed = run(("good",), data=other)
+    assert (changed.rows, changed.models[0].cached) == (3, 2)
+    assert [b["request_counts"]["total"] for b in odd.batches.values()] == [ROWS, 1]
+    assert run(("good",), max_tokens=5).models[0].cached == 0  # a parameter makes it another request
     assert len(odd.batches) == 3
     again = run(("good",))
     assert len(odd.batches) == 3
-    assert (again.models, again.rows) == (first.models, first.rows)
+    assert (again.models[0].correct, again.rows) == (first.models[0].correct, first.rows)
+
+
+def test_answers_are_taken_from_other_directories(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
+    run(("good",))
+    report = run(("good", "dull"), workdir=tmp_path / "other")
+    assert len(odd.batches) == 2
+    assert [(s.cached, s.correct) for s in report.models] == [(ROWS, ROWS), (0, 4)]
+    good = report.models[0]
+    assert (good.seconds, good.batches, good.prompt_tokens) == (None, (), 7 * ROWS)
+    assert good.answered_from and good.answered_until and good.answered_from[:4] >= "2026"
+    assert len(report.notes) == 1 and "good: all answers are from an earlier call of 20" in report.notes[0]
+
+
+def test_a_cache_of_one_s_own(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
+    run(("good",))
+    with AnswerCache(tmp_path / "own.db") as own:
+        report = run(("good",), workdir=tmp_path / "other", cache=own)
+        # the batch that the platform has is still not paid for twice
+        assert (report.models[0].cached, len(odd.batches)) == (0, 1)
+        assert [known.answers for known in own.known()] == [ROWS]
 
 
 def test_fresh_asks_again(odd: OddPlatform, run: Run) -> None:
@@ -174,31 +211,18 @@ def test_a_request_lost_on_the_way_is_sent_again(odd: OddPlatform, run: Run) -> 
     assert len(odd.batches) == 1
 
 
-def test_a_running_batch_is_taken_up(odd: OddPlatform, run: Run) -> None:
-    odd.polls = 10**9
+def test_a_running_batch_is_taken_up(odd: OddPlatform, run: Run, press_ctrl_c: Callable[[], None]) -> None:
+    looked_at = odd._looked_at
 
-    class Stopped(Exception):
-        pass
+    def pressing(batch_id: str) -> Json:
+        press_ctrl_c()
+        return looked_at(batch_id)
 
-    class Impatient:
-        """A display that ends the wait at the first sign of it, as Ctrl-C would."""
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "work":
-                return self.start
-            return lambda text: None
-
-        def start(self, title: str, total: float | None = None, unit: str = "") -> Any:
-            if title.endswith("answers"):
-                raise Stopped
-            from ftkit.display import SilentDisplay
-
-            return SilentDisplay().work(title)
-
-    with pytest.raises(Stopped):
-        run(display=Impatient())
+    odd.polls, odd._looked_at = 10**9, pressing  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        run()
     assert len(odd.batches) == 2
-    odd.polls = 0
+    odd.polls, odd._looked_at = 0, looked_at  # type: ignore[method-assign]
     assert run().models[0].correct == ROWS
     assert len(odd.batches) == 2
 
@@ -211,46 +235,47 @@ def test_a_failed_batch_says_why_and_keeps_the_other(odd: OddPlatform, run: Run)
         finish(batch)
 
     odd._finish = fail_the_first  # type: ignore[method-assign]
-    with pytest.raises(
-        BatchFailed, match=r"good: batch batch_0 has failed \(line 1: no such model\)"
-    ) as caught:
+    with pytest.raises(BatchFailed, match=r"^good: odd refused the requests: no such model") as caught:
         run()
     assert caught.value.exit_code == 1
+    assert "what others have answered is kept" in (caught.value.hint or "")
     report = run()
     assert [score.correct for score in report.models] == [ROWS, 4]
     assert len(odd.batches) == 3  # only the failed one was asked for again
-    assert [score.batches[0].id for score in report.models] == ["batch_2", "batch_1"]
+    assert [[b.id for b in score.batches] for score in report.models] == [["batch_2"], ["batch_1"]]
 
 
 def test_a_cancelled_batch_is_asked_for_again(odd: OddPlatform, run: Run) -> None:
-    odd.end = "cancelled"
-    with pytest.raises(BatchFailed, match="has been cancelled"):
+    odd.end, odd.mangle = "cancelled", lambda lines: lines[:5]
+    with pytest.raises(BatchFailed, match=f"the run was cancelled: 5 of {ROWS} requests answered"):
         run(("good",))
-    odd.end = "completed"
+    odd.end, odd.mangle = "completed", lambda lines: lines
+    assert run(("good",)).models[0].correct == ROWS
+    assert [b["request_counts"]["total"] for b in odd.batches.values()] == [ROWS, ROWS - 5]
+
+
+def test_what_an_expired_batch_has_not_answered_is_asked_again(odd: OddPlatform, run: Run) -> None:
+    odd.end, odd.mangle = "expired", lambda lines: lines[:5]
+    report = run(("good",))
+    assert (report.models[0].correct, report.models[0].missing) == (ROWS, 0)
+    assert [b["request_counts"]["total"] for b in odd.batches.values()] == [ROWS, 7, 2]
+
+
+def test_where_nothing_is_answered_there_is_no_score(odd: OddPlatform, run: Run) -> None:
+    odd.end, odd.mangle = "expired", lambda lines: []
+    with pytest.raises(BatchFailed, match=f"good: none of {ROWS} requests was answered"):
+        run()
+    odd.end, odd.mangle = "completed", lambda lines: lines
     assert run(("good",)).models[0].correct == ROWS
 
 
-def test_an_expired_batch_is_scored_with_what_it_has(odd: OddPlatform, run: Run) -> None:
-    odd.end, odd.mangle = "expired", lambda lines: lines[:5]
-    report = run(("good",))
-    assert (report.models[0].correct, report.models[0].missing) == (5, ROWS - 5)
-    assert "7 requests have no answer" in report.notes[0]
-
-
-def test_an_expired_batch_without_an_answer_has_failed(odd: OddPlatform, run: Run) -> None:
-    odd.end, odd.mangle = "expired", lambda lines: []
-    with pytest.raises(BatchFailed, match="has expired"):
-        run(("good",))
-
-
-def test_a_batch_that_the_platform_forgot_is_asked_for_again(
-    odd: OddPlatform, run: Run, tmp_path: Path
-) -> None:
+def test_a_batch_that_the_platform_forgot_is_not_missed(odd: OddPlatform, run: Run, tmp_path: Path) -> None:
     run(("good",))
     forgotten = odd.batches.pop("batch_0")
     (tmp_path / "w" / "good.answers.jsonl").unlink()
     assert run(("good",)).models[0].correct == ROWS
-    assert operations(odd) != [forgotten["metadata"]["ftkit_operation"]]
+    assert odd.batches == {}  # its answers are kept
+    assert forgotten["metadata"]["ftkit_operation"]
 
 
 def test_rows_beyond_a_batch_go_into_another(odd: OddPlatform, run: Run) -> None:
@@ -258,7 +283,7 @@ def test_rows_beyond_a_batch_go_into_another(odd: OddPlatform, run: Run) -> None
     report = run(("good",), limits={"batch_requests": 5})
     assert [b["request_counts"]["total"] for b in odd.batches.values()] == [5, 5, 2]
     assert report.models[0].correct == ROWS
-    assert [batch.requests for batch in report.models[0].batches] == [5, 5, 2]
+    assert [batch.id for batch in report.models[0].batches] == list(odd.batches)
     run(("good",), limits={"batch_requests": 5})
     assert len(odd.batches) == 3
 
@@ -291,13 +316,13 @@ def test_wrong_calls_cost_nothing(odd: OddPlatform, run: Run, tmp_path: Path) ->
     assert (odd.batches, odd.files) == ({}, {})
 
 
-def test_a_damaged_state_file_is_named(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["{", "[]", '{"models": 3}'])
+def test_a_damaged_record_is_made_anew(odd: OddPlatform, run: Run, tmp_path: Path, content: str) -> None:
     run(("good",))
-    (tmp_path / "w" / "state.json").write_text("{")
-    with pytest.raises(DataError) as caught:
-        run(("good",))
-    assert str(caught.value.where).endswith("state.json")
-    assert run(("good",), resume=False).models[0].correct == ROWS
+    (tmp_path / "w" / "asked.json").write_text(content)
+    report = run(("good",))
+    assert (report.models[0].correct, report.models[0].cached) == (ROWS, ROWS)
+    assert len(odd.batches) == 1
 
 
 def test_prices_and_tuned_ids_come_from_the_catalog(odd: OddPlatform, data: Path, tmp_path: Path) -> None:
@@ -329,22 +354,23 @@ def test_the_files_say_what_was_done(odd: OddPlatform, run: Run, tmp_path: Path)
     report = run(("good",), tuned=["good"])
     folder = tmp_path / "w"
     assert sorted(p.name for p in folder.iterdir()) == [
+        ".lock",
         "answers.csv",
+        "answers.parquet",
+        "asked.json",
         "good.answers.jsonl",
-        "good.requests.jsonl",
         "report.json",
-        "state.json",
     ]
     assert BenchmarkReport.model_validate_json((folder / "report.json").read_bytes()) == report
     assert report.models[0].role == "tuned"
     assert report.models[0].cost is None and report.models[0].cost_note
-    assert "not-a-key" not in "".join(p.read_text("utf-8") for p in folder.iterdir())
+    assert "not-a-key" not in "".join(p.read_text("utf-8", "replace") for p in folder.iterdir())
 
 
 def test_a_batch_that_is_never_answered_for_ends_the_wait_though_another_s_goes_on(
     odd: OddPlatform, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftkit.benchmarking.inference.HOSTED_PATIENCE", 0.2)
+    monkeypatch.setattr("ftkit.gateway.bulk.following.HOSTED_PATIENCE", 0.2)
     odd.polls = 10**9
     looked_at = odd._looked_at
     odd._looked_at = lambda i: Cut() if i == "batch_0" else looked_at(i)  # type: ignore[assignment, method-assign, return-value]
@@ -361,22 +387,24 @@ def test_short_silences_are_lived_through(odd: OddPlatform, run: Run) -> None:
     assert [score.correct for score in run().models] == [ROWS, 4]
 
 
-def test_half_a_character_in_an_answer_is_a_wrong_answer_and_no_crash(odd: OddPlatform, run: Run) -> None:
-    odd.models["half"] = lambda text: f"{truth(text)[:-1]}\ud83d"
+def test_half_a_character_in_an_answer_is_no_answer_and_no_crash(odd: OddPlatform, run: Run) -> None:
+    odd.models["half"] = lambda text: truth(text) + ("\ud83d" if text == "text 1" else "")
     score = run(("half",)).models[0]
-    assert (score.correct, score.invalid, score.n) == (0, ROWS, ROWS)
+    assert (score.correct, score.failures + score.missing + score.invalid, score.n) == (ROWS - 1, 1, ROWS)
 
 
 def test_a_batch_that_expired_in_part_counts_each_request_once(odd: OddPlatform, run: Run) -> None:
     def mangle(lines: list[Json]) -> list[Json]:
         late = {"code": "batch_expired", "message": "not in time"}
-        lost = [{**one, "response": {"status_code": 0, "body": None}, "error": late} for one in lines[4:]]
-        return [*lines[:6], *lost]  # two of them in both files
+        kept = 6 if len(lines) == ROWS else 0
+        lost = [{**one, "response": {"status_code": 0, "body": None}, "error": late} for one in lines]
+        return [*lines[:kept], *lost[max(kept - 2, 0) :]]  # two of them in both files
 
     odd.end, odd.mangle = "expired", mangle
     report = run(("good",))
     score = report.models[0]
-    assert (score.correct, score.failures, score.duplicates, score.missing) == (6, ROWS - 6, 2, 0)
+    assert (score.correct, score.failures, score.missing) == (6, ROWS - 6, 0)
+    assert score.duplicates == 2
     assert score.error_samples[0].startswith("not in time (batch_expired) (")
     assert any(f"{ROWS - 6} requests have no answer" in note for note in report.notes)
 

@@ -1,28 +1,24 @@
-"""The request files: one per model, split where a batch is full, the same bytes each time."""
+"""What every model is asked, and the file names of models."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 
 import pytest
 from bench_parts import chat_row, write_rows
 
-from ftkit.benchmarking.metrics import label
-from ftkit.benchmarking.requests import RequestWriter, Shard, slug, slugs
+from ftkit.benchmarking import find_metric
+from ftkit.benchmarking.requests import requests_of, slug, slugs
 from ftkit.benchmarking.task import Task
-from ftkit.catalog import ProviderLimits
 from ftkit.display import SilentDisplay
+from ftkit.errors import DataError
 
-MESSAGES = [{"role": "user", "content": "Höhe?"}]
 
-
-def written(folder: Path, count: int, limits: ProviderLimits) -> list[Shard]:
-    with RequestWriter(folder, "m", "model", {"temperature": 0}, limits) as writer:
-        for number in range(count):
-            writer.write(f"row-{number:06d}-00000000", MESSAGES)
-    return writer.shards
+def task(folder: Path, rows: list[dict[str, object]], **options: object) -> Task:
+    data = write_rows(folder / "t.jsonl", rows)
+    made = Task(data, find_metric("exact"), (), folder / "out", **options)  # type: ignore[arg-type]
+    made.read(SilentDisplay())
+    return made
 
 
 @pytest.mark.parametrize(
@@ -46,62 +42,33 @@ def test_names_stay_apart_and_short() -> None:
     assert max(len(name) for name in names.values()) == 80
 
 
-def test_one_request(tmp_path: Path) -> None:
-    (shard,) = written(tmp_path, 1, ProviderLimits())
-    line = json.loads((tmp_path / shard.file).read_text("utf-8"))
-    assert line == {
-        "custom_id": "row-000000-00000000",
-        "method": "POST",
-        "url": "/v1/chat/completions",
-        "body": {"model": "model", "messages": MESSAGES, "temperature": 0},
-    }
-    assert shard.sha256 == hashlib.sha256((tmp_path / shard.file).read_bytes()).hexdigest()
-
-
-def test_a_full_batch_begins_another_file(tmp_path: Path) -> None:
-    shards = written(tmp_path, 7, ProviderLimits(batch_requests=3))
-    assert [(shard.file, shard.rows) for shard in shards] == [
-        ("m.requests.jsonl", 3),
-        ("m.requests-2.jsonl", 3),
-        ("m.requests-3.jsonl", 1),
-    ]
-    ids = [json.loads(line)["custom_id"] for s in shards for line in (tmp_path / s.file).open()]
-    assert ids == [f"row-{number:06d}-00000000" for number in range(7)]
-
-
-def test_bytes_fill_a_batch_too(tmp_path: Path) -> None:
-    (one,) = written(tmp_path, 1, ProviderLimits())
-    size = (tmp_path / one.file).stat().st_size
-    shards = written(tmp_path, 5, ProviderLimits(batch_bytes=2 * size))
-    assert [shard.rows for shard in shards] == [2, 2, 1]
-    assert max((tmp_path / shard.file).stat().st_size for shard in shards) == 2 * size
-
-
-def test_an_error_leaves_no_file_behind(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), RequestWriter(tmp_path, "m", "model", {}, ProviderLimits()) as writer:
-        writer.write("a", MESSAGES)
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_every_model_is_asked_the_same_rows(tmp_path: Path) -> None:
-    data = write_rows(
-        tmp_path / "t.jsonl", [chat_row("same", "yes"), chat_row("same", "no"), chat_row("b", "no")]
-    )
+    made = task(tmp_path, [chat_row("same", "yes"), chat_row("same", "no"), chat_row("b", "no")])
+    said = {"temperature": 0, "max_tokens": None}
+    a, b = (list(requests_of(made.rows(), made.ids, model, said)) for model in "ab")
+    assert [one["body"].pop("model") for one in (*a, *b)] == ["a"] * 3 + ["b"] * 3
+    assert a == b
+    assert len({one["custom_id"] for one in a}) == 3
+    assert a[0]["body"] == {"messages": made_messages("same"), "temperature": 0}
+    assert (a[0]["method"], a[0]["url"]) == ("POST", "/v1/chat/completions")
 
-    def asked() -> list[tuple[str, str, list[str]]]:
-        task = Task(data, label, (), tmp_path / "out")
-        said = {"temperature": 0, "max_tokens": None}
-        return [
-            (one.model, (tmp_path / "out" / one.shards[0].file).read_text(), one.hashes)
-            for one in task.write_requests(["a", "b"], said, ProviderLimits(), SilentDisplay())
-        ]
 
-    (a, a_text, a_hashes), (b, b_text, b_hashes) = first = asked()
-    assert (a, b) == ("a", "b")
-    assert a_text.replace('"model":"a"', '"model":"b"') == b_text
-    assert a_hashes != b_hashes
-    lines = [json.loads(line) for line in a_text.splitlines()]
-    assert len({line["custom_id"] for line in lines}) == 3
-    assert "max_tokens" not in lines[0]["body"]
-    assert asked() == first
+def made_messages(text: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": "Classify."}, {"role": "user", "content": text}]
+
+
+def test_a_row_brings_its_own_tools(tmp_path: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+    made = task(tmp_path, [chat_row("a", "x", tools=tools), chat_row("b", "y", note="not sent")])
+    first, second = requests_of(made.rows(), made.ids, "m", {"top_p": 0.5})
+    assert first["body"]["tools"] == tools
+    assert set(second["body"]) == {"model", "messages", "top_p"}
+
+
+def test_rows_of_a_group_have_its_number(tmp_path: Path) -> None:
+    rows = [chat_row(str(i), "x", talk=name) for i, name in enumerate(["b", "a", "b", 3, "a"])]
+    assert list(task(tmp_path, rows, group="talk").groups or ()) == [0, 1, 0, 2, 1]
+    assert task(tmp_path, rows).groups is None
+    with pytest.raises(DataError, match="no field 'who'") as caught:
+        task(tmp_path, rows, group="who")
+    assert str(caught.value.where).endswith("t.jsonl:1")
