@@ -68,10 +68,10 @@ def close(answer: str, expected: tuple[str, ...], tolerance: float = 0.1) -> boo
 ```
 
 It returns a bool, a number of 0 to 1 (right from 0.5 on, or from its attribute `threshold`), or a
-`ftkit.benchmarking.Score`. It gets what its parameters name: `answer`, `expected`, `labels`, `row` (as in the
-file), `message` (the whole assistant message). Its other parameters are options. Models are compared by
-value, unless it is annotated to return a bool. An attribute `needs_truth = False` lets rows have no right
-answer.
+`ftkit.benchmarking.Score`. It gets what its parameters name: `answer`, `expected`, `labels`, `row` (as in
+the file), `message` (the whole assistant message); a field `expected` that is no text comes as JSON text.
+Its other parameters are options. Models are compared by value, unless it is annotated to return a bool. An
+attribute `needs_truth = False` lets rows have no right answer.
 
 An object or a class does more. It has the members of `ftkit.benchmarking.Metric`, best by standing on
 `ftkit.benchmarking.metrics.MetricBase`; the fields of a dataclass are its options. A package brings it along

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ftkit.benchmarking import find_metric
-from ftkit.benchmarking.metrics import Score, is_continuous, is_empty, needs_truth, score_row
+from ftkit.benchmarking.metrics import Score, is_continuous, is_empty, needs_truth, right_of, score_row
 from ftkit.errors import DataError, UsageError
 
 
@@ -185,3 +185,10 @@ def test_a_function_of_the_message_sees_answers_without_text(module: Path) -> No
     silent = Answer(None, {"tool_calls": [{"function": {"name": "f"}}]})
     assert is_empty(find_metric("mymetrics:same"), silent)
     assert not is_empty(find_metric("mymetrics:reversed_names"), silent)
+
+
+def test_a_row_may_bring_anything_and_it_comes_as_text(module: Path) -> None:
+    metric = find_metric("mymetrics:same")
+    given = ["a", ["a", "b"], 3.5, {"b": 1, "a": [2]}, [1], []]
+    right = [("a",), ("a", "b"), ("3.5",), ('{"a":[2],"b":1}',), ("[1]",), ("[]",)]
+    assert [right_of(metric, {"messages": [], "expected": one}) for one in given] == right

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.benchmarking.metrics.base import MetricBase, Score, SeenAnswer, SeenRow
+from ftkit.benchmarking.metrics.base import MetricBase, Score, SeenAnswer, SeenRow, texts_given
 from ftkit.benchmarking.metrics.options import read_value
+from ftkit.data import canonical_json
 from ftkit.errors import DataError, FtkitError, UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ class FunctionMetric(MetricBase):
         self.needs_truth = bool(getattr(function, "needs_truth", True))
         self.threshold = float(getattr(function, "threshold", 0.5))
         self.reads_message = "message" in self._given
+
+    def right_given(self, given: Any) -> tuple[str, ...]:
+        """The field ``expected``: a text, a list of texts, or anything else as JSON text."""
+        listed = isinstance(given, list) and given and all(isinstance(item, str) for item in given)
+        return (
+            texts_given(self.right_answers, given)
+            if listed or isinstance(given, str)
+            else (canonical_json(given).decode(),)
+        )
 
     def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
         """Score a text; a function that wants the row or the message gets empty ones."""
