@@ -23,7 +23,7 @@ from ftkit.benchmarking.statistics import (
 )
 from ftkit.benchmarking.words import called, percent
 
-MAX_DISAGREEMENTS = 50
+MAX_DISAGREEMENTS = 200
 
 
 class Marked(Protocol):

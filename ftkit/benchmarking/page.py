@@ -85,7 +85,7 @@ def _environment() -> Environment:
     said: list[Callable[..., object]] = [
         *(words.between, words.cost_unknown, words.faults, words.interval, words.kind, words.measure),
         *(words.points_between, words.remarks, phrases.break_even, phrases.cached, phrases.judges_used),
-        *(phrases.kappa, phrases.price_unknown, phrases.tests_in_words, rows_words),
+        *(phrases.kappa, phrases.lead_of, phrases.price_unknown, phrases.tests_in_words, rows_words),
     ]
     made.globals.update({one.__name__: one for one in said}, alpha=ALPHA)
     return made

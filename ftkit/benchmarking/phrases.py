@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ftkit.benchmarking.results import BenchmarkReport, BreakEven, ModelScore
+from ftkit.benchmarking.results import BenchmarkReport, BreakEven, Disagreement, ModelScore
 from ftkit.benchmarking.words import dollars, whole
 
 if TYPE_CHECKING:
@@ -89,6 +89,12 @@ def judges_used(judging: JudgeReport) -> str:
         before = f", {whole(judge.cached)} answered before" if judge.cached else ""
         said.append(f"{judge.judge} on {judge.backend}: {whole(judge.requests)} requests{before}, {cost}")
     return f"{'; '.join(said)}." if said else ""
+
+
+def lead_of(report: BenchmarkReport, row: Disagreement) -> float:
+    """How far the reference model is ahead of its rival on a row: -1 to 1."""
+    marks = row.values or row.correct
+    return float(marks[report.reference]) - float(marks[report.rival]) if report.rival else 0.0
 
 
 def parts_of(report: BenchmarkReport) -> dict[str, dict[str, float]]:

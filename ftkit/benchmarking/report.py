@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ftkit.benchmarking.compare import verdict
 from ftkit.benchmarking.lineage import lineage_of
-from ftkit.benchmarking.phrases import parts_of
+from ftkit.benchmarking.phrases import lead_of, parts_of
 from ftkit.benchmarking.results import BenchmarkReport, Disagreement, ModelScore
 from ftkit.benchmarking.words import ranked
 from ftkit.data import atomic_write
@@ -44,7 +44,7 @@ def render_report(
     sheet = Sheet()
     scores = ranked(report)
     frontier = frontier_chart(report, sheet)
-    rows = fitting(report.disagreements)
+    rows = fitting(widest_first(report))
     return render_page(
         "report.html.j2",
         sheet,
@@ -83,7 +83,12 @@ def _mistakes(scores: list[ModelScore]) -> dict[str, list[Any]]:
     return {score.model: mistakes(score.confusion) for score in scores if score.confusion}
 
 
-def fitting(rows: tuple[Disagreement, ...], most: int = MOST_BYTES) -> list[Disagreement]:
+def widest_first(report: BenchmarkReport) -> list[Disagreement]:
+    """The rows to show: those of scores by how far these are apart, others in the order of the file."""
+    return sorted(report.disagreements, key=lambda row: -abs(lead_of(report, row)) if row.values else 0.0)
+
+
+def fitting(rows: Sequence[Disagreement], most: int = MOST_BYTES) -> list[Disagreement]:
     """As many of the rows as fit into ``most`` bytes of text, spread evenly over all of them."""
     sizes = [_size(row) for row in rows]
     total = sum(sizes)

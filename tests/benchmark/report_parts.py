@@ -126,7 +126,6 @@ def disagreement(row: int, models: dict[str, bool], words: int, chance: random.R
         expected=(truth,),
         answers={name: truth if right else LABELS[(row + 1) % 3] for name, right in models.items()},
         correct=models,
-        values={name: float(right) for name, right in models.items()},
     )
 
 
@@ -191,7 +190,11 @@ def whole_report(
         "majority_label": "neutral",
         "majority_share": 0.567,
         "disagreements": tuple(
-            disagreement(row, {name: bool(good[row]) for name, good in right.items()}, words, chance)
+            disagreement(
+                row, {name: bool(good[row]) for name, good in right.items()}, words, chance
+            ).model_copy(
+                update={"values": {name: known[row] for name, known in values.items()}} if continuous else {}
+            )
             for row in picked[:shown]
         ),
         "disagreements_total": len(picked),

@@ -172,7 +172,7 @@ def test_the_report_compares_and_shows_texts(sample: BenchmarkReport) -> None:
     for row in sample.disagreements:
         assert row.correct[sample.reference] != row.correct[sample.rival]
         assert (row.answers[sample.reference] == row.expected[0]) == row.correct[sample.reference]
-    assert len(sample.disagreements) == min(50, sample.disagreements_total)
+    assert len(sample.disagreements) == min(200, sample.disagreements_total)
     for score in sample.models:
         assert score.low <= score.accuracy <= score.high
         wrong = sum(sum(row) for row in score.confusion.counts) if score.confusion else 0
