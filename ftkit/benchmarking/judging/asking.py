@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ftkit.benchmarking.judging.forms import Verdict, read_verdict, response_format
+from ftkit.benchmarking.judging.forms import response_format
 from ftkit.benchmarking.judging.prompts import Message, repair_messages
+from ftkit.benchmarking.judging.replies import Reply, ReplyFile, merged
 from ftkit.benchmarking.judging.results import JudgeUsed
 from ftkit.benchmarking.judging.rubric import Rubric
-from ftkit.data import canonical_json, read_jsonl
+from ftkit.data import canonical_json
 from ftkit.gateway import chat_request
-from ftkit.gateway.reading import read_answer
 from ftkit.inference import Asked, Asking
 
 if TYPE_CHECKING:
     from ftkit.catalog import Model
-    from ftkit.gateway import Answer
     from ftkit.inference import AnswerCache, Backend
 
 ROUNDS = 3
 """How often a judge is asked for a verdict that can be read, by default."""
-_NO_ANSWER = "no answer came"
 
 Cases = Callable[[], Iterator[list[Message]]]
 """Begins a pass over the conversations that a judge shall answer, always the same ones."""
@@ -44,14 +41,6 @@ class Judge:
     enforced: bool = False
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
     entry: Model | None = None
-
-
-class Reply(NamedTuple):
-    """A judge's answer to one case: its verdict, or None with the problem; ``answered_at`` in seconds."""
-
-    verdict: Verdict | None
-    problem: str = ""
-    answered_at: int | None = None
 
 
 class Hearing:
@@ -74,7 +63,7 @@ class Hearing:
         self.judge, self.rubric = judge, rubric
         self._cases, self.folder, self._cache, self._rounds = cases, folder, cache, rounds
         self._asked: list[Asked] = []
-        self._bad: list[array[int]] = []
+        self._heard: list[ReplyFile] = []
         form = {"response_format": response_format(rubric)} if judge.enforced else {}
         self._said = {
             name: value for name, value in {**judge.parameters, **form}.items() if value is not None
@@ -102,29 +91,13 @@ class Hearing:
         if number == 1:
             yield from self._cases()
             return
-        wanted = iter(self._bad[number - 2])
+        before = self._heard[number - 2]
+        wanted = iter(before.bad)
         nearest = next(wanted, None)
-        replies = self._read(number - 1)
-        for place, (messages, reply) in enumerate(zip(self._round(number - 1), replies, strict=True)):
+        for place, (messages, reply) in enumerate(zip(self._round(number - 1), before, strict=True)):
             if place == nearest:
-                answer, problem = reply
-                yield repair_messages(messages, answer.text or "", problem, self.rubric)
+                yield repair_messages(messages, reply.text, reply.problem, self.rubric)
                 nearest = next(wanted, None)
-
-    def _read(self, number: int) -> Iterator[tuple[Answer, str]]:
-        """Each answer of a round, with what is wrong with its verdict."""
-        for row in read_jsonl(self._out(number)):
-            answer = read_answer(row.data)
-            yield answer, self._heard(answer, None).problem
-
-    def _heard(self, answer: Answer, at: int | None) -> Reply:
-        if not answer.ok:
-            return Reply(None, answer.error or _NO_ANSWER)
-        found = read_verdict(answer.text or "", self.rubric)
-        if isinstance(found, Verdict):
-            return Reply(found, "", at)
-        cut = answer.finish_reason == "length"
-        return Reply(None, "the reply was cut off at the token limit" if cut else found, at)
 
     def submit(self) -> None:
         """Hand the first round over, where the backend can work by itself."""
@@ -135,26 +108,15 @@ class Hearing:
         asking = self._first
         for number in range(1, self._rounds + 1):
             self._asked.append(asking.collect())
+            self._heard.append(ReplyFile(self._out(number), self.rubric))
             # what failed has had its attempts; what was answered out of form may be mended
-            bad = array(
-                "q",
-                (n for n, (answer, problem) in enumerate(self._read(number)) if answer.ok and problem),
-            )
-            if not bad or number == self._rounds:
+            if not self._heard[-1].bad or number == self._rounds:
                 return
-            self._bad.append(bad)
             asking = self._asking(number + 1)
 
     def replies(self) -> Iterator[Reply]:
         """What the judge says of each case, in their order."""
-        return self._merged(1)
-
-    def _merged(self, number: int) -> Iterator[Reply]:
-        later = self._merged(number + 1) if number < len(self._asked) else iter(())
-        for row in read_jsonl(self._out(number)):
-            answer = read_answer(row.data)
-            reply = self._heard(answer, row.data.get("answered_at") if row.data.get("cached") else None)
-            yield next(later, reply) if reply.problem and answer.ok else reply
+        return merged(self._heard)
 
     def tidy(self) -> None:
         """Remove what was kept to go on after a crash; nothing can be read any more."""
@@ -162,12 +124,8 @@ class Hearing:
 
     def used(self) -> JudgeUsed:
         """What it took, and how many cases are left without a verdict."""
-        undecided, oldest = 0, None
-        for reply in self.replies():
-            undecided += reply.verdict is None
-            if reply.answered_at is not None:
-                oldest = min(oldest or reply.answered_at, reply.answered_at)
-        asked = self._asked
+        asked, heard = self._asked, self._heard
+        since = [one.oldest for one in heard if one.oldest is not None]
         counted = not any(one.uncounted for one in asked)
         prompt = sum(one.prompt_tokens for one in asked) if counted else None
         completion = sum(one.completion_tokens for one in asked) if counted else None
@@ -181,7 +139,7 @@ class Hearing:
             different=sum(one.different for one in asked),
             asked=sum(one.asked for one in asked),
             cached=sum(one.cached for one in asked),
-            undecided=undecided,
+            undecided=sum(one.lost for one in heard) + (len(heard[-1].bad) if heard else 0),
             failures=dict(asked[0].failures) if asked else {},
             rounds=len(asked),
             prompt_tokens=prompt,
@@ -189,7 +147,7 @@ class Hearing:
             seconds=sum(seconds) if seconds else None,
             cost=dollars,
             cost_note=note,
-            oldest=oldest,
+            oldest=min(since, default=None),
             batches=tuple(batch for one in asked for batch in one.batches),
         )
 

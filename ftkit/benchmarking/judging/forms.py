@@ -27,6 +27,7 @@ _THOUGHT = re.compile(r"<(think|thinking|thought)>.*?</\1>", re.DOTALL | re.IGNO
 _SCORE = re.compile(r"(\d{1,3})(?:\.0+)?(?:\s*(?:/|out of|of)\s*(\d{1,3}))?")
 _EDGES = " \t\r\n\"'`*_.,:;!()[]"
 _MOST_OBJECTS = 50
+_DECODER = json.JSONDecoder(strict=False)  # a line break within a reason is no reason to ask again
 
 
 class Verdict(NamedTuple):
@@ -108,13 +109,12 @@ def read_verdict(reply: str, rubric: Rubric) -> Verdict | str:
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
     """The JSON objects that stand in a text, the outermost ones."""
-    decoder = json.JSONDecoder(strict=False)  # a line break within a reason is no reason to ask again
     at = text.find("{")
     for _ in range(_MOST_OBJECTS):
         if at < 0:
             return
         try:
-            found, end = decoder.raw_decode(text, at)
+            found, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             at = text.find("{", at + 1)
             continue

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Literal, NamedTuple
 
-from ftkit.benchmarking.judging.asking import Reply
 from ftkit.benchmarking.judging.disputes import Disputes, shown
 from ftkit.benchmarking.judging.measuring import Agreements, share_words
 from ftkit.benchmarking.judging.prompts import Message, judge_messages
+from ftkit.benchmarking.judging.replies import Reply
 from ftkit.benchmarking.judging.results import PANEL, TRUTH, Dispute, Preference
 from ftkit.benchmarking.judging.rubric import Rubric
 from ftkit.benchmarking.judging.sources import AnsweredRow, AnswerSet, Given

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from ftkit.benchmarking.judging.asking import Reply
 from ftkit.benchmarking.judging.disputes import Disputes, shown
 from ftkit.benchmarking.judging.forms import word_of
 from ftkit.benchmarking.judging.measuring import Agreements
 from ftkit.benchmarking.judging.prompts import Message, judge_messages
+from ftkit.benchmarking.judging.replies import Reply
 from ftkit.benchmarking.judging.results import PANEL, TRUTH, Dispute, Judged
 from ftkit.benchmarking.judging.rubric import Rubric
 from ftkit.benchmarking.judging.sources import AnsweredRow, AnswerSet, Given
