@@ -11,7 +11,7 @@ from ftkit.catalog import Model
 from ftkit.errors import PlatformError
 
 if TYPE_CHECKING:
-    from ftkit.catalog import BatchRates
+    from ftkit.catalog.schema import BatchRates
     from ftkit.gateway import Job, Platform
 
 _UNCOUNTED = "the platform did not count the tokens of every answer"

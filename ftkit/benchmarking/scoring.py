@@ -104,7 +104,11 @@ class Tally:
 
     def _count(self, answer: AnswerLine) -> None:
         """Tokens, errors and times of an answer."""
-        if answer.error and (answer.error in self.errors or len(self.errors) < _MOST_ERRORS):
+        if (
+            answer.error
+            and not answer.missing
+            and (answer.error in self.errors or len(self.errors) < _MOST_ERRORS)
+        ):
             self.errors[answer.error] += 1
         if answer.prompt_tokens is not None and answer.completion_tokens is not None:
             self.prompt_tokens += answer.prompt_tokens

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftkit.benchmarking.contestants import ModelFacts
 from ftkit.benchmarking.cost import Cost, batch_cost, realtime_cost
@@ -60,7 +60,7 @@ def score_of(facts: ModelFacts, tally: Tally, asked: AskedOnce) -> ModelScore:
     )
 
 
-def _costs(facts: ModelFacts, tally: Tally, via: str | None) -> dict[str, object]:
+def _costs(facts: ModelFacts, tally: Tally, via: str | None) -> dict[str, Any]:
     """Tokens and money. A thousand requests are priced by the mean of those that were answered."""
     prompt = None if tally.uncounted else tally.prompt_tokens
     completion = None if tally.uncounted else tally.completion_tokens

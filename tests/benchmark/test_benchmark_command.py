@@ -86,7 +86,7 @@ def test_a_failed_batch_is_the_answer_no(odd: OddPlatform, data: Path, here: Com
     odd.end = "failed"
     done = here("benchmark", str(data), "-m", "good")
     assert done.returncode == 1
-    assert "has failed (line 1: no such model)" in done.stderr
+    assert "refused the requests: no such model" in done.stderr
     assert "Traceback" not in done.stderr
 
 
