@@ -145,7 +145,7 @@ class LLM:
         if not prompts and not one:
             return []
         rows = Rows([{"prompt": prompts}] if one else [{"prompt": prompt} for prompt in prompts])
-        self._asked(rows, take, [], working_dir, form).raise_if_failed()
+        self._asked(rows, take, None, working_dir, form).raise_if_failed()
         return values[0] if one else values
 
     def _shown(self, value: Any, answer: Answer) -> Any:
@@ -157,7 +157,7 @@ class LLM:
         self,
         rows: Rows,
         take: Take,
-        made: list[Mapping[str, Any]],
+        made: list[Mapping[str, Any]] | None,
         working_dir: str | Path | None,
         form: Form | None,
     ) -> LLMResponse:
@@ -172,7 +172,10 @@ class LLM:
             with nullcontext(given) if given is not None else project_cache(at.settings) as cache:
                 order, done = run_either_way(order, rows, at.backend, cache, place, take)
             self._how = order.how if order is not wanted else self._how
-            response = response_of(order, at, done, to_dataset(made), cache.path)
+            response = response_of(order, at, done, cache.path)
+            if made is not None:
+                dataset = to_dataset(made)
+                response = response.model_copy(update={"dataset": dataset, "rows": len(made)})
             self._tidy(at, done)
         for note in response.notes:
             self._display.note(note)

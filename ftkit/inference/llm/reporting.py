@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ftkit.inference.llm.pricing import cost_of
 from ftkit.inference.llm.response import LLMResponse, PerformanceStats, RequestStats, TokenUsage
@@ -13,17 +13,15 @@ if TYPE_CHECKING:
     from ftkit.inference.llm.running import Done, Order
 
 
-def response_of(order: Order, at: Opened, done: Done, dataset: Any, answers: Path) -> LLMResponse:
-    """The response of a call; ``answers`` is the file of the cache."""
+def response_of(order: Order, at: Opened, done: Done, answers: Path) -> LLMResponse:
+    """The response of a call, without its rows; ``answers`` is the file of the cache."""
     platform = at.platform.name if at.platform is not None else None
     pace = at.pace
     return LLMResponse(
-        dataset=dataset,
         model_name=order.model,
         backend=at.backend.name,
         batch_mode=any(one.via == "batch" for one in done.asked),
         batches=tuple(batch for one in done.asked for batch in one.batches),
-        rows=len(dataset),
         form=order.how,
         rounds=len(done.asked),
         request_stats=_requests(done),
