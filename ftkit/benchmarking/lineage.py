@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("openai", "datasets", "numpy", "scipy", "matplotlib")
 _MOST_BATCHES = 5
+_MOST_LABELS = 20
+_SOURCES = {"given": ", as given", "instruction": ", read from the instruction", "rows": ", all that occur"}
 
 
 def origin_of(data: Path, sha256: str) -> dict[str, dict[str, str]]:
@@ -87,13 +89,21 @@ def _data(report: BenchmarkReport) -> dict[str, Any]:
         "Held-out data": report.data,
         "Its SHA-256": report.data_sha256,
         "Rows": f"{report.rows:,}",
-        "Labels": f"{len(report.labels):,}" if report.labels else "",
+        "Labels": _labels(report),
     }
+
+
+def _labels(report: BenchmarkReport) -> str:
+    """How many there are, the first ones, and who named them: an instruction may be read wrongly."""
+    named = ", ".join(report.labels[:_MOST_LABELS])
+    more = f" and {len(report.labels) - _MOST_LABELS:,} more" if len(report.labels) > _MOST_LABELS else ""
+    source = _SOURCES.get(report.labels_from or "", "")
+    return f"{len(report.labels):,}{source}: {named}{more}" if report.labels else ""
 
 
 def _settings(report: BenchmarkReport) -> dict[str, Any]:
     said = {name.replace("_", " ").capitalize(): value for name, value in report.parameters.items()}
-    return {"Metric": report.metric, "Platform": report.platform, **said, "Begun": report.created_at}
+    return {"Metric": report.scored_by, "Platform": report.platform, **said, "Begun": report.created_at}
 
 
 def _model(score: ModelScore) -> dict[str, Any]:

@@ -163,6 +163,6 @@ def _judges(report: BenchmarkReport) -> Iterator[str]:
 
 def _foot(report: BenchmarkReport) -> str:
     """What the figures were made from, small."""
-    facts = (f"{whole(report.rows)} rows", f"SHA-256 {report.data_sha256[:12]}", f"metric {report.metric}")
+    facts = (f"{whole(report.rows)} rows", f"SHA-256 {report.data_sha256[:12]}", f"metric {report.scored_by}")
     made = (report.platform, report.created_at[:10], f"ftkit {report.ftkit_version}")
     return f"<sub>{plain(', '.join(fact for fact in (*facts, *made) if fact))}</sub>"

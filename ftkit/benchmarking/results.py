@@ -11,6 +11,7 @@ from ftkit.benchmarking.judging.results import JudgeReport
 Role = Literal["tuned", "base"]
 Test = Literal["mcnemar", "paired bootstrap", "cluster bootstrap"]
 """Exact McNemar test of right and wrong; bootstrap of score differences; of groups instead of rows."""
+_OPTION_SHOWN = 60
 OTHER = "other"
 """The last column of a confusion matrix: everything that is no allowed label."""
 
@@ -267,9 +268,20 @@ class BenchmarkReport(_Result):
     created_at: str = ""
     ftkit_version: str = ""
 
+    @property
+    def scored_by(self) -> str:
+        """The metric with its options, for people: ``number (relative 0.01)``."""
+        said = (f"{name} {_shortly(value)}" for name, value in self.metric_options.items())
+        return f"{self.metric} ({', '.join(said)})" if self.metric_options else self.metric
+
     def model(self, name: str) -> ModelScore:
         """The score of the model called ``name``; KeyError where it was not benchmarked."""
         for score in self.models:
             if score.model == name:
                 return score
         raise KeyError(name)
+
+
+def _shortly(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return text if len(text) <= _OPTION_SHOWN else f"{text[:_OPTION_SHOWN]}…"

@@ -35,6 +35,9 @@ def read(folder: Path, row: dict[str, Any], metric: str, **options: Any) -> Held
         ("tool_calls", [CALL], ('[{"arguments":{"zone":"CET"},"name":"time"}]',)),
         ("regex", ["a+", "b+"], ("a+", "b+")),
         ("exact", ["x", " ", "x"], ("x",)),
+        ("exact", 5, ("5",)),
+        ("label", [1, True, "x", 0.5], ("1", "true", "x", "0.5")),
+        ("one_of", "a, b", ("a", "b")),
     ],
 )
 def test_right_answers_of_other_kinds(

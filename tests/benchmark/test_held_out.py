@@ -43,7 +43,8 @@ def test_several_right_answers_by_list_or_by_metric(tmp_path: Path) -> None:
         ({"messages": [{"role": "assistant", "content": "a"}]}, "no message to send"),
         (chat_row("a", None), "no expected answer"),
         (chat_row("a", "  "), "no expected answer"),
-        (chat_row("a", "b", expected=7), "'expected' is not a text"),
+        (chat_row("a", "b", expected={"a": 7}), "'expected' is not a text"),
+        (chat_row("a", "b", expected=["a", ["b"]]), "'expected' is not a text"),
         (chat_row("a", "b", expected=[]), "'expected' is not a text"),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ftkit.data import reply_of
+from ftkit.data import canonical_json, reply_of
 from ftkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -130,15 +130,24 @@ Answered = Callable[[], Iterator[tuple[SeenRow, SeenAnswer]]]
 
 
 def texts_given(right_answers: Callable[[str], tuple[str, ...]], given: Any) -> tuple[str, ...]:
-    """A field ``expected`` as right answers: a text is read like a reply, of a list each text is right.
+    """A field ``expected`` as right answers: a text is read like a reply, of a list each item is right.
 
-    Raises ValueError for anything else.
+    Numbers and truth values (stars, yes or no) are texts as JSON writes them. Raises ValueError for
+    anything else.
     """
-    if isinstance(given, str):
-        return right_answers(given) if given.strip() else ()
-    if isinstance(given, list) and given and all(isinstance(item, str) for item in given):
-        return tuple(dict.fromkeys(item for item in given if item.strip()))
-    raise ValueError("'expected' is not a text or a list of texts")
+    listed = isinstance(given, list) and given
+    items = [_scalar(item) for item in (given if listed else [given])]
+    if any(item is None for item in items):
+        raise ValueError("'expected' is not a text or a list of texts")
+    texts = [item for item in items if item and item.strip()]
+    return tuple(dict.fromkeys(texts)) if listed else right_answers(texts[0]) if texts else ()
+
+
+def _scalar(item: Any) -> str | None:
+    """A text, number or truth value as a text; None for anything else."""
+    if isinstance(item, bool | int | float):
+        return canonical_json(item).decode()
+    return item if isinstance(item, str) else None
 
 
 def right_of(metric: Metric, data: Mapping[str, Any]) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class Recorded:
             recipe=self.facts.get("recipe"),
             job=self.facts.get("job"),
             platform=report.platform,
-            metric=report.metric,
+            metric=report.scored_by,
             data=report.data,
             data_sha256=report.data_sha256,
             rows=report.rows,
