@@ -59,7 +59,7 @@ def test_a_hook_of_the_project(settings: Settings) -> None:
     backend = backend_for("house/writer", settings)
     assert isinstance(backend, HookBackend) and backend.name == "hook"
     assert backend.identity("house/writer") == (
-        'hook house_writer:Writer version 3 {"endpoint": "https://house.example/v2"}'
+        'hook house/writer house_writer:Writer version 3 {"endpoint": "https://house.example/v2"}'
     )
     entry = entry_for("house/writer", settings)
     assert entry is not None and entry.price.output == 1.5 and entry.limits.inference_context == 16385
@@ -74,13 +74,15 @@ def test_names_without_an_entry(settings: Settings) -> None:
     assert not needs_platform("house/claude", settings)
     assert needs_platform("linear", settings) and needs_platform("gpt-4.1-mini", settings)
     backend = backend_for("hook:house_writer:Writer", settings)
-    assert backend.identity("any") == "hook house_writer:Writer version 3 {}"
+    assert backend.identity("any") == "hook hook:house_writer:Writer house_writer:Writer version 3 {}"
 
 
 def test_litellm_is_a_backend_of_its_own(settings: Settings) -> None:
     backend = backend_for("house/claude", settings)
     assert backend.name == "litellm"
-    assert backend.identity("house/claude") == "litellm litellm:anthropic/claude-sonnet-4-5 version 1 {}"
+    assert backend.identity("house/claude") == (
+        "litellm house/claude litellm:anthropic/claude-sonnet-4-5 version 1 {}"
+    )
 
 
 def test_a_platform_with_the_rates_of_its_model(settings: Settings, platform: Platform) -> None:

@@ -9,15 +9,19 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ftkit.catalog import Model, ModelLimits
+from ftkit.display import SilentDisplay
 from ftkit.errors import FtkitError, MissingKey, PlatformRefused, UsageError
 from ftkit.gateway import Pace, chat_request
-from ftkit.inference import AnswerCache, Asked, HookBackend, HookBusy, ask
+from ftkit.inference import AnswerCache, Asked, Asking, HookBackend, HookBusy, ask, ask_each
 from ftkit.settings import Settings
 
 FAST = Settings(max_retries=2, timeout=5)
@@ -237,7 +241,7 @@ def test_rates_of_input_and_of_output_tokens(tmp_path: Path, side: str) -> None:
         times.append(time.monotonic())
         return "fine", (100 if side == "input" else 1), (100 if side == "output" else 1)
 
-    pace = Pace(concurrency=1, **{f"{side}_tokens_per_minute": 30_000})  # 5 requests a second
+    pace = replace(Pace(concurrency=1), **{f"{side}_tokens_per_minute": 30_000})  # 5 requests a second
     run(HookBackend(call, settings=FAST, pace=pace), tmp_path, 9)
     assert times[-1] - times[0] >= 0.5
 
@@ -323,3 +327,82 @@ def test_a_setup_that_fails_is_told_as_it_is(tmp_path: Path) -> None:
         run(HookBackend(Broken, settings=FAST), tmp_path, 1)
     with pytest.raises(UsageError, match="no call"):
         run(HookBackend(object(), settings=FAST), tmp_path / "other", 1)
+
+
+def test_ctrl_c_keeps_what_was_answered(tmp_path: Path, press_ctrl_c: Callable[[], None]) -> None:
+    calls = Counter[str]()
+    pressed = threading.Event()
+
+    def call(prompt: str) -> str:
+        calls[prompt] += 1
+        if calls.total() == 8 and not pressed.is_set():
+            pressed.set()
+            press_ctrl_c()
+            time.sleep(0.2)
+        return prompt
+
+    backend = HookBackend(call, settings=FAST, pace=Pace(concurrency=1))
+    with pytest.raises(KeyboardInterrupt):
+        run(backend, tmp_path)
+    assert run(backend, tmp_path).answered == 20
+    assert calls.total() <= 21 and len(calls) == 20  # the one under way may be asked again
+
+
+def test_progress_counts_what_was_answered_before(tmp_path: Path) -> None:
+    shown: list[tuple[str, float | None, float]] = []
+
+    class Seen(SilentDisplay):
+        @contextmanager
+        def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Any]:
+            class Bar:
+                def update(self, done: float, total_: float | None = None, text: str | None = None) -> None:
+                    shown.append((title, total, done))
+
+            yield Bar()
+
+    entry = Model(id="house/writer", provider="custom")
+    run(HookBackend(lambda prompt: prompt, entry, settings=FAST, display=Seen()), tmp_path, 5)
+    assert shown == [("house/writer", 5, float(n)) for n in range(1, 6)]
+
+
+def test_one_reply_to_try_a_hook() -> None:
+    messages = [{"role": "user", "content": "Hello"}]
+    backend = HookBackend(lambda prompt, max_tokens=9: (prompt * max_tokens, 1, max_tokens), settings=FAST)
+    reply = backend.complete(messages, max_tokens=2)
+    assert (reply.text, reply.usage.completion_tokens, reply.model) == ("HelloHello", 2, "hook")
+
+    def refuses() -> str:
+        raise status_error(403)
+
+    with pytest.raises(PlatformRefused, match="hook: the service said 403"):
+        HookBackend(refuses, settings=FAST).complete(messages)
+
+
+def test_without_waiting_nothing_is_begun(tmp_path: Path) -> None:
+    called: list[str] = []
+    backend = HookBackend(lambda prompt: called.append(prompt) or "fine", settings=FAST)
+    answered = backend.answer(tmp_path / "asks.jsonl", tmp_path / "out.jsonl", tmp_path / "work", wait=False)
+    assert not answered.ended and not called and not (tmp_path / "work").exists()
+
+
+def test_several_models_one_after_the_other(tmp_path: Path) -> None:
+    def askings(cache: AnswerCache) -> list[Asking]:
+        return [
+            Asking(
+                requests(4),
+                HookBackend(
+                    lambda prompt, model: f"{model.name} {prompt}", Model(id=name, provider="custom")
+                ),
+                model=name,
+                out=tmp_path / f"{name}.jsonl",
+                workdir=tmp_path / name,
+                cache=cache,
+            )
+            for name in ("one", "two")
+        ]
+
+    with AnswerCache(tmp_path / "answers.db") as cache:
+        results = ask_each(askings(cache))
+        assert [texts(result)[0] for result in results] == ["one question 0", "two question 0"]
+        assert [result.asked for result in ask_each(askings(cache))] == [0, 0]
+        assert [texts(result)[0] for result in results] == ["one question 0", "two question 0"]

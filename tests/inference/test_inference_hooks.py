@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import types
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
@@ -85,6 +86,25 @@ def test_the_parts_of_a_hook_get_what_they_name() -> None:
 @pytest.mark.parametrize("target", [shouts, Hook(call=shouts), types.SimpleNamespace(call=shouts)])
 def test_a_function_an_object_and_a_hook_are_hooks(target: Any) -> None:
     assert text_of(asked(target)) == "HELLO"
+
+
+@dataclass
+class Echo:
+    """An object that is called, and that no dict takes as a key."""
+
+    times: int
+
+    async def __call__(self, prompt: str) -> str:
+        return prompt * self.times
+
+
+def test_an_object_that_is_called_itself() -> None:
+    assert text_of(asked(Echo(2))) == "hellohello"
+
+
+def test_a_class_that_cannot_be_made_alone() -> None:
+    with pytest.raises(UsageError, match="Echo is a class that cannot be made alone"):
+        Hook.of(Echo)
 
 
 def test_a_function_that_is_not_asynchronous_works_in_a_thread() -> None:

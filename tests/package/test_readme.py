@@ -52,11 +52,12 @@ def test_the_python_example_runs_as_printed(tmp_path: Path) -> None:
 
 
 def test_the_configuration_example_is_valid(tmp_path: Path) -> None:
-    rules, platforms = blocks("toml")
-    (tmp_path / "ftkit.toml").write_text(f"{platforms}\n{rules}")
+    rules, platforms, own_models = blocks("toml")
+    (tmp_path / "ftkit.toml").write_text(f"{platforms}\n{rules}\n{own_models}")
     settings = load_settings()
     assert settings.platform == "nebius"
     assert settings.catalog.require_model("our-model-8b").limits.training_context == 8192
+    assert settings.catalog.require_model("house/writer").rates.burst == (300, 10)
     assert settings.validation.severity == {"FT501": "error"}
     assert settings.validation.params == {"FT502.similarity": 0.85}
 

@@ -22,6 +22,7 @@ import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.errors import UsageError
@@ -108,7 +109,7 @@ class Hook:
             names = ("call", "setup", "embed", "close")
             parts = {name: found for name in names if callable(found := getattr(made, name, None))}
             if not {"call", "embed"} & parts.keys() and callable(made):
-                parts = {"call": made}
+                parts = {"call": made if inspect.isroutine(made) else made.__call__}
             version = getattr(made, "version", None) or getattr(made, "__version__", None)
             hook = cls(
                 **parts,
@@ -141,10 +142,18 @@ class Hook:
 
 def arguments(function: Function, given: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """What a function is called with: of ``given`` and of the request's ``fields`` what it names."""
+    names, takes_rest = _parameters(function)
     offered = {**fields, **given}
+    named = {name: offered[name] for name in names if name in offered}
+    return {**fields, **named} if takes_rest else named
+
+
+@lru_cache(maxsize=64)
+def _parameters(function: Function) -> tuple[tuple[str, ...], bool]:
+    """The names of a function's parameters, and whether it takes any others."""
     parameters = inspect.signature(function).parameters.values()
-    named = {p.name: offered[p.name] for p in parameters if p.kind not in _REST and p.name in offered}
-    return {**fields, **named} if any(p.kind is p.VAR_KEYWORD for p in parameters) else named
+    names = tuple(p.name for p in parameters if p.kind not in _REST)
+    return names, any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def prompt_text(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -178,7 +187,9 @@ def read_vectors(result: Any, texts: int) -> tuple[list[list[float]], int | None
     if isinstance(result, tuple) and len(result) == 2:
         result, counted = result
         tokens = counted if isinstance(counted, int) else sum(counted)
-    rows = result.tolist() if hasattr(result, "tolist") else result
+    rows: Any = result
+    if hasattr(rows, "tolist"):  # of numpy, torch or the like
+        rows = rows.tolist()
     if not isinstance(rows, list | tuple) or len(rows) != texts:
         raise TypeError(f"embed returns a vector for each of the {texts} texts, not {_short(result)}")
     return [[float(number) for number in row] for row in rows], tokens or None

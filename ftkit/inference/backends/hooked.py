@@ -56,9 +56,9 @@ class HookBackend:
         return said() if callable(said) else said
 
     def identity(self, model: str) -> str:
-        """The hook's name, its version or its code, and the model's options."""
+        """The model's own name, the hook's, its version or its code, and the model's options."""
         options = json.dumps(self.entry.options, sort_keys=True, default=str)
-        return f"{self.name} {self.hook.title} {self.hook.fingerprint()} {options}"
+        return f"{self.name} {self.entry.id} {self.hook.title} {self.hook.fingerprint()} {options}"
 
     def answer(self, requests: Path, out: Path, workdir: Path, *, wait: bool = True) -> Round:
         """Ask the hook, and write ``out`` when all is answered. Nothing is begun without ``wait``.
