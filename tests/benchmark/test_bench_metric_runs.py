@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from bench_parts import write_rows
 
-from ftkit.benchmarking import BenchmarkReport, benchmark
+from ftkit.benchmarking import BenchmarkReport, benchmark, to_markdown
+from ftkit.benchmarking.lineage import lineage_of
 from ftkit.errors import UsageError
 from ftkit.gateway import Platform, connect
 from ftkit.inference.backends import Round
@@ -99,6 +100,7 @@ def test_numbers(bench: Bench) -> None:
     )
     (model,) = report.models
     assert (report.metric, report.metric_options) == ("number", {"relative": 0.01})
+    assert "metric number (relative 0.01)" in to_markdown(report)
     assert (model.n, model.correct, model.invalid, model.empty) == (4, 1, 1, 1)
     assert not model.continuous
 
@@ -169,6 +171,8 @@ def test_labels_of_the_instruction(bench: Bench, tmp_path: Path) -> None:
     )
     assert (report.labels, report.labels_from) == (("yes", "no", "maybe"), "instruction")
     assert (report.models[0].invalid, report.models[0].correct) == (0, 0)
+    told_of = lineage_of(report)["Data"]["Labels"]
+    assert told_of == "3, read from the instruction: yes, no, maybe"
 
 
 def test_similarity_by_vectors_of_the_platform(bench: Bench, tmp_path: Path) -> None:
