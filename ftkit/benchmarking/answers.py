@@ -145,12 +145,15 @@ class AnswerFile:
         self._file.readline()
         self._row += 1
 
-    def next_answer(self) -> AnswerLine:
-        """The answer to the next row. Raises DataError for what is no answer, or one to something else."""
+    def next_answer(self, custom_id: str | None = None) -> AnswerLine:
+        """The answer to the next row, whose id is ``custom_id`` where the caller knows it.
+
+        Raises DataError for what is no answer, or one to something else.
+        """
         line, row = self._file.readline(), self._row
         self._row += 1
         answer = parse_answer(line, self._path, row + 1) if line else None
-        if answer is None or answer.custom_id != self._ids.id_of(row):
+        if answer is None or answer.custom_id != (custom_id or self._ids.id_of(row)):
             raise DataError(
                 "there is no answer to this row",
                 where=Where(self._path, row + 1),

@@ -42,9 +42,9 @@ def score_answers(task: Task, asked: Sequence[Answers], display: Display) -> dic
         tallies = [Tally(labels) for _ in asked]
         table = stack.enter_context(open_answer_table(task.folder / ANSWERS_FILE))
         for row in task.rows():
-            prompt = prompt_text(row.messages)
+            prompt, custom_id = prompt_text(row.messages), task.ids.id_of(row.number)
             for one, file, tally in zip(asked, files, tallies, strict=True):
-                answer = file.next_answer()
+                answer = file.next_answer(custom_id)
                 judged = judge(answer, metric, row, labels)
                 tally.add(judged, answer, row.expected)
                 table.add(row, one.model, prompt, answer, judged)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -33,84 +33,78 @@ COLUMNS = (
     "completion_tokens",
     "cached",
 )
-_AT_ONCE = 10_000  # answers in one row group
+_AT_ONCE = 10_000  # answers in one row group, at most
+_BUFFER = 1 << 20
+_MOST_TEXT = 1 << 21  # characters of texts in it, about
 
 
 class AnswerTable:
-    """The rows of ``answers.csv`` and ``answers.parquet``.
+    """The rows of ``answers.csv`` and ``answers.parquet``, written some thousands at a time.
 
     In the CSV several right answers stand in one cell, separated by ``" | "``; in Parquet they are a list.
     ``value`` is the metric's, 0 to 1; ``cached`` answers were given to an earlier call.
     """
 
-    def __init__(self, file: TextIO, columns: _Columns) -> None:
-        self._file = csv.writer(file)
-        self._file.writerow(COLUMNS)
-        self._columns = columns
-
-    def add(self, row: HeldOutRow, model: str, prompt: str, answer: AnswerLine, judged: Judged) -> None:
-        """Write one answer; rows count from 0, as in the ``custom_id``."""
-        right = judged.outcome is Outcome.RIGHT
-        cells = (
-            row.number,
-            model,
-            prompt,
-            row.expected,
-            answer.text or "",
-            judged.predicted,
-            right,
-            WORDS[judged.outcome],
-            answer.error or "",
-            judged.value,
-            answer.prompt_tokens,
-            answer.completion_tokens,
-            answer.cached,
-        )
-        self._columns.add(cells)
-        self._file.writerow(
-            (
-                *cells[:3],
-                " | ".join(row.expected),
-                *cells[4:6],
-                int(right),
-                *cells[7:9],
-                f"{judged.value:.6g}",
-                *cells[10:12],
-                int(answer.cached),
-            )
-        )
-
-
-class _Columns:
-    """Rows on their way to a Parquet file, some thousands at a time."""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: TextIO, parquet: Path) -> None:
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter
 
+        self._csv = csv.writer(file)
+        self._csv.writerow(COLUMNS)
         self._schema = _schema(pa)
+        self._parquet: ParquetWriter = ParquetWriter(parquet, self._schema, compression="zstd")
         self._rows: list[tuple[Any, ...]] = []
-        self._writer: ParquetWriter = ParquetWriter(path, self._schema, compression="zstd")
+        self._size = 0
 
-    def add(self, cells: tuple[Any, ...]) -> None:
-        self._rows.append(cells)
-        if len(self._rows) >= _AT_ONCE:
+    def add(self, row: HeldOutRow, model: str, prompt: str, answer: AnswerLine, judged: Judged) -> None:
+        """Write one answer; rows count from 0, as in the ``custom_id``."""
+        text = answer.text or ""
+        self._rows.append(
+            (
+                row.number,
+                model,
+                prompt,
+                row.expected,
+                text,
+                judged.predicted,
+                judged.outcome is Outcome.RIGHT,
+                WORDS[judged.outcome],
+                answer.error or "",
+                judged.value,
+                answer.prompt_tokens,
+                answer.completion_tokens,
+                answer.cached,
+            )
+        )
+        self._size += len(prompt) + len(text)
+        if len(self._rows) >= _AT_ONCE or self._size > _MOST_TEXT:
             self._flush()
 
     def close(self) -> None:
+        """Write what is left."""
         if self._rows:
             self._flush()
-        self._writer.close()
+        self._parquet.close()
 
     def _flush(self) -> None:
         import pyarrow as pa
 
-        columns = [
-            pa.array(column, field.type)
-            for column, field in zip(zip(*self._rows, strict=True), self._schema, strict=True)
-        ]
-        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
-        self._rows = []
+        columns: list[Any] = list(zip(*self._rows, strict=True))
+        arrays = [pa.array(c, field.type) for c, field in zip(columns, self._schema, strict=True)]
+        self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        for name, said in _AS_TEXT.items():
+            place = COLUMNS.index(name)
+            columns[place] = [said(cell) for cell in columns[place]]
+        self._csv.writerows(zip(*columns, strict=True))
+        self._rows, self._size = [], 0
+
+
+_AS_TEXT: dict[str, Callable[[Any], Any]] = {
+    "expected": " | ".join,
+    "correct": int,
+    "value": "{:.6g}".format,
+    "cached": int,
+}
 
 
 def _schema(pa: Any) -> pa.Schema:
@@ -135,12 +129,12 @@ def open_answer_table(path: Path) -> Iterator[AnswerTable]:
     beside = path.with_suffix(".parquet")
     temporary, parquet = (one.with_name(f".{one.name}.tmp") for one in (path, beside))
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            columns = _Columns(parquet)
+        with temporary.open("w", _BUFFER, encoding="utf-8", newline="") as file:
+            table = AnswerTable(file, parquet)
             try:
-                yield AnswerTable(file, columns)
+                yield table
             finally:
-                columns.close()
+                table.close()
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
