@@ -11,7 +11,7 @@ from ftkit.benchmarking.phrases import (
     kappa,
     parts_of,
     price_unknown,
-    tests_in_words,
+    how_compared,
 )
 from ftkit.benchmarking.results import BenchmarkReport
 from ftkit.benchmarking.statistics import rows_words
@@ -111,7 +111,7 @@ def _statistics(report: BenchmarkReport) -> list[str]:
         ]
         for c in report.comparisons
     ]
-    lines = [*table(headers, rows, range(1, 7)), "", plain(tests_in_words(report))]
+    lines = [*table(headers, rows, range(1, 7)), "", plain(how_compared(report))]
     return folded("Statistics", lines)
 
 

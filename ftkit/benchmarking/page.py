@@ -34,7 +34,7 @@ def render_page(template: str, sheet: Sheet, **values: Any) -> str:
 
     style = f"{_read('report.css')}{sheet.css}"
     script = _read("report.js")
-    return (
+    page: str = (
         _environment()
         .get_template(template)
         .render(
@@ -44,6 +44,7 @@ def render_page(template: str, sheet: Sheet, **values: Any) -> str:
             **{name: _trusted(value) for name, value in values.items()},
         )
     )
+    return page.encode("utf-8", "replace").decode()  # half a surrogate pair is no character
 
 
 class Svg(str):
@@ -85,7 +86,7 @@ def _environment() -> Environment:
     said: list[Callable[..., object]] = [
         *(words.between, words.cost_unknown, words.faults, words.interval, words.kind, words.measure),
         *(words.points_between, words.remarks, phrases.break_even, phrases.cached, phrases.judges_used),
-        *(phrases.kappa, phrases.lead_of, phrases.price_unknown, phrases.tests_in_words, rows_words),
+        *(phrases.kappa, phrases.lead_of, phrases.price_unknown, phrases.how_compared, rows_words),
     ]
     made.globals.update({one.__name__: one for one in said}, alpha=ALPHA)
     return made

@@ -26,7 +26,7 @@ _TESTS = {
 }
 
 
-def tests_in_words(report: BenchmarkReport) -> str:
+def how_compared(report: BenchmarkReport) -> str:
     """How the models were compared, and what the last columns of the table mean."""
     if not report.comparisons:
         return ""
