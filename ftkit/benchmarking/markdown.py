@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from ftkit.benchmarking.phrases import (
     break_even,
+    how_compared,
     judges_used,
     kappa,
     parts_of,
     price_unknown,
-    how_compared,
 )
 from ftkit.benchmarking.results import BenchmarkReport
 from ftkit.benchmarking.statistics import rows_words

@@ -23,19 +23,17 @@ from ftkit.benchmarking.lineage import lineage_of, origin_of
 from ftkit.benchmarking.phrases import (
     break_even,
     cached,
+    how_compared,
     kappa,
     lead_of,
     parts_of,
     price_unknown,
-    how_compared,
 )
 from ftkit.benchmarking.report import choices_of, fitting, render_report, widest_first
 from ftkit.benchmarking.results import BenchmarkReport, BreakEven, Confusion, FrontierPoint
 from ftkit.benchmarking.words import between, measure, p_value, points, points_between, ranked
 from ftkit.data import sha256_file
 from ftkit.splitting import split
-
-QUIET = {"judges": False}
 
 
 @pytest.fixture(scope="module")
