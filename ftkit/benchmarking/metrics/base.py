@@ -115,6 +115,10 @@ class MetricBase:
         """The right answers of a row's field ``expected``: a text, or a list of texts, each of them right."""
         return texts_given(self.right_answers, given)
 
+    def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
+        """Score a text alone. Raises UsageError here: a metric has this method, or ``score_answer``."""
+        raise UsageError(f"the metric {self.name!r} scores answers to rows, not texts alone")
+
 
 class Means(NamedTuple):
     """What a metric gets to ask a platform with: who answers, what was answered, a folder of its own."""

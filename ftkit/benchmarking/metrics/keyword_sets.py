@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ftkit.benchmarking.metrics.base import Metric, MetricBase, Score
@@ -15,6 +16,7 @@ from ftkit.benchmarking.metrics.options import option
 _BULLET = re.compile(r"^\s*(?:[-*•–·]|\(?\d{1,3}[.)])\s+")
 
 
+@lru_cache(maxsize=1024)  # a row's right answer is read once for every model
 def keywords_of(text: str, separators: str = ",;\n") -> frozenset[str]:
     """The keywords in a text, each without case, outer punctuation and list marks.
 

@@ -116,5 +116,7 @@ def _vector(line: Mapping[str, Any]) -> np.ndarray:
         numbers = np.frombuffer(packed, "<f4") if packed is not None else np.asarray(said, np.float32)
     except (LookupError, TypeError, ValueError) as error:
         raise PlatformError(f"the platform answered without a vector: {error}") from error
+    if numbers.ndim != 1 or not len(numbers) or not np.isfinite(numbers).all():
+        raise PlatformError(f"the platform answered without a vector: {str(said)[:80]}")
     size = float(np.linalg.norm(numbers))
     return (numbers / size if size else numbers).astype("<f4")
