@@ -117,7 +117,7 @@ class _Run:
     def _steps(self) -> RunResult:
         generated = self._generated()
         if self.recipe.kind == "generate":
-            return self._recorded("generate", key_of(generated.sha256 if generated else None), {}, generated)
+            return self._end_with_data(generated)
         preparation = Preparation(self.recipe, self.journal, self.settings, self.display)
         self.stage = "reading the data"
         examples = preparation.examples()
@@ -217,22 +217,19 @@ class _Run:
         self.stage = "writing the report"
         made = self._result(reports, tuned, generated)
         comparing.write(reports, _lineage(made))
-        return self._recorded("benchmark", key, {"models": models}, generated, made)
+        return self._recorded("benchmark", key, made, models=models)
 
-    def _recorded(
-        self,
-        step: str,
-        key: str,
-        facts: dict[str, object],
-        generated: Generated | None,
-        made: RunResult | None = None,
-    ) -> RunResult:
-        """Write the record of the whole run, and then that its last step is done."""
-        if made is None and self.journal.done("recorded", key) and (finished := self._finished()):
+    def _end_with_data(self, generated: Generated | None) -> RunResult:
+        """The end of a run that generates data and no more."""
+        key = key_of(generated.sha256 if generated is not None else None)
+        if self.journal.done("record", key) is not None and (finished := self._finished()):
             return finished
-        result = made or self._result({}, {}, generated)
+        return self._recorded("record", key, self._result({}, {}, generated))
+
+    def _recorded(self, step: str, key: str, result: RunResult, **facts: object) -> RunResult:
+        """Write the record of the whole run, and then that its last step is done."""
         atomic_write(self.directory / RUN_FILE, result.model_dump_json(indent=2))
-        self.journal.finish(step if made else "recorded", key, **facts)
+        self.journal.finish(step, key, **facts)
         return result
 
     def _result(

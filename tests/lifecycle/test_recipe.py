@@ -322,7 +322,8 @@ def test_the_list_goes_on_past_a_recipe_with_faults(
     (tmp_path / "mine" / "recipe.toml").write_text("name = 3\n")
     done = here("recipes", "list", "--json")
     assert done.returncode == 0
-    assert {recipe["name"] for recipe in json.loads(done.stdout)} == {"sentiment", "genre"}
+    shown = {recipe["name"] for recipe in json.loads(done.stdout)}
+    assert shown == set(available_recipes()[0]) - {"good"}
     said = [json.loads(line)["text"] for line in done.stderr.splitlines()]
     assert any("'good'" in text and "recipe.toml:1" in text for text in said)
 
