@@ -48,7 +48,11 @@ _PASSED_ON = ("max_tokens", "tuned", "group", "via", "window", "judges", "rubric
     help="How answers are scored: a metric's name, or module:function.",
 )
 @click.option("--metric-option", "metric_options", multiple=True, metavar="KEY=VALUE", help="For the metric.")
-@click.option("--labels", metavar="A,B,C", help="The allowed labels (all that occur, where not given).")
+@click.option(
+    "--labels",
+    metavar="A,B,C",
+    help="The allowed labels; else those that the instruction names, or all that occur.",
+)
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Longest reply, in tokens.")
 @click.option(
     "--param", "params", multiple=True, metavar="KEY=VALUE", help="A parameter of every request (top_p=0.9)."
