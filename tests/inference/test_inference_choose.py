@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,12 @@ def test_faults_of_an_entry_are_told_with_their_lines(tmp_path: Path, toml: str,
     with pytest.raises(ConfigurationError) as caught:
         load_settings(file)
     assert why in str(caught.value) and f"{file}:" in str(caught.value)
+
+
+@pytest.mark.skipif(find_spec("litellm") is not None, reason="LiteLLM is installed")
+def test_without_litellm_its_extra_is_named(settings: Settings) -> None:
+    backend = backend_for("litellm:ollama/llama3", settings)
+    assert isinstance(backend, HookBackend)
+    with pytest.raises(ConfigurationError, match="not installed") as caught:
+        backend.complete([{"role": "user", "content": "Hello"}])
+    assert "ftkit[litellm]" in str(caught.value.hint)

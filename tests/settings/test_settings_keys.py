@@ -6,7 +6,7 @@ import pytest
 
 from ftkit.catalog import Provider, builtin_catalog
 from ftkit.errors import MissingKey
-from ftkit.settings import api_key, key_status, redact
+from ftkit.settings import api_key, key_status, named_key, redact
 
 OURS = Provider(name="ours", title="Our platform", key_env="OUR_API_KEY")
 
@@ -47,6 +47,16 @@ def test_from_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
         assert key_status(OURS) == "keyring"
     finally:
         keyring.set_keyring(before)
+
+
+def test_a_key_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOUSE_KEY", raising=False)
+    with pytest.raises(MissingKey, match="HOUSE_KEY"):
+        named_key("HOUSE_KEY")
+    monkeypatch.setenv("HOUSE_KEY", " a-secret-of-mine ")
+    assert named_key("HOUSE_KEY") == "a-secret-of-mine"
+    monkeypatch.delenv("HOUSE_KEY")
+    assert redact("it was a-secret-of-mine") == "it was [redacted]"  # one that was given out once
 
 
 def test_the_local_platform_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,19 +36,18 @@ class LiteLLM:
     async def call(self, client: Any, model: HookedModel, messages: list[Any], **params: Any) -> Any:
         """One chat completion."""
         return await client.acompletion(
-            model=self._name, messages=messages, **self._given(model), **{**model.args, **params}
+            model=self._name, messages=messages, **{**self._given(model), **params}
         )
 
     async def embed(self, client: Any, model: HookedModel, texts: list[str], **params: Any) -> Any:
         """The vectors of some texts."""
-        reply = await client.aembedding(
-            model=self._name, input=texts, **self._given(model), **{**model.args, **params}
-        )
+        reply = await client.aembedding(model=self._name, input=texts, **{**self._given(model), **params})
         return reply.model_dump(mode="json")
 
     def _given(self, model: HookedModel) -> dict[str, Any]:
         once = {"num_retries": 0, "max_retries": 0, "timeout": model.settings.timeout}
-        return once if model.key is None else {**once, "api_key": model.key}
+        key = {} if model.key is None else {"api_key": model.key}
+        return {**once, **key, **model.args}
 
 
 def _library() -> Any:

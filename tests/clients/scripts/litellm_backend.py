@@ -18,7 +18,7 @@ MODELS = {
     "ours/lemon": {
         "litellm": "openai/gpt-4o-mini",
         "key_env": "OPENAI_API_KEY",
-        "options": {"api_base": os.environ["OPENAI_BASE_URL"]},
+        "options": {"api_base": os.environ["OPENAI_BASE_URL"], "timeout": 30},
         "rates": {"concurrent_requests": 4},
     },
     "ours/nothing": {
