@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftkit.benchmarking.cost import Cost, batch_cost, realtime_cost
 from ftkit.benchmarking.judging.forms import response_format
 from ftkit.benchmarking.judging.prompts import Message, repair_messages
 from ftkit.benchmarking.judging.replies import Reply, ReplyFile, merged
@@ -19,6 +20,7 @@ from ftkit.gateway import chat_request
 from ftkit.inference import Asked, Asking
 
 if TYPE_CHECKING:
+    from ftkit.benchmarking.results import Role
     from ftkit.catalog import Model
     from ftkit.inference import AnswerCache, Backend
 
@@ -41,6 +43,12 @@ class Judge:
     enforced: bool = False
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
     entry: Model | None = None
+
+    @property
+    def role(self) -> Role:
+        """``tuned`` where its name says so: a tuned model has prices of its own."""
+        prefixes = self.entry.tuned_prefixes if self.entry is not None else ()
+        return "tuned" if self.model.startswith(("ft:", *prefixes)) else "base"
 
 
 class Hearing:
@@ -129,7 +137,7 @@ class Hearing:
         counted = not any(one.uncounted for one in asked)
         prompt = sum(one.prompt_tokens for one in asked) if counted else None
         completion = sum(one.completion_tokens for one in asked) if counted else None
-        dollars, note = self._cost(prompt, completion)
+        cost = self._cost()
         seconds = [one.seconds for one in asked if one.seconds is not None]
         return JudgeUsed(
             judge=self.judge.model,
@@ -145,26 +153,24 @@ class Hearing:
             prompt_tokens=prompt,
             completion_tokens=completion,
             seconds=sum(seconds) if seconds else None,
-            cost=dollars,
-            cost_note=note,
+            cost=cost.dollars,
+            cost_note=cost.note,
             oldest=min(since, default=None),
             batches=tuple(batch for one in asked for batch in one.batches),
         )
 
-    def _cost(self, prompt: int | None, completion: int | None) -> tuple[float | None, str | None]:
-        """What went out cost, in US dollars; real-time requests have no discount."""
-        if not any(one.asked for one in self._asked):
-            return 0.0, None
-        if prompt is None or completion is None:
-            return None, "the platform did not count the tokens of every answer"
-        if self.judge.entry is None:
-            return None, "the catalog does not list this model"
-        tuned = self.judge.model != self.judge.entry.id
-        rates = self.judge.entry.price.batch_rates(tuned=tuned)
-        if any(one.via == "realtime" for one in self._asked):
-            rates = rates._replace(discount=0.0)
-        dollars = rates.dollars(prompt, completion)
-        return dollars, None if dollars is not None else "the catalog has no price for this model's requests"
+    def _cost(self) -> Cost:
+        """What went out cost, round by round: a later one may go another way."""
+        whole = Cost(0.0)
+        for one in self._asked:
+            if one.asked:
+                counted = (None, None) if one.uncounted else (one.prompt_tokens, one.completion_tokens)
+                priced = batch_cost if one.via == "batch" else realtime_cost
+                cost = priced(self.judge.entry, self.judge.role, *counted)
+                if cost.dollars is None or whole.dollars is None:
+                    return Cost(None, cost.note)
+                whole = Cost(whole.dollars + cost.dollars)
+        return whole
 
 
 def digest_of(judge: Judge, rubric: Rubric, what: str) -> str:
