@@ -174,6 +174,14 @@ def test_retry_after_of_another_client_is_kept(tmp_path: Path) -> None:
     assert times[1] - times[0] >= 0.3
 
 
+def test_a_service_that_wants_to_rest_for_an_hour_ends_the_run(tmp_path: Path) -> None:
+    def call(prompt: str) -> str:
+        raise HookBusy("come back later", retry_after=3600)
+
+    with pytest.raises(PlatformRefused, match="come back later"):
+        run(HookBackend(call, settings=FAST, pace=Pace(concurrency=1)), tmp_path)
+
+
 @pytest.mark.parametrize(("status", "code"), [(401, "http_401"), (404, "http_404")])
 def test_a_wrong_key_or_model_ends_everything(tmp_path: Path, status: int, code: str) -> None:
     calls = []

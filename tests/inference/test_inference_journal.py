@@ -75,8 +75,10 @@ def test_other_requests_have_other_answers(requests: Path, tmp_path: Path) -> No
     first = Journal(tmp_path / "work", requests)
     first.keep(0, line(0))
     first.close()
+    (tmp_path / "work" / "mine.txt").write_text("of somebody else")
     second = Journal(tmp_path / "work", write_requests(tmp_path / "others.jsonl", 5, "other "))
     assert numbers(second) == [0, 1, 2, 3, 4]
+    assert (tmp_path / "work" / "mine.txt").exists()
     second.close()
 
 

@@ -6,7 +6,6 @@ with the request's number. All of them on the disk but those of the last second.
 
 from __future__ import annotations
 
-import shutil
 from array import array
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -75,7 +74,7 @@ class Journal:
         asked, known = sha256_file(self._requests), folder / "requests.sha256"
         try:
             if not known.is_file() or known.read_text() != asked:
-                shutil.rmtree(folder, ignore_errors=True)
+                self._path.unlink(missing_ok=True)
                 atomic_write(known, asked)
             whole_lines(self._path)
             self._end = 0
