@@ -89,8 +89,10 @@ class Field:
         backend = self.backend_of(model, platform)
         if not isinstance(backend, PlatformBackend):
             return Contestant(name, model, backend, self._priced(self._unasked_facts(model, name)))
-        facts = facts_of(platform, model, self.tuned, name)
-        return Contestant(name, model, backend, self._priced(facts))
+        facts = self._priced(facts_of(platform, model, self.tuned, name))
+        if facts.role == "tuned":
+            facts = replace(facts, training=training_cost(platform, model, facts.entry))
+        return Contestant(name, model, backend, facts)
 
     def backend_of(self, model: str, platform: Platform) -> Backend:
         """What answers in the name of a model, asked in the way that the person wants.
@@ -187,5 +189,4 @@ def facts_of(
         info.engine,
         info.stand_in_for,
         platform.name,
-        training_cost(platform, model, entry) if is_tuned else None,
     )

@@ -140,7 +140,8 @@ def _volume(training: float, own: float | None, others: float | None) -> tuple[i
     if own >= others:
         cheaper = own == others and training == 0
         return None, "never: it costs as much" if cheaper else "never: a request costs as much or more"
-    return math.ceil(training / ((others - own) / 1000)), None
+    volume = training / ((others - own) / 1000)
+    return math.ceil(round(volume, 6)), None  # not one request more for the last bit of a float
 
 
 def frontier(scores: Sequence[ModelScore]) -> tuple[FrontierPoint, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -35,7 +34,7 @@ COLUMNS = (
 )
 _AT_ONCE = 10_000  # answers in one row group, at most
 _BUFFER = 1 << 20
-_MOST_TEXT = 1 << 21  # characters of texts in it, about
+_MOST_TEXT = 1 << 20  # characters of texts in it, about
 
 
 class AnswerTable:
@@ -49,8 +48,8 @@ class AnswerTable:
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter
 
-        self._csv = csv.writer(file)
-        self._csv.writerow(COLUMNS)
+        self._csv = file
+        self._csv.write(",".join(COLUMNS) + "\r\n")
         self._schema = _schema(pa)
         self._parquet: ParquetWriter = ParquetWriter(parquet, self._schema, compression="zstd")
         self._rows: list[tuple[Any, ...]] = []
@@ -89,22 +88,31 @@ class AnswerTable:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        columns: list[Any] = list(zip(*self._rows, strict=True))
+        columns = list(zip(*self._rows, strict=True))
         arrays = [pa.array(c, field.type) for c, field in zip(columns, self._schema, strict=True)]
         self._parquet.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-        for name, said in _AS_TEXT.items():
-            place = COLUMNS.index(name)
-            columns[place] = [said(cell) for cell in columns[place]]
-        self._csv.writerows(zip(*columns, strict=True))
+        self._csv.writelines(_lines(self._rows))
         self._rows, self._size = [], 0
 
 
-_AS_TEXT: dict[str, Callable[[Any], Any]] = {
-    "expected": " | ".join,
-    "correct": int,
-    "value": "{:.6g}".format,
-    "cached": int,
-}
+def _lines(rows: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    """Rows as lines of a CSV: what the module csv writes, in less than half its time."""
+    last, shared = None, ""
+    for row, model, prompt, expected, text, predicted, right, outcome, error, value, *tokens, cached in rows:
+        if row != last:  # long, and the same for every model
+            last, shared = row, f"{quoted(prompt)},{quoted(' | '.join(expected))}"
+        took = ",".join("" if count is None else str(count) for count in tokens)
+        yield (
+            f"{row},{quoted(model)},{shared},{quoted(text)},{quoted(predicted or '')},{int(right)},"
+            f"{outcome},{quoted(error)},{value:.6g},{took},{int(cached)}\r\n"
+        )
+
+
+def quoted(text: str) -> str:
+    """A cell of a CSV: within quotes only where it must be."""
+    if '"' in text:
+        return '"' + text.replace('"', '""') + '"'
+    return f'"{text}"' if "," in text or "\n" in text or "\r" in text else text
 
 
 def _schema(pa: Any) -> pa.Schema:

@@ -20,7 +20,7 @@ from ftkit.data.files import encode_json
 from ftkit.errors import BatchFailed, storage_error
 from ftkit.gateway.reading import read_answer
 from ftkit.inference.cache import AnswerCache, Kept
-from ftkit.inference.lines import failure_code, good_line, no_answer, read_lines
+from ftkit.inference.lines import failure_code, good_line, no_answer, read_lines, tokens_of_good
 from ftkit.inference.plan import AskPlan, Entry, Outcome, Place, name_of, with_id, write_plan
 
 if TYPE_CHECKING:
@@ -183,6 +183,10 @@ class Asking:
         for name, line in zip(names, lines, strict=True):
             place = places.get(name)
             if place is None or _settled(place, number):
+                continue
+            if self._accept is None and (tokens := tokens_of_good(line)) is not None:
+                outcomes.append(Outcome(name, "answered", None, *tokens))
+                good.append((place.key, line["response"]["body"]))
                 continue
             answer = read_answer(line)
             state, kept = self._judged(answer)

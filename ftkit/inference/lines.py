@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,24 @@ def good_line(custom_id: str, kept: Kept, *, cached: bool) -> bytes:
     """The line of a kept answer, as a batch's output has it; ``cached`` says that it is an old one."""
     response = _Response(msgspec.Raw(kept.raw))
     return encode_json(_Good(custom_id, response, None, kept.answered_at, cached))
+
+
+def tokens_of_good(line: Mapping[str, Any]) -> tuple[int | None, int | None] | None:
+    """Tokens of prompt and reply of an answer in the usual form; None for any other line.
+
+    What is left out here gets the longer look of ``read_answer``, which costs ten times as much.
+    """
+    response = line.get("response")
+    if line.get("error") is not None or not isinstance(response, dict) or response.get("status_code") != 200:
+        return None
+    body = response.get("body")
+    if not isinstance(body, dict) or not body or body.get("error") is not None:
+        return None
+    usage = body.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    prompt, reply = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    return (prompt, reply) if type(prompt) is int and type(reply) is int else None
 
 
 def no_answer(custom_id: str) -> dict[str, Any]:
