@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
-import typing
 
 import pytest
 
@@ -44,7 +44,6 @@ def test_import_loads_nothing_heavy(statement: str) -> None:
 
 @pytest.mark.parametrize("name", ["validate", "split", "connect", "benchmark", "run"])
 def test_functions_are_fully_annotated(name: str) -> None:
-    hints = typing.get_type_hints(
-        getattr(ftkit, name), localns={"Display": object, "Settings": object, "Platform": object}
-    )
-    assert "return" in hints
+    signature = inspect.signature(getattr(ftkit, name))  # whether the names mean anything is mypy's matter
+    assert all(each.annotation is not each.empty for each in signature.parameters.values())
+    assert signature.return_annotation is not signature.empty
