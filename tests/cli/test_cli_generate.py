@@ -32,9 +32,11 @@ def generate(local: Platform, here: Command, tmp_path: Path, monkeypatch: pytest
     rows = [{"text": f"{text} ({tmp_path.name})", "n": n} for text, n in ROWS]
     Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def call(*arguments: str, prompt: str = "{text}") -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: str, prompt: str = "{text}", source: str = "rows.jsonl"
+    ) -> subprocess.CompletedProcess[str]:
         asked = ["--model", "linear", "--system", "Answer good or bad.", "--prompt", prompt]
-        return here("generate", "rows.jsonl", *asked, *arguments)
+        return here("generate", source, *asked, *arguments)
 
     return call
 
@@ -120,3 +122,48 @@ def test_wrong_calls_are_refused(generate: Command, arguments: list[str], words:
 def test_wrong_prompts_are_refused(generate: Command, prompt: str) -> None:
     assert generate("--out", "o.csv", prompt=prompt).returncode == 2
     assert not Path("o.csv").exists()
+
+
+def test_tables_without_a_header_and_in_old_encodings(generate: Command) -> None:
+    Path("rows.jsonl").unlink()
+    Path("old.csv").write_bytes("ein guter Tag für alle (cp1252)\n".encode("cp1252"))
+    done = generate("--out", "out.jsonl", "--columns", "text", "--encoding", "cp1252", source="old.csv")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(Path("out.jsonl").read_text("utf-8"))["text"] == "ein guter Tag für alle (cp1252)"
+
+
+def test_all_is_asked_anew_if_wanted_and_quietly(generate: Command) -> None:
+    assert "3 requests sent" in generate("--out", "out.jsonl", "--quiet").stdout
+    assert "0 requests sent" in generate("--out", "out.jsonl", "--quiet").stdout
+    done = generate("--out", "out.jsonl", "--fresh", "--quiet", "--batch-size", "2", "--via", "batch")
+    assert "3 requests sent" in done.stdout and done.stderr == ""
+
+
+def test_a_file_that_is_there_stays_until_the_new_one_is_whole(generate: Command) -> None:
+    Path("out.csv").write_text("old")
+    assert generate("--out", "out.csv", prompt="{nothing}").returncode == 2
+    assert Path("out.csv").read_text() == "old"
+    assert generate("--out", "out.csv").returncode == 0
+    assert Path("out.csv").read_text().startswith("text,n,response")
+
+
+def test_an_unknown_model_is_said_before_anything_is_asked(generate: Command, here: Command) -> None:
+    done = here("generate", "rows.jsonl", "--model", "nobody", "--prompt", "{text}", "--out", "o.csv")
+    assert done.returncode == 3 and "nobody" in done.stderr
+
+
+def test_the_example_of_the_help_runs(generate: Command, here: Command) -> None:
+    Path("reviews.csv").write_text("text\na good film\n")
+    done = here(
+        "generate",
+        "reviews.csv",
+        "--model",
+        "linear",
+        "--prompt",
+        "Is this good or bad? {text}",
+        "--out",
+        "r.csv",
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path("r.csv").read_text().splitlines() == ["text,response", "a good film,good"]
+    assert "generate reviews.csv" in here("generate", "--help").stdout

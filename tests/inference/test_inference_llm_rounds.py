@@ -214,3 +214,64 @@ def test_requests_of_a_call_are_there_to_be_read(make: Make) -> None:
         "temperature": 0.5,
     }
     assert json.loads(response.model_dump_json())["cache_dir"] == str(response.cache_dir)
+
+
+def test_a_round_that_was_broken_off_may_have_other_requests_than_before(make: Make) -> None:
+    broken = {"b": True, "second": True}
+
+    def say(messages: list[dict[str, Any]]) -> Any:
+        if len(messages) == 2:
+            return ValueError("busy") if messages[1]["content"] == "b" and broken["b"] else "no"
+        if broken.pop("second", False):
+            raise KeyboardInterrupt
+        return GOOD
+
+    llm = make(say, output_type=KINDS)
+    with pytest.raises(KeyboardInterrupt):
+        llm(["a", "b"])
+    broken["b"] = False
+    response = llm(["a", "b"])
+    assert (response.rows, response.failures) == (2, {})
+    assert not list(response.cache_dir.glob("asking-*"))
+
+
+def test_a_parse_that_fails_everywhere_is_said_at_once(make: Make) -> None:
+    backend = Prepared(lambda messages: "ok")
+    with pytest.raises(
+        UsageError, match="parse failed for every row; for the first one with KeyError: 'nothing'"
+    ):
+        make(backend, parse=lambda row, answer: {"x": row["nothing"]})(["a", "b"])
+    response = make(backend, parse=lambda row, answer: {"x": answer})(["a", "b"])
+    assert response.rows == 2 and len(backend.seen) == 2, "the answers were kept"
+
+
+def test_a_text_that_cannot_be_sent_has_its_place(make: Make) -> None:
+    with pytest.raises(DataError, match="rows:2: a text holds half of a surrogate pair"):
+        make(lambda messages: "ok")(["a", "b \ud800"])
+
+
+def test_two_equal_calls_at_once_ask_once(make: Make) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    backend = Prepared(lambda messages: "ok")
+    llm = make(backend)
+    with ThreadPoolExecutor(2) as pool:
+        responses = list(pool.map(llm, [["a", "b"], ["a", "b"]]))
+    assert [response.rows for response in responses] == [2, 2] and len(backend.seen) == 2
+
+
+def test_samples_of_one_prompt_differ_and_are_found_again_in_order(make: Make) -> None:
+    counted = iter(range(100))
+    backend = Prepared(lambda messages: str(next(counted)))
+    first = make(backend)(["a"] * 5)
+    assert sorted(first.dataset["response"][:]) == ["0", "1", "2", "3", "4"]
+    again = make(backend)(["a"] * 7)
+    assert again.dataset["response"][:5] == first.dataset["response"][:]
+    assert again.request_stats.sent == 2
+    fresh = make(backend, cache=False)(["a"])
+    assert fresh.dataset["response"][:] == ["7"]
+
+
+def test_what_was_made_says_when_and_by_which_version(make: Make) -> None:
+    metadata = make(lambda messages: "ok")(["a"]).metadata
+    assert metadata["ftkit_version"] == ftkit.__version__ and metadata["created_at"].endswith("+00:00")

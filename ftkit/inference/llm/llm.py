@@ -15,10 +15,12 @@ from ftkit.inference.cache import AnswerCache, project_cache
 from ftkit.inference.llm.forms import Form, form_of, typed_form
 from ftkit.inference.llm.opening import Opened, opened
 from ftkit.inference.llm.options import LLMOptions, OptionWords, options_of
+from ftkit.inference.llm.ordering import Order
 from ftkit.inference.llm.prompts import Prompt, PromptFunction, own_prompt, template
+from ftkit.inference.llm.reading import Take
 from ftkit.inference.llm.reporting import response_of
 from ftkit.inference.llm.response import How, LLMResponse
-from ftkit.inference.llm.running import Done, Order, Take, run_either_way
+from ftkit.inference.llm.running import Done, run_either_way
 from ftkit.inference.llm.sources import Rows
 
 if TYPE_CHECKING:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftkit import __version__
 from ftkit.inference.llm.pricing import cost_of
 from ftkit.inference.llm.response import LLMResponse, PerformanceStats, RequestStats, TokenUsage
 
 if TYPE_CHECKING:
     from ftkit.inference.llm.opening import Opened
-    from ftkit.inference.llm.running import Done, Order
+    from ftkit.inference.llm.ordering import Order
+    from ftkit.inference.llm.running import Done
 
 
 def response_of(order: Order, at: Opened, done: Done, answers: Path) -> LLMResponse:
@@ -35,6 +38,10 @@ def response_of(order: Order, at: Opened, done: Done, answers: Path) -> LLMRespo
         max_requests_per_minute=pace.requests_per_minute if pace is not None else None,
         max_tokens_per_minute=pace.tokens_per_minute if pace is not None else None,
         notes=_notes(order, at),
+        metadata={
+            "ftkit_version": __version__,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit.data import open_jsonl_writer, read_jsonl
-from ftkit.errors import DataError
+from ftkit.data.files import put_in_place
+from ftkit.errors import DataError, storage_error
 from ftkit.gateway.reading import read_answer
 from ftkit.inference.llm.forms import Form, FormError
 from ftkit.inference.llm.texts import without_thoughts
@@ -45,13 +47,22 @@ class Rounds:
         """The requests of a round."""
         return self._folder / f"requests-{number}.jsonl"
 
-    def run(self) -> list[Asked]:
-        """Ask all rounds; what came of each."""
+    def run(self, first: Path) -> list[Asked]:
+        """Ask all rounds, of which ``first`` is moved to be the first one's requests; what came of each."""
+        try:
+            put_in_place(first, self.requests())
+        except OSError as error:
+            raise storage_error(error, self._folder) from error
+        mark: str | None = "all"
         for number in range(1, self._most + 1):
-            work = self._folder / f"asking-{number}"
+            # by its content: after a crash, a round may have other requests than the one that was broken off
+            work = self._folder / f"asking-{number}-{mark}"
             self.asked.append(self._ask(self.requests(number), self._answers(number), work))
-            if self._form is None or number == self._most or not self._doubt(number):
+            mark = self._doubt(number) if self._form is not None and number < self._most else None
+            if mark is None:
                 break
+        for left in self._folder.glob("asking-*"):
+            shutil.rmtree(left, ignore_errors=True)
         return self.asked
 
     def answers(self) -> Iterator[Answer]:
@@ -78,8 +89,11 @@ class Rounds:
     def _answers(self, number: int) -> Path:
         return self._folder / f"answers-{number}.jsonl"
 
-    def _doubt(self, number: int) -> bool:
-        """Write the next round's requests: the questions whose answers have not the form; whether any."""
+    def _doubt(self, number: int) -> str | None:
+        """Write the next round's requests, the questions whose answers have not the form; None without any.
+
+        Returns a name of their content.
+        """
         path = self.requests(number + 1)
         pairs = zip(read_jsonl(self.requests(number)), read_jsonl(self._answers(number)), strict=True)
         with open_jsonl_writer(path) as writer:
@@ -87,10 +101,10 @@ class Rounds:
                 answer = read_answer(row.data)
                 if answer.ok and (fault := self.fault(answer)) is not None:
                     writer.write(_doubted(request.data, answer, fault))
-            wrong = writer.rows
-        if not wrong:
-            path.unlink()
-        return wrong > 0
+        if writer.rows:
+            return writer.sha256[:12]
+        path.unlink()
+        return None
 
     def _next(self, later: Iterator[Any], answer: Answer) -> Answer:
         row = next(islice(later, 1), None)
