@@ -74,7 +74,8 @@ def benchmark(
     A row's right answer is its final assistant message, or its field ``expected`` (see the metric).
     ``labels`` are the allowed ones; without them those that the instruction names, or all that occur.
     A model may stand on another platform: ``MODEL@PLATFORM``. ``tuned`` names the models that were
-    tuned, where their ids do not say so (``ft:...``). ``parameters`` go with every request, beside ``temperature`` and ``max_tokens``.
+    tuned, where their ids do not say so (``ft:...``). ``parameters`` go with every request, beside
+    ``temperature`` and ``max_tokens``.
     ``group`` is a field of the rows that says which belong together and are not independent.
 
     The models are asked by batch, or in real time where a platform has no batches or ``via`` says so,

@@ -22,12 +22,12 @@ SAYS = {OTHER: ["", "I cannot say", "good or bad", None]}
 def tallied(truth: Sequence[str], said: Sequence[str], metric: str = "label") -> Tally:
     """The sums over answers that mean ``said``, in one of several words for it."""
     chance = random.Random(3)
-    tally = Tally(LABELS)
+    tally, scorer = Tally(LABELS), find_metric(metric)
     for number, (right, label) in enumerate(zip(truth, said, strict=True)):
         text = chance.choice(SAYS.get(label, [label, label.upper(), f"It is {label}."]))
         row = HeldOutRow(number, number + 1, [], (right,))
         answer = AnswerLine(str(number), text is not None, text, "stop")
-        tally.add(judge(answer, find_metric(metric), row, LABELS), answer, row.expected)
+        tally.add(judge(answer, scorer, row, LABELS), answer, row.expected)
     return tally
 
 

@@ -27,7 +27,7 @@ PERSON = {"type": "object", "required": ["age"], "properties": {"age": {"type": 
 
 def scored(answer: Any, right: Any, **options: Any) -> Score:
     """The score of an answer (a text, or a value to write as JSON) against a right value."""
-    metric = find_metric("json", **options)
+    metric = find_metric(json, **options)
     text = answer if isinstance(answer, str) else stdlib_json.dumps(answer)
     return metric.score(text, right_of(metric, {"messages": [], "expected": right}), ())
 

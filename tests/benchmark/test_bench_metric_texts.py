@@ -43,7 +43,7 @@ def test_case_and_parts_of_words_as_wished() -> None:
 
 @given(st.text(), st.text(min_size=1).filter(str.strip), st.text())
 def test_a_text_between_spaces_is_always_contained(before: str, right: str, after: str) -> None:
-    metric = find_metric("contains", words=False, case=True)
+    metric = find_metric(contains, words=False, case=True)
     assert metric.score(f"{before} {right} {after}", [right], ()).correct
 
 
