@@ -132,7 +132,7 @@ def _prices(report: BenchmarkReport) -> list[str]:
     lines = list(table(headers, rows, range(1, 5)))
     pays = [(score.model, one) for score in ranked(report) for one in score.break_even]
     lines += (
-        ["", *(f"- {plain(m)} pays against {plain(b.other)} {plain(break_even(b))}" for m, b in pays)]
+        ["", *(f"- When {plain(m)} pays against {plain(b.other)}: {plain(break_even(b))}" for m, b in pays)]
         if pays
         else []
     )

@@ -100,7 +100,7 @@ def _prices(report: BenchmarkReport) -> Iterator[str]:
         yield f"Best for their price (1,000 requests by batch): {steps}."
     for score in ranked(report):
         for one in score.break_even:
-            yield f"{score.model} pays against {one.other} {break_even(one)}."
+            yield f"When {score.model} pays against {one.other}: {break_even(one)}."
 
 
 def _judges(report: BenchmarkReport) -> Iterator[str]:

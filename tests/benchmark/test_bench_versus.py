@@ -121,6 +121,16 @@ def test_references_first_then_what_both_have(tmp_path: Path) -> None:
     assert "ft:two in b/out: better than ft:one in a/out by 43.3 points" in found.verdict
 
 
+def test_models_whose_answers_are_the_same_are_no_comparison(tmp_path: Path) -> None:
+    base = right_on(set(range(10)))
+    before = record(tmp_path / "a", {"ft:m": right_on(set(range(15))), "base": base})
+    after = record(tmp_path / "b", {"ft:m": right_on(set(range(22))), "base": base})
+    tuned, same = compare_runs(before, after).changes
+    assert (same.changed, same.test.p) == (0, 1.0)
+    assert tuned.test.p == tuned.test.p_value == pytest.approx(mcnemar_exact(7, 0))
+    assert tuned.test.family == same.test.family == 1
+
+
 def test_models_of_one_s_choice(tmp_path: Path) -> None:
     before = record(tmp_path / "a", {"m": right_on(set(range(9))), "n": right_on(ALL)})
     after = record(tmp_path / "b", {"m": right_on(ALL), "p": right_on(set())})
@@ -275,10 +285,9 @@ def test_rows_of_a_group_count_together(tmp_path: Path) -> None:
     after = record(tmp_path / "b", {"m": right_on(set(range(60)))}, rows, group="author")
     (change,) = compare_runs(before, after).changes
     assert (change.test.test, change.test.groups, change.gained) == ("cluster bootstrap", 6, 30)
-    single = (
-        compare_runs(before, record(tmp_path / "c", {"m": right_on(set(range(60)))}, rows)).changes[0].test
-    )
-    assert change.test.p > 10 * single.p
+    assert change.test.p > 10 * mcnemar_exact(30, 0)
+    one_sided = compare_runs(before, record(tmp_path / "c", {"m": right_on(set(range(60)))}, rows))
+    assert one_sided.changes[0].test.groups == 6, "one of the two is enough to know the groups"
     (tmp_path / "b" / "test.jsonl").unlink()
     lost = compare_runs(before, after)
     assert lost.changes[0].test.test == "mcnemar"

@@ -51,6 +51,7 @@
     const found = wanted(parts);
     const now = new Set(found.slice(0, shown).map((row) => row.item));
     for (const row of rows) row.item.hidden = !now.has(row.item);
+    list.classList.add("ready");
     mark(now, parts);
     more.hidden = found.length <= shown;
     count.textContent = found.length === rows.length

@@ -129,15 +129,22 @@ def _changes(
         compare(pair.b, pair.a, new, old, groups=groups)
         for pair, (old, new) in zip(pairs, marks, strict=True)
     ]
-    adjusted = holm([test.p_value for test in tests])
+    changed = [_changed(pair, tables, rows) for pair in pairs]
+    corrected = _corrected(tests, changed)
     return [
-        _change(pair, old, new, _corrected(test, p, len(pairs)), _changed(pair, tables, rows), names)
-        for pair, (old, new), test, p in zip(pairs, marks, tests, adjusted, strict=True)
+        _change(pair, old, new, test, other, names)
+        for pair, (old, new), test, other in zip(pairs, marks, corrected, changed, strict=True)
     ]
 
 
-def _corrected(test: Comparison, p: float, family: int) -> Comparison:
-    return test.model_copy(update={"p_adjusted": p, "family": family})
+def _corrected(tests: Sequence[Comparison], changed: Sequence[int]) -> list[Comparison]:
+    """The tests with p-values corrected for their number; where no answer has changed, none was made."""
+    made = [test.p_value for test, other in zip(tests, changed, strict=True) if other]
+    adjusted = iter(holm(made))
+    return [
+        test.model_copy(update={"p_adjusted": next(adjusted) if other else 1.0, "family": max(len(made), 1)})
+        for test, other in zip(tests, changed, strict=True)
+    ]
 
 
 def _changed(pair: _Pair, tables: tuple[Table, Table], rows: Pairs) -> int:
