@@ -80,7 +80,7 @@ def test_batches_with_curators_parameters(platform: Platform) -> None:
         def parse(self, row: dict[str, Any], response: str, /) -> dict[str, str]:
             return {"instruction": row["instruction"], "new_response": response}
 
-    params = {"batch_size": 3, "batch_check_interval": 1, "require_all_responses": True}
+    params = {"batch_size": 3, "batch_check_interval": 0.1, "require_all_responses": True}
     data = Dataset.from_list([{"instruction": f"up it goes, {n} times"} for n in range(5)])
     asker = Asker(
         model_name="linear", batch=True, backend="local", settings=platform.settings, backend_params=params

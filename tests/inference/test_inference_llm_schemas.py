@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import jsonschema_rs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -120,6 +120,7 @@ def typed_values(draw: st.DrawFn) -> tuple[dict[str, str], dict[str, Any]]:
     return kinds, {name: draw(KINDS[kind]) for name, kind in kinds.items()}
 
 
+@settings(max_examples=40)
 @given(typed_values())
 def test_typed_values_come_back_as_they_were(case: tuple[dict[str, str], dict[str, Any]]) -> None:
     kinds, values = case
@@ -129,6 +130,7 @@ def test_typed_values_come_back_as_they_were(case: tuple[dict[str, str], dict[st
     jsonschema_rs.validate(form.schema, values)
 
 
+@settings(max_examples=40)
 @given(typed_values(), st.data())
 def test_a_value_of_another_type_is_refused(
     case: tuple[dict[str, str], dict[str, Any]], data: st.DataObject
