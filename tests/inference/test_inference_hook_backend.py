@@ -22,9 +22,22 @@ from ftkit.display import SilentDisplay
 from ftkit.errors import FtkitError, MissingKey, PlatformRefused, UsageError
 from ftkit.gateway import Pace, chat_request
 from ftkit.inference import AnswerCache, Asked, Asking, HookBackend, HookBusy, ask, ask_each
+from ftkit.inference.backends.patience import Limits
 from ftkit.settings import Settings
 
 FAST = Settings(max_retries=2, timeout=5)
+
+
+class Told(SilentDisplay):
+    """A display that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+    warn = note
 
 
 def requests(count: int, model: str = "mine", **params: Any) -> list[dict[str, Any]]:
@@ -128,6 +141,58 @@ print(result.answered)
     assert [json.loads(row)["custom_id"] for row in (tmp_path / "out.jsonl").read_text().splitlines()] == [
         f"r{n}" for n in range(40)
     ]
+
+
+def test_a_service_that_goes_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    calls: list[float] = []
+    told = Told()
+
+    async def call(prompt: str) -> str:
+        calls.append(time.monotonic())
+        if len(calls) > 4 and calls[-1] - calls[4] < 0.8:
+            raise ConnectionRefusedError("nobody listens")
+        return "fine"
+
+    backend = HookBackend(call, settings=Settings(max_retries=0), pace=Pace(concurrency=2), display=told)
+    assert run(backend, tmp_path).answered == 20
+    assert told.said == [
+        "hook: ConnectionRefusedError: nobody listens; still trying",
+        "hook answers again",
+    ]
+
+
+def test_a_service_that_stays_away_ends_the_run_and_keeps_the_answers(tmp_path: Path) -> None:
+    calls: list[str] = []
+    away = True
+
+    async def call(prompt: str) -> str:
+        calls.append(prompt)
+        if len(calls) > 4 and away:
+            raise ConnectionRefusedError("nobody listens")
+        return "fine"
+
+    backend = HookBackend(call, settings=FAST, pace=Pace(concurrency=1), limits=Limits(silence=0.6))
+    with pytest.raises(PlatformRefused, match="nobody listens"):
+        run(backend, tmp_path)
+    asked, away = len(calls), False
+    assert run(backend, tmp_path).answered == 20
+    assert len(calls) - asked == 16
+
+
+def test_a_service_that_never_was_there_is_no_outage(tmp_path: Path) -> None:
+    def call(prompt: str) -> str:
+        raise ConnectionRefusedError("nobody listens")
+
+    result = run(HookBackend(call, settings=Settings(max_retries=0)), tmp_path, 3)
+    assert result.failures == {"unreachable": 3}
+
+
+def test_a_service_that_is_always_busy_ends_the_run(tmp_path: Path) -> None:
+    def call(prompt: str) -> str:
+        raise HookBusy(retry_after=0.05)
+
+    with pytest.raises(PlatformRefused, match="had enough"):
+        run(HookBackend(call, settings=FAST, pace=Pace(concurrency=1), limits=Limits(busy=0.2)), tmp_path)
 
 
 def test_what_may_pass_is_tried_again_and_then_fails(tmp_path: Path) -> None:

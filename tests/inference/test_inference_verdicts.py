@@ -74,8 +74,35 @@ class ReadTimeout(Exception):
 ReadTimeout.__module__ = "httpx._exceptions"
 
 
+class ConnectError(Exception):
+    """As httpx names it, and clients of services have it for a cause."""
+
+
+class APIConnectionError(Exception):
+    """As openai and anthropic name it."""
+
+
+def caused(cause: Exception) -> Exception:
+    error = APIConnectionError("Connection error.")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), ConnectError(), caused(ConnectError())])
+def test_nobody_is_there(error: Exception) -> None:
+    failure = failure_of(error)
+    assert (failure.verdict, failure.code) == (Verdict.SILENT, "unreachable")
+
+
 @pytest.mark.parametrize(
-    "error", [TimeoutError(), ConnectionResetError("reset"), ReadTimeout("slow"), BrokenPipeError()]
+    "error",
+    [
+        TimeoutError(),
+        ConnectionResetError("reset"),
+        ReadTimeout("slow"),
+        BrokenPipeError(),
+        caused(ReadTimeout()),
+    ],
 )
 def test_the_network_may_be_better_later(error: Exception) -> None:
     failure = failure_of(error)

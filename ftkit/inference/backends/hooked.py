@@ -16,6 +16,7 @@ from ftkit.errors import FtkitError
 from ftkit.inference.backends.base import Round
 from ftkit.inference.backends.checking import context_check
 from ftkit.inference.backends.hook import Hook, HookedModel
+from ftkit.inference.backends.patience import Limits
 from ftkit.settings import Settings, load_settings, named_key
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class HookBackend:
     """Answers by ``target``: a ``module:attribute``, or anything that :meth:`Hook.of` takes.
 
     ``entry`` is the model's in the catalog, with its context window, prices, rates and options; ``pace``
-    replaces its rates. Answers are written down as they come: a killed run asks none twice.
+    replaces its rates, and ``limits`` how long a service that is away is waited for. Answers are written
+    down as they come: a killed run asks none twice.
     """
 
     target: Any
@@ -39,6 +41,7 @@ class HookBackend:
     pace: Pace | None = None
     display: Display = field(default_factory=SilentDisplay)
     name: str = "hook"
+    limits: Limits = field(default_factory=Limits)
 
     @cached_property
     def hook(self) -> Hook:
@@ -118,6 +121,7 @@ class HookBackend:
         from ftkit.gateway.realtime.orders import Orders
         from ftkit.inference.backends.live import Asker
         from ftkit.inference.backends.pacing import pace_of
+        from ftkit.inference.backends.patience import Patience
 
         pace = self.pace or pace_of(self.entry, Pace())
         return Asker(
@@ -127,4 +131,5 @@ class HookBackend:
             self.settings.max_retries,
             context_check(self.entry),
             journal.keep,
+            Patience(self.entry.id, self.display, self.limits),
         )

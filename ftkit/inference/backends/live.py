@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,20 +16,20 @@ from ftkit.gateway.realtime.orders import Order, Orders, usage_of
 from ftkit.gateway.realtime.pace import Pace
 from ftkit.gateway.realtime.verdict import Verdict
 from ftkit.inference.backends.calling import Caller, NotAnswerable
+from ftkit.inference.backends.patience import LONGEST_PAUSE, Patience
 from ftkit.inference.backends.verdicts import Failure, failure_of
 
 Request = tuple[int, Mapping[str, Any]]
 _FAULTS = 10
 """So many errors of the hook's own code, before it has answered anything, are taken for a bug."""
-_LONGEST_PAUSE = 900.0
 _LONGEST_BACKOFF = 20.0
 
 
 class Asker:
     """Pulls requests, asks the hook, and hands each answer over as a line of a batch's output.
 
-    Raises PlatformRefused where no request would be answered (the key, the account, the model; a rate that
-    asks for more than 15 minutes), and the first error where the hook's own code fails from the start.
+    Raises PlatformRefused where no request would be answered (the key, the account, the model; a service
+    that is busy or away for too long), and the first error where the hook's own code fails from the start.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class Asker:
         retries: int,
         check: Callable[[Mapping[str, Any]], str | None],
         keep: Callable[[int, dict[str, Any]], None],
+        patience: Patience,
     ) -> None:
         self._caller, self._orders, self._retries = caller, orders, retries
         self._concurrency, self._limiter = int(pace.concurrency), Limiter(pace)
-        self._check, self._keep = check, keep
+        self._check, self._keep, self._patience = check, keep, patience
         self._answered = self._faults = 0
 
     async def run(self, requests: Iterable[Request], title: str, done: int, progress: Progress) -> None:
@@ -71,7 +73,7 @@ class Asker:
         tries = 0
         while True:
             await self._limiter.admit(order.tokens)
-            sent_at = asyncio.get_running_loop().time()
+            sent_at = time.monotonic()
             result = await self._try(order, request)
             if not isinstance(result, Failure):
                 self._answered += 1
@@ -80,7 +82,10 @@ class Asker:
             if result.verdict is Verdict.FATAL:
                 raise result.as_error(self._title)
             if result.verdict is Verdict.BUSY:
-                self._pause(result, sent_at)
+                self._patience.bear_refusal(result)
+                self._patience.say_pause(self._limiter.pause(result.asked_pause, sent_at))
+            elif result.verdict is Verdict.SILENT and self._patience.bears_silence(result):
+                await asyncio.sleep(random.uniform(0.5, 1.5))
             elif result.verdict is Verdict.REFUSED or tries == self._retries:
                 return _failed(order, result.code, result.message)
             else:
@@ -101,24 +106,21 @@ class Asker:
             return self._failure(error)
         finally:
             self._limiter.ended(order.tokens, used)
+        self._patience.answered()
         return body
 
     def _failure(self, error: Exception) -> Failure:
         failure = failure_of(error)
+        if failure.verdict in (Verdict.PASSING, Verdict.REFUSED) and failure.ours:
+            self._patience.answered()
         if not failure.ours and not self._answered:
             self._faults += 1
             if self._faults >= _FAULTS:  # rather a bug than so many bad requests
                 raise failure.as_error(self._title) from error
         return failure
 
-    def _pause(self, failure: Failure, sent_at: float) -> None:
-        """All wait; raises where the service asks for too long."""
-        if (failure.asked_pause or 0.0) > _LONGEST_PAUSE:
-            raise failure.as_error(self._title)
-        self._limiter.pause(failure.asked_pause, sent_at)
-
     async def _back_off(self, failure: Failure, tries: int, sent_at: float) -> None:
-        if failure.asked_pause is not None and failure.asked_pause <= _LONGEST_PAUSE:
+        if failure.asked_pause is not None and failure.asked_pause <= LONGEST_PAUSE:
             self._limiter.pause(failure.asked_pause, sent_at)
         else:
             seconds = min(0.25 * 2**tries, _LONGEST_BACKOFF)

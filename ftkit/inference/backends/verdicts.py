@@ -12,6 +12,8 @@ from ftkit.settings import redact
 
 _ALL_END = (401, 402, 403, 404)  # the key, the account or the model: the next request fares no better
 _PASSING = (408, 409, 425)
+_NOT_THERE = ("ClientConnectorError", "ConnectError", "ConnectTimeout", "ConnectionRefusedError")
+_ON_THE_WAY = ("ConnectionError", "Timeout", "TimeoutError")
 _NETWORK = ("aiohttp", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3", "websockets")
 _LONGEST = 500
 
@@ -46,9 +48,15 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, TimeoutError):
         return Failure(Verdict.PASSING, "timeout", f"no answer in time: {message}")
     name = type(error).__name__
-    if isinstance(error, ConnectionError) or type(error).__module__.partition(".")[0] in _NETWORK:
+    if name in _NOT_THERE or type(error.__cause__).__name__ in _NOT_THERE:
+        return Failure(Verdict.SILENT, "unreachable", f"{name}: {message}")
+    if name.endswith(_ON_THE_WAY) or _of_the_network(error):
         return Failure(Verdict.PASSING, "no_answer", f"{name}: {message}")
     return Failure(Verdict.REFUSED, name, f"{name}: {message}", ours=False)
+
+
+def _of_the_network(error: Exception) -> bool:
+    return isinstance(error, ConnectionError) or type(error).__module__.partition(".")[0] in _NETWORK
 
 
 def _verdict(status: int, code: str) -> Verdict:
