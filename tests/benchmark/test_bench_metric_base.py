@@ -22,7 +22,7 @@ from ftkit.benchmarking.metrics import (
     right_of,
     score_row,
 )
-from ftkit.errors import UsageError
+from ftkit.errors import DataError, UsageError
 
 
 class Least:
@@ -106,6 +106,17 @@ def test_a_value_outside_0_to_1_is_refused_with_the_row(value: float) -> None:
 
     with pytest.raises(UsageError, match=r"'least' gives .* to the row of line 9"):
         score_row(Wild(), Seen("a"), Seen(), ())
+
+
+def test_a_metric_that_fails_is_told_with_the_row() -> None:
+    class Broken(Least):
+        def score(self, answer: str, expected: Sequence[str], labels: Sequence[str]) -> Score:
+            return Score(True, 1 / len(answer))
+
+    with pytest.raises(DataError, match="'least' failed on the row of line 9: ZeroDivisionError"):
+        score_row(Broken(), Seen(""), Seen(), ())
+    with pytest.raises(UsageError, match="'whole' scores answers to rows"):
+        Whole().score("a", ("a",), ())
 
 
 def test_a_check_is_made_when_the_metric_is_found() -> None:

@@ -66,6 +66,14 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 
 
+def test_long_texts_are_normalised_and_not_kept() -> None:
+    from ftkit.benchmarking.metrics.labels import _kept
+
+    before = _kept.cache_info().currsize
+    assert normalise("  Long\n" + "TEXT " * 100) == "long " + "text " * 99 + "text"
+    assert _kept.cache_info().currsize == before
+
+
 @given(st.sampled_from(SENTIMENTS), st.sampled_from(["", " ", "'", "**", "\n"]), st.booleans())
 def test_every_dressed_up_label_is_still_that_label(name: str, edge: str, upper: bool) -> None:
     assert read_label(f"{edge}{name.upper() if upper else name}{edge}.", SENTIMENTS) == name

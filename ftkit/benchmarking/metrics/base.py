@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ftkit.data import canonical_json, reply_of
-from ftkit.errors import UsageError
+from ftkit.errors import DataError, FtkitError, UsageError
 
 if TYPE_CHECKING:
     from ftkit.display import Display
@@ -189,20 +189,36 @@ def is_empty(metric: Metric, answer: SeenAnswer) -> bool:
 
 
 def score_row(metric: Metric, answer: SeenAnswer, row: SeenRow, labels: Sequence[str]) -> Score:
-    """What the metric says of an answer to a row. Raises UsageError where its value is not 0 to 1."""
+    """What the metric says of an answer to a row.
+
+    Raises UsageError where its value is not 0 to 1, DataError with the row's line where it fails.
+    """
     by_answer: Callable[[SeenAnswer, SeenRow, Sequence[str]], Score] | None
     by_answer = getattr(metric, "score_answer", None)
-    score = (
-        by_answer(answer, row, labels)
-        if by_answer is not None
-        else metric.score(answer.text or "", row.expected, labels)
-    )
+    try:
+        score = (
+            by_answer(answer, row, labels)
+            if by_answer is not None
+            else metric.score(answer.text or "", row.expected, labels)
+        )
+    except FtkitError:
+        raise
+    except Exception as error:  # a metric may be anyone's code
+        raise failed(metric.name, f" on the row of line {row.line}", error) from error
     if not 0 <= score.value <= 1:
         raise UsageError(
             f"the metric {metric.name!r} gives {score.value!r} to the row of line {row.line}",
             hint="A value lies between 0 and 1: divide by the highest.",
         )
     return score
+
+
+def failed(name: str, where: str, error: Exception) -> DataError:
+    """The error of a metric that failed by itself."""
+    return DataError(
+        f"the metric {name!r} failed{where}: {type(error).__name__}: {error}",
+        hint="Mend the metric; answers that are there are not asked for again.",
+    )
 
 
 class _Nothing(NamedTuple):

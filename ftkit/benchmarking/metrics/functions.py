@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.benchmarking.metrics.base import MetricBase, Score, SeenAnswer, SeenRow, texts_given
+from ftkit.benchmarking.metrics.base import MetricBase, Score, SeenAnswer, SeenRow, failed, texts_given
 from ftkit.benchmarking.metrics.options import read_value
 from ftkit.data import canonical_json
-from ftkit.errors import DataError, FtkitError, UsageError
+from ftkit.errors import FtkitError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,10 +78,7 @@ class FunctionMetric(MetricBase):
         except FtkitError:
             raise
         except Exception as error:
-            raise DataError(
-                f"the metric {self.name!r} failed{where}: {type(error).__name__}: {error}",
-                hint="Mend the function; answers that are there are not asked for again.",
-            ) from error
+            raise failed(self.name, where, error) from error
         return self._read(said, where)
 
     def _read(self, said: Any, where: str) -> Score:

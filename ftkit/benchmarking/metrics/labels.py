@@ -14,13 +14,23 @@ _EDGES = " \t\r\n\"'`´‘’“”«»*_()[]{}<>.,;:!?"
 _SPACE = re.compile(r"\s+")
 
 
-@lru_cache(maxsize=65536)
+_CACHED_LENGTH = 200
+"""Longer texts are hardly labels and seldom come again: they are not kept."""
+
+
 def normalise(text: str) -> str:
     """``text`` without the differences that do not matter to a label: case, width, runs of spaces,
     and quotes, brackets, emphasis marks and punctuation at either end. Where nothing but those is
     there ("<", "?!"), they are the label."""
+    return _normalised(text) if len(text) > _CACHED_LENGTH else _kept(text)
+
+
+def _normalised(text: str) -> str:
     folded = _SPACE.sub(" ", unicodedata.normalize("NFKC", text).casefold())
     return folded.strip(_EDGES) or folded.strip()
+
+
+_kept = lru_cache(maxsize=65536)(_normalised)
 
 
 class _Allowed(NamedTuple):
