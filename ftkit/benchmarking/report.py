@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from ftkit.data import atomic_write
 
 MOST_BYTES = 6_000_000
 """Of the texts of rows, as UTF-8: a page stays small enough to open at once and to send by mail."""
+BYTES_AT_ONCE = 150_000
+"""Of the texts of rows that are shown at a time: so much is laid out in a moment, on a phone too."""
 MOST_CHOICES = 30
 """Right answers that a list to choose from holds; with more, the search is there for them."""
 
@@ -60,7 +62,8 @@ def render_report(
         mistakes=_mistakes(scores),
         roles=legend_roles(report),
         rows=rows,
-        choices=choices_of(rows),
+        choices=choices_of([row.expected for row in rows]),
+        step=step_of([_size(row) for row in rows]),
         lineage=lineage_of(report, lineage),
     )
 
@@ -108,7 +111,13 @@ def _size(row: Disagreement) -> int:
     return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
 
 
-def choices_of(rows: list[Disagreement]) -> list[str]:
-    """The right answers of these rows, to choose from; none where they are too many."""
-    found = sorted({text for row in rows for text in row.expected})
+def step_of(sizes: Sequence[int]) -> int:
+    """How many rows are shown at a time: fewer where their texts (bytes each) are long."""
+    fitting_in = BYTES_AT_ONCE * max(len(sizes), 1) // max(sum(sizes), 1)
+    return min(max(fitting_in, 10), 50)
+
+
+def choices_of(expected: Iterable[Sequence[str]]) -> list[str]:
+    """The right answers of rows, to choose from; none where they are too many."""
+    found = sorted({text for texts in expected for text in texts})
     return found if 1 < len(found) <= MOST_CHOICES else []

@@ -29,7 +29,7 @@ from ftkit.benchmarking.phrases import (
     parts_of,
     price_unknown,
 )
-from ftkit.benchmarking.report import choices_of, fitting, render_report, widest_first
+from ftkit.benchmarking.report import choices_of, fitting, render_report, step_of, widest_first
 from ftkit.benchmarking.results import BenchmarkReport, BreakEven, Confusion, FrontierPoint
 from ftkit.benchmarking.words import between, measure, p_value, points, points_between, ranked
 from ftkit.data import sha256_file
@@ -242,10 +242,15 @@ def test_rows_of_scores_stand_the_widest_apart_first(
 
 def test_many_right_answers_are_no_list_to_choose_from(report: BenchmarkReport) -> None:
     rows = list(report.disagreements)
-    assert choices_of(rows) == ["negative", "neutral", "positive"]
-    assert choices_of(rows[:1]) == []
-    free = [row.model_copy(update={"expected": (f"text {row.row}",)}) for row in rows]
-    assert choices_of(free) == []
+    assert choices_of(row.expected for row in rows) == ["negative", "neutral", "positive"]
+    assert choices_of([("a",), ("a",)]) == []
+    assert choices_of((f"text {row.row}",) for row in rows) == []
+
+
+def test_of_long_texts_fewer_are_shown_at_a_time() -> None:
+    assert step_of([]) == step_of([10] * 200) == 50
+    assert step_of([5_000] * 200) == 30
+    assert step_of([50_000] * 200) == 10
 
 
 def test_lineage_has_a_line_for_what_is_known_alone(report: BenchmarkReport) -> None:

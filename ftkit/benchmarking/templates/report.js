@@ -4,7 +4,7 @@
   const list = document.getElementById("rows");
   const tools = document.getElementById("tools");
   if (!list || !tools) return;
-  const STEP = 50;
+  const STEP = Number(list.dataset.step);
   const fold = (text) => text.normalize("NFKC").toLocaleLowerCase();
   const rows = [...list.children].map((item) => ({
     item,

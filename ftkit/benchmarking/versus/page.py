@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ftkit.benchmarking.report import choices_of, step_of
 from ftkit.benchmarking.statistics import CONFIDENCE, wilson_interval
-from ftkit.benchmarking.versus.results import ModelChange, RunComparison, RunSide
+from ftkit.benchmarking.versus.results import Flip, ModelChange, RunComparison, RunSide
 from ftkit.benchmarking.words import dollars, percent, shortened
 from ftkit.data import atomic_write
 
@@ -34,7 +35,8 @@ def render_runs(comparison: RunComparison) -> str:
         title=f"{b.name} against {a.name}",
         report=comparison,
         bars=Svg(_chart(comparison, sheet)),
-        choices=_choices(comparison),
+        choices=choices_of((flip.expected,) for flip in comparison.flips),
+        step=step_of([_size(flip) for flip in comparison.flips]),
         confidence=f"{CONFIDENCE * 100:.0f}",
         prices={change.model_b: price_change(change) for change in comparison.changes},
         lineage={f"First: {a.name}": _lines(a), f"Second: {b.name}": _lines(b)},
@@ -85,8 +87,5 @@ def price_change(change: ModelChange) -> str:
     return f"{dollars(change.per_1000_a)} → {dollars(change.per_1000_b)}"
 
 
-def _choices(comparison: RunComparison) -> list[str]:
-    from ftkit.benchmarking.report import MOST_CHOICES
-
-    found = sorted({flip.expected for flip in comparison.flips})
-    return found if 1 < len(found) <= MOST_CHOICES else []
+def _size(flip: Flip) -> int:
+    return sum(len(text.encode()) for text in (flip.prompt, flip.expected, flip.answer_a, flip.answer_b))
