@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 
@@ -88,7 +89,15 @@ def caused(cause: Exception) -> Exception:
     return error
 
 
-@pytest.mark.parametrize("error", [ConnectionRefusedError(), ConnectError(), caused(ConnectError())])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        ConnectError(),
+        caused(ConnectError()),
+        URLError(ConnectionRefusedError()),
+    ],
+)
 def test_nobody_is_there(error: Exception) -> None:
     failure = failure_of(error)
     assert (failure.verdict, failure.code) == (Verdict.SILENT, "unreachable")

@@ -14,7 +14,17 @@ _ALL_END = (401, 402, 403, 404)  # the key, the account or the model: the next r
 _PASSING = (408, 409, 425)
 _NOT_THERE = ("ClientConnectorError", "ConnectError", "ConnectTimeout", "ConnectionRefusedError")
 _ON_THE_WAY = ("ConnectionError", "Timeout", "TimeoutError")
-_NETWORK = ("aiohttp", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3", "websockets")
+_NETWORK = (
+    "aiohttp",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "requests",
+    "urllib",
+    "urllib3",
+    "websockets",
+)
 _LONGEST = 500
 
 
@@ -43,12 +53,14 @@ def failure_of(error: Exception) -> Failure:
         return Failure(Verdict.BUSY, "rate_limit", message, 429, error.retry_after)
     status = _status(error)
     if status is not None and status >= 400:
-        code = str(getattr(error, "code", None) or f"http_{status}")
+        said = getattr(error, "code", None)  # of urllib's errors it is the status once more
+        code = said if isinstance(said, str) and said else f"http_{status}"
         return Failure(_verdict(status, code), code, message, status, _asked(error))
     if isinstance(error, TimeoutError):
         return Failure(Verdict.PASSING, "timeout", f"no answer in time: {message}")
     name = type(error).__name__
-    if name in _NOT_THERE or type(error.__cause__).__name__ in _NOT_THERE:
+    cause = error.__cause__ or getattr(error, "reason", None)
+    if name in _NOT_THERE or type(cause).__name__ in _NOT_THERE:
         return Failure(Verdict.SILENT, "unreachable", f"{name}: {message}")
     if name.endswith(_ON_THE_WAY) or _of_the_network(error):
         return Failure(Verdict.PASSING, "no_answer", f"{name}: {message}")
