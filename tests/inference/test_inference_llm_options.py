@@ -170,6 +170,9 @@ def test_rounds_add_up_and_one_unknown_makes_all_unknown() -> None:
         {"model": "a", "response_format": {"type": "object"}, "output_type": {"a": "int"}},
         {"model": "a", "backend_params": {"nothing": 1}},
         {"model": "a", "prompt": "{"},
+        {"model": "a", "generation_params": {"n": 2}},
+        {"model": "a", "generation_params": {"stream": True}},
+        {"model": "a", "generation_params": {"messages": [{"role": "user", "content": "x"}]}},
     ],
 )
 def test_wrong_calls_are_refused_when_the_llm_is_made(options: dict[str, Any]) -> None:

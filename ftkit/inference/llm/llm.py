@@ -90,7 +90,7 @@ class LLM:
         if response_format is None and output_type is None:
             response_format, output_type = self.response_format, self.output_type
         self._form = _form(response_format, output_type)
-        self._parameters = {n: v for n, v in (generation_params or {}).items() if v is not None}
+        self._parameters = _parameters(generation_params)
         self._cache = cache
         self._how: How | None = None  # as it was found out: what is refused once is not tried again
         self._samples = samples if samples is not None else self._parameters.get("temperature") != 0
@@ -221,6 +221,20 @@ def _form(response_format: Any, output_type: Mapping[str, Any] | None) -> Form |
     if response_format is not None and output_type is not None:
         raise UsageError("response_format and output_type say the same: give one of them")
     return typed_form(output_type) if output_type is not None else form_of(response_format)
+
+
+def _parameters(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The parameters of each request; UsageError for one that answers could not be read with."""
+    found = {name: value for name, value in (given or {}).items() if value is not None}
+    if found.get("n", 1) != 1:
+        raise UsageError(
+            "one answer to each request is read, not n",
+            hint="Give the same row several times: each one gets an answer of its own.",
+        )
+    for name in ("messages", "model", "stream"):
+        if found.get(name):
+            raise UsageError(f"{name!r} is no parameter that can be given", hint="Leave it out.")
+    return found
 
 
 def _rows(made: Made) -> list[Mapping[str, Any]]:
