@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from ftkit.benchmarking import find_metric, metric_names
 from ftkit.benchmarking.metrics import Score, exact, label, normalise, one_of, read_label
+from ftkit.benchmarking.metrics.labels import as_words
 from ftkit.errors import UsageError
 
 SENTIMENTS = ("negative", "neutral", "positive")
@@ -77,6 +79,21 @@ def test_long_texts_are_normalised_and_not_kept() -> None:
 @given(st.sampled_from(SENTIMENTS), st.sampled_from(["", " ", "'", "**", "\n"]), st.booleans())
 def test_every_dressed_up_label_is_still_that_label(name: str, edge: str, upper: bool) -> None:
     assert read_label(f"{edge}{name.upper() if upper else name}{edge}.", SENTIMENTS) == name
+
+
+PIECES = st.lists(
+    st.sampled_from(["good", "very good", "c++", "c", "_", " ", "x", "é", "9", ".", "\n"]), max_size=8
+)
+
+
+@given(PIECES.map("".join))
+def test_the_short_way_finds_what_one_expression_for_all_labels_finds(text: str) -> None:
+    labels = ("good", "very good", "c", "c++")
+    pattern = re.compile(r"(?<!\w)(?:very\ good|good|c\+\+|c)(?!\w)")
+    form = normalise(text)
+    found = {form} if form in labels else set(pattern.findall(form))
+    assert read_label(text, labels) == (found.pop() if len(found) == 1 else None)
+    assert as_words("good", form) == bool(re.search(r"(?<!\w)good(?!\w)", form))
 
 
 def test_one_of_several_right_answers() -> None:

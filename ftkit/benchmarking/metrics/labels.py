@@ -12,8 +12,6 @@ from ftkit.benchmarking.metrics.base import Metric, MetricBase, Score
 
 _EDGES = " \t\r\n\"'`´‘’“”«»*_()[]{}<>.,;:!?"
 _SPACE = re.compile(r"\s+")
-
-
 _CACHED_LENGTH = 200
 """Longer texts are hardly labels and seldom come again: they are not kept."""
 
@@ -33,8 +31,22 @@ def _normalised(text: str) -> str:
 _kept = lru_cache(maxsize=65536)(_normalised)
 
 
+def as_words(right: str, text: str) -> bool:
+    """Whether ``right`` is in ``text`` with no letter, digit or underscore on either side."""
+    # no expression is made of it: with many texts most of the time would go into compiling
+    start = text.find(right)
+    while start >= 0:
+        end = start + len(right)
+        sides = text[max(start - 1, 0) : start] + text[end : end + 1]
+        if not any(side.isalnum() or side == "_" for side in sides):
+            return True
+        start = text.find(right, start + 1)
+    return False
+
+
 class _Allowed(NamedTuple):
     by_form: dict[str, str]
+    forms: tuple[str, ...]
     word: re.Pattern[str]
 
 
@@ -44,7 +56,7 @@ def _allowed(labels: tuple[str, ...]) -> _Allowed:
     # longest first, so that "very positive" is not also read as "positive"
     forms = sorted((form for form in by_form if form), key=len, reverse=True)
     pattern = "|".join(re.escape(form) for form in forms) or r"(?!)"
-    return _Allowed(by_form, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"))
+    return _Allowed(by_form, tuple(forms), re.compile(rf"(?<!\w)(?:{pattern})(?!\w)"))
 
 
 def read_label(answer: str, labels: Sequence[str]) -> str | None:
@@ -58,6 +70,9 @@ def read_label(answer: str, labels: Sequence[str]) -> str | None:
     form = normalise(answer)
     if form in allowed.by_form:
         return allowed.by_form[form]
+    there = [label for label in allowed.forms if label in form]
+    if len(there) < 2:  # most of the time, and much quicker than to look for all of them at every place
+        return allowed.by_form[there[0]] if there and as_words(there[0], form) else None
     found = set(allowed.word.findall(form))
     return allowed.by_form[found.pop()] if len(found) == 1 else None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ftkit.benchmarking.metrics.base import Metric, MetricBase, Score
-from ftkit.benchmarking.metrics.labels import normalise
+from ftkit.benchmarking.metrics.labels import as_words, normalise
 from ftkit.benchmarking.metrics.options import option
 
 
@@ -55,19 +55,7 @@ class Contains(MetricBase):
         return " ".join(text.split()) if self.case else normalise(text)
 
     def _within(self, right: str, text: str) -> bool:
-        return _as_words(right, text) if self.words else right in text
-
-
-def _as_words(right: str, text: str) -> bool:
-    """Whether ``right`` is in ``text`` with no letter, digit or underscore on either side."""
-    # no expression is made of it: with many right answers most of the time would go into compiling
-    start = text.find(right)
-    while start >= 0:
-        sides = text[max(start - 1, 0) : start] + text[start + len(right) :][:1]
-        if not any(side.isalnum() or side == "_" for side in sides):
-            return True
-        start = text.find(right, start + 1)
-    return False
+        return as_words(right, text) if self.words else right in text
 
 
 @lru_cache(maxsize=4096)
