@@ -189,7 +189,8 @@ def _change(
 def _settings(first: Recorded, second: Recorded) -> tuple[SettingChange, ...]:
     old, new = first.settings, second.settings
     if first.report.data_sha256 == second.report.data_sha256:
-        old.pop("data", None), new.pop("data", None)  # the same bytes, wherever they lie
+        for one in (old, new):
+            one.pop("data", None)  # the same bytes, wherever they lie
     return tuple(
         SettingChange(what=name, a=old.get(name), b=new.get(name), matters=name in MATTERS)
         for name in dict.fromkeys((*old, *new))
