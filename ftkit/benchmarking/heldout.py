@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ftkit.benchmarking.metrics import Metric, needs_truth, normalise
-from ftkit.benchmarking.metrics.base import right_of
+from ftkit.benchmarking.metrics.base import failed, right_of
 from ftkit.benchmarking.metrics.instructions import labels_in
 from ftkit.data import canonical_json, prompt_of, read_jsonl
-from ftkit.errors import DataError, UsageError, Where
+from ftkit.errors import DataError, FtkitError, UsageError, Where
 
 MAX_LABELS = 200
 """More different right answers than this are texts, not labels."""
@@ -85,6 +85,10 @@ def _expected(data: dict[str, Any], metric: Metric, where: Where) -> tuple[str, 
             where=where,
             hint=f"That is what the metric {metric.name!r} wants; see docs/metrics.md.",
         ) from error
+    except FtkitError:
+        raise
+    except Exception as error:  # a metric may be anyone's code
+        raise failed(metric.name, f" on the row of line {where.line}", error) from error
     if not right and needs_truth(metric):
         raise DataError(
             "there is no expected answer",

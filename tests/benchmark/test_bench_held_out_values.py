@@ -10,6 +10,7 @@ from bench_parts import chat_row, write_rows
 
 from ftkit.benchmarking import find_metric
 from ftkit.benchmarking.heldout import HeldOutRow, read_held_out
+from ftkit.benchmarking.metrics import MetricBase
 from ftkit.errors import DataError
 
 TOOLS = [{"type": "function", "function": {"name": "time", "parameters": {"type": "object"}}}]
@@ -85,3 +86,15 @@ def test_tools_and_a_wanted_form_go_with_the_request(tmp_path: Path) -> None:
 
 def test_a_plain_row_brings_nothing_but_its_messages(tmp_path: Path) -> None:
     assert read(tmp_path, chat_row("Q", "A"), "exact").parameters == {}
+
+
+def test_a_metric_that_fails_while_it_reads_is_told_with_the_line(tmp_path: Path) -> None:
+    class Broken(MetricBase):
+        name = "broken"
+
+        def right_answers(self, reply: str) -> tuple[str, ...]:
+            return (reply[1000],)
+
+    path = write_rows(tmp_path / "t.jsonl", [chat_row("Q", "A")])
+    with pytest.raises(DataError, match="'broken' failed on the row of line 1: IndexError"):
+        list(read_held_out(path, Broken()))
