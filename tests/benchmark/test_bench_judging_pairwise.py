@@ -152,3 +152,42 @@ def test_a_pair_is_of_two(tmp_path: Path) -> None:
         court.judge(judge, columns=columns, pairwise=("a", "d"))
     report = court.judge(judge, columns=columns, pairwise=("c", "a"))
     assert (report.preferences[0].first, report.models) == ("c", ("c", "a"))
+
+
+def test_questions_of_one_of_the_two_are_no_pairs(tmp_path: Path) -> None:
+    rows = [
+        {"model": "a", "question": "q0", "answer": "xx"},
+        {"model": "b", "question": "q0", "answer": "x"},
+        {"model": "a", "question": "q1", "answer": "y"},
+    ]
+    court = Court(tmp_path, rows)
+    judge = judge_called("ruler", prefers(longer), tmp_path)
+    (found,) = court.judge(judge, pairwise=True).preferences
+    assert (found.n, found.first_wins, found.unusable) == (1, 1, 0)
+    apart = [rows[0], rows[2], rows[1]]
+    with pytest.raises(UsageError, match="no question has answers of both"):
+        court.judge(judge, answers=apart, pairwise=True)
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(5, 5), (8, 2), (30, 12), (1, 0), (0, 0)])
+def test_the_sign_test_is_scipy_s(tmp_path: Path, wins: int, losses: int) -> None:
+    from scipy.stats import binomtest
+
+    texts: Texts = [(f"{n}xxxx", f"{n}") for n in range(wins)] + [(f"{n}", f"{n}xxxx") for n in range(losses)]
+    texts = [*texts, ("tied", "even")]
+    (found,) = ask(tmp_path, pairs(texts), judge_called("ruler", prefers(longer), tmp_path)).preferences
+    expected = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
+    assert found.p_value == pytest.approx(expected)
+    assert (found.first_wins, found.second_wins, found.ties) == (wins, losses, 1)
+
+
+def test_a_pair_asked_again_is_asked_in_its_own_order(tmp_path: Path) -> None:
+    orders: list[tuple[str, int]] = []
+
+    def slow(messages: list[dict[str, Any]]) -> str:
+        orders.append((part(messages, "first_answer"), len(messages)))
+        return "Hm." if len(messages) == 2 else prefers(longer)(messages)
+
+    report = ask(tmp_path, pairs([("long", "x")]), judge_called("slow", slow, tmp_path))
+    assert sorted(orders) == [("long", 2), ("long", 4), ("x", 2), ("x", 4)]
+    assert report.preferences[0].first_wins == 1 and report.judges[0].undecided == 0

@@ -156,3 +156,57 @@ def test_a_folder_that_is_no_benchmark(tmp_path: Path) -> None:
     (out / "report.json").write_text("[]")
     with pytest.raises(DataError, match="no benchmark's record"):
         open_answers(out)
+
+
+def test_answers_of_several_models_without_numbers_stand_together_by_their_question() -> None:
+    lines = [("m", "Q0", "a"), ("n", "Q0", "b"), ("m", "Q1", "c"), ("n", "Q2", "d"), ("n", "Q2", "e")]
+    rows = [{"model": model, "question": question, "answer": text} for model, question, text in lines]
+    answers = open_answers(rows)
+    assert [
+        (row.row, row.question, {m: g.text for m, g in row.answers.items()}) for row in answers.rows()
+    ] == [
+        (0, "Q0", {"m": "a", "n": "b"}),
+        (1, "Q1", {"m": "c"}),
+        (2, "Q2", {"n": "d"}),
+        (3, "Q2", {"n": "e"}),  # a second answer to the same question is another row
+    ]
+    assert [tuple(row.answers) for row in answers.only(["m"]).rows()] == [("m",), ("m",), (), ()]
+
+
+def test_columns_of_answers_leave_a_column_called_model_alone() -> None:
+    rows = [{"model": "x", "question": "same", "a": "1", "b": "2"}] * 2
+    answers = open_answers(rows, columns=Columns(answers=("a", "b")))
+    assert answers.models == ("a", "b") and [row.row for row in answers.rows()] == [0, 1]
+
+
+def test_the_same_answers_have_the_same_fingerprint_and_others_another() -> None:
+    rows = [{"question": "q", "answer": "a", "expected": "a"}]
+    first, same = open_answers(rows), open_answers([dict(row) for row in rows])
+    assert first.sha256 == same.sha256
+    for name in ("question", "answer", "expected"):
+        assert open_answers([{**rows[0], name: "other"}]).sha256 != first.sha256
+
+
+def test_content_in_parts_is_read(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "What is "}, {"type": "text", "text": "it?"}]
+    messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": [parts[1]]}]
+    answers = open_answers(write_rows(tmp_path / "chat.jsonl", [{"messages": messages}]))
+    assert texts(answers) == [("What is \nit?", {"chat": "it?"})]
+
+
+def test_packed_and_columnar_tables(tmp_path: Path) -> None:
+    import gzip
+
+    import pandas as pd
+
+    frame = pd.DataFrame({"prompt": ["Why?"], "output": ["Because."], "model": ["m"]})
+    frame.to_parquet(tmp_path / "replies.parquet")
+    with gzip.open(tmp_path / "replies.csv.gz", "wt") as file:
+        frame.to_csv(file, index=False)
+    for name in ("replies.parquet", "replies.csv.gz"):
+        assert texts(open_answers(tmp_path / name)) == [("Why?", {"m": "Because."})]
+
+
+def test_an_iterator_gives_its_rows_once_and_that_is_said() -> None:
+    with pytest.raises(UsageError, match="only once"):
+        list(open_answers(iter([{"question": "q", "answer": "a"}])).rows())

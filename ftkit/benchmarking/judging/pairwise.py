@@ -60,10 +60,11 @@ class Pair(NamedTuple):
 
 
 def pairs_of(answers: AnswerSet) -> Iterator[Pair]:
-    """Each row's answers of the two models of the set."""
+    """Each row's answers of the two models of the set, where both were asked."""
     first, second = answers.models
     for row in answers.rows():
-        yield Pair(row, row.answers.get(first, Given(None)), row.answers.get(second, Given(None)))
+        if first in row.answers and second in row.answers:
+            yield Pair(row, row.answers[first], row.answers[second])
 
 
 def pairwise_cases(answers: AnswerSet, rubric: Rubric) -> Iterator[list[Message]]:

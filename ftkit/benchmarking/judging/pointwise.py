@@ -22,11 +22,10 @@ from ftkit.benchmarking.statistics import bootstrap_interval, wilson_interval
 
 
 def pointwise_cases(answers: AnswerSet, rubric: Rubric) -> Iterator[list[Message]]:
-    """What a judge is asked: each usable answer of each row, the models in their order."""
+    """What a judge is asked: each usable answer of each row, in the row's order."""
     for row in answers.rows():
-        for model in answers.models:
-            given = row.answers.get(model)
-            if given is not None and given.text is not None:
+        for given in row.answers.values():
+            if given.text is not None:
                 yield judge_messages(rubric, row.question, (given.text,), row.right)
 
 
@@ -109,8 +108,7 @@ class PointwiseTally:
         """Take every judge's replies to :func:`pointwise_cases`, and write each verdict down."""
         for row in self._answers.rows():
             self._rows += 1
-            for model in self._answers.models:
-                given = row.answers.get(model, Given(None))
+            for model, given in row.answers.items():
                 votes: list[Vote] = []
                 if given.text is not None:
                     votes = [_vote(j, next(said)) for j, said in zip(self._judges, replies, strict=True)]

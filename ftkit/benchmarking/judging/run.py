@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ftkit import __version__
 from ftkit.benchmarking.judging.asking import ROUNDS, Hearing, Judge, digest_of, hear
 from ftkit.benchmarking.judging.judges import judges_of
-from ftkit.benchmarking.judging.pairwise import PairwiseTally, pairwise_cases
+from ftkit.benchmarking.judging.pairwise import PairwiseTally, pairs_of, pairwise_cases
 from ftkit.benchmarking.judging.places import open_answers
 from ftkit.benchmarking.judging.pointwise import PointwiseTally, pointwise_cases
 from ftkit.benchmarking.judging.results import JudgeReport
@@ -23,7 +23,7 @@ from ftkit.benchmarking.judging.table import open_verdict_table
 from ftkit.benchmarking.judging.words import notes_of, verdict_of
 from ftkit.data import atomic_write
 from ftkit.display import SilentDisplay
-from ftkit.errors import UsageError
+from ftkit.errors import UsageError, storage_error
 from ftkit.inference import AnswerCache, project_cache
 from ftkit.inference.backends import needs_platform
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ftkit.inference.backends import Via
     from ftkit.settings import Settings
 
-_ASKING = "asking"
+_ASKING, _LOCK = "asking", ".lock"
 
 
 def judge(
@@ -129,6 +129,12 @@ def _check(answers: AnswerSet, rubric: Rubric, against_truth: bool) -> None:
             where=answers.name,
             hint=f"Name two of them: {', '.join(answers.models)}.",
         )
+    if rubric.kind == "pair" and next(pairs_of(answers), None) is None:
+        raise UsageError(
+            f"no question has answers of both {answers.models[0]} and {answers.models[1]}",
+            where=answers.name,
+            hint="Answers to one question follow each other, or have the same number in a column 'row'.",
+        )
     known = (given.right is not None for row in answers.rows() for given in row.answers.values())
     if against_truth and not any(known):
         raise UsageError(
@@ -153,13 +159,15 @@ def judge_answers(
     names = [one.model for one in judges]
     kind = rubric.kind
     table, record, summary = f"verdicts-{kind}.csv", f"judges-{kind}.json", f"judges-{kind}.md"
-    hearings = [_hearing(one, answers, rubric, workdir, cache, rounds) for one in judges]
-    with shown.work(f"Asking {', '.join(names)}", total=len(hearings), unit="judges") as progress:
-        hear(hearings, progress.update)
-    used = tuple(hearing.used() for hearing in hearings)
     tally = _tally(answers, rubric, names)
-    with open_verdict_table(workdir / table) as written:
-        tally.read([hearing.replies() for hearing in hearings], written)
+    with _alone(workdir):
+        hearings = [_hearing(one, answers, rubric, workdir, cache, rounds) for one in judges]
+        with shown.work(f"Asking {', '.join(names)}", total=len(hearings), unit="judges") as progress:
+            hear(hearings, progress.update)
+        used = tuple(hearing.used() for hearing in hearings)
+        with open_verdict_table(workdir / table) as written:
+            tally.read([hearing.replies() for hearing in hearings], written)
+        _tidy(hearings, workdir)
     fields = tally.fields()
     report = JudgeReport(
         kind=kind,
@@ -179,8 +187,27 @@ def judge_answers(
     report = report.model_copy(update={"verdict": verdict_of(report)})
     atomic_write(workdir / record, report.model_dump_json(indent=2))
     atomic_write(workdir / summary, judges_markdown(report))
-    _tidy(hearings, workdir)
     return report
+
+
+@contextmanager
+def _alone(workdir: Path) -> Iterator[None]:
+    """Hold the directory. Raises UsageError where another process or thread judges in it."""
+    from ftkit.ledger.locks import holding
+
+    def busy(seconds: float) -> None:
+        raise UsageError(
+            "other judges are at work in this directory",
+            where=str(workdir),
+            hint="Wait for them, or name another directory.",
+        )
+
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, workdir) from error
+    with holding(workdir / _LOCK, 0, busy):
+        yield
 
 
 def _hearing(

@@ -28,7 +28,10 @@ class Given(NamedTuple):
 
 
 class AnsweredRow(NamedTuple):
-    """One question with the answers of models; ``row`` counts from 0, ``right`` are the right answers."""
+    """One question with the answers of models; ``row`` counts from 0, ``right`` are the right answers.
+
+    A model that was not asked is not among ``answers``; one that gave no whole answer is.
+    """
 
     row: int
     question: str
@@ -63,7 +66,7 @@ class AnswerSet:
 
         def rows() -> Iterator[AnsweredRow]:
             for row in self.rows():
-                yield row._replace(answers={m: row.answers.get(m, Given(None)) for m in models})
+                yield row._replace(answers={m: row.answers[m] for m in models if m in row.answers})
 
         return AnswerSet(self.name, self.sha256, tuple(models), rows, self.notes)
 
@@ -91,8 +94,9 @@ def table_answers(
     """The answers of a table: a file of any kind, a DataFrame, a ``datasets.Dataset``, a list of mappings.
 
     A row has a question (a text, or the messages of a chat) and an answer in each of ``columns.answers``;
-    a chat file's answer is its final assistant message. Where a table has a column ``row`` (and ``model``),
-    as a benchmark's ``answers.csv``, rows of the same number that follow each other are one question.
+    a chat file's answer is its final assistant message. Where a table has a column ``model``, rows that
+    follow each other are one question where they have the same ``row``, as in a benchmark's
+    ``answers.csv``, or without such a column the same question.
     Raises UsageError where a column is missing, DataError for a row that cannot be used.
     """
     rows = open_rows(source, options)
@@ -112,7 +116,7 @@ def table_answers(
         rows.name,
         digest.hexdigest(),
         tuple(models),
-        lambda: _grouped(_items(rows, known, truth), rows.name),
+        lambda: _grouped(_items(rows, known, truth), known, rows.name),
     )
 
 
@@ -140,7 +144,7 @@ class Layout:
         if not answers and question != "messages":
             raise _no_column("no column holds an answer", first)
         expected = columns.expected or ("expected" if "expected" in first else None)
-        model = columns.model or ("model" if "model" in first else None)
+        model = columns.model or ("model" if "model" in first and len(answers) == 1 else None)
         return cls(question, answers, expected, model, "row" in first, name)
 
 
@@ -152,14 +156,14 @@ def _no_column(what: str, row: Mapping[str, Any]) -> UsageError:
 
 
 def _items(rows: RowSource, layout: Layout, truth: Truth) -> Iterator[AnsweredRow]:
-    for number, row in enumerate(rows):
+    for row in rows:
         where = Where(rows.name, row.line)
         if not isinstance(row.data, Mapping):
             raise DataError("a row of named columns is wanted", where=where)
-        yield _item(row, number, layout, truth, where)
+        yield _item(row, layout, truth, where)
 
 
-def _item(row: Row, number: int, layout: Layout, truth: Truth, where: Where) -> AnsweredRow:
+def _item(row: Row, layout: Layout, truth: Truth, where: Where) -> AnsweredRow:
     data: Mapping[str, Any] = row.data
     right = _right(data.get(layout.expected)) if layout.expected else ()
     answers = {}
@@ -168,7 +172,7 @@ def _item(row: Row, number: int, layout: Layout, truth: Truth, where: Where) -> 
         name = name if column is None or len(layout.answers) == 1 else column
         answers[name] = _given(data, column, right, truth)
     try:
-        place = int(data["row"]) if layout.numbered else number
+        place = int(data["row"]) if layout.numbered else 0
         return AnsweredRow(place, _question(data[layout.question], layout), answers, right)
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"this row has no question: {error}", where=where) from error
@@ -204,21 +208,29 @@ def _right(cell: Any) -> tuple[str, ...]:
     return tuple(part for part in str(cell).split(" | ") if part.strip()) if cell not in (None, "") else ()
 
 
-def _grouped(items: Iterator[AnsweredRow], name: str) -> Iterator[AnsweredRow]:
-    """Items of the same number that follow each other as one row. Raises DataError where one comes twice."""
+def _grouped(items: Iterator[AnsweredRow], layout: Layout, name: str) -> Iterator[AnsweredRow]:
+    """Items that are one question as one row. Raises DataError where a row has two answers of one model."""
     current: AnsweredRow | None = None
     for item in items:
-        if current is None or item.row != current.row:
+        if current is None or not _together(current, item, layout, name):
             if current is not None:
                 yield current
-            current = item
-            continue
-        if twice := current.answers.keys() & item.answers.keys():
-            raise DataError(
-                f"row {item.row} has two answers of {', '.join(twice)}",
-                where=name,
-                hint="Leave the column 'row' out where it does not number questions.",
-            )
-        current = current._replace(answers={**current.answers, **item.answers})
+            number = -1 if current is None else current.row
+            current = item if layout.numbered else item._replace(row=number + 1)
+        else:
+            current = current._replace(answers={**current.answers, **item.answers})
     if current is not None:
         yield current
+
+
+def _together(current: AnsweredRow, item: AnsweredRow, layout: Layout, name: str) -> bool:
+    twice = current.answers.keys() & item.answers.keys()
+    if not layout.numbered:
+        return layout.model is not None and item.question == current.question and not twice
+    if item.row == current.row and twice:
+        raise DataError(
+            f"row {item.row} has two answers of {', '.join(twice)}",
+            where=name,
+            hint="Leave the column 'row' out where it does not number questions.",
+        )
+    return item.row == current.row
