@@ -10,6 +10,8 @@ import pytest
 
 PACKAGES = (
     "ftkit",
+    "ftkit.benchmarking",
+    "ftkit.benchmarking.metrics",
     "ftkit.data",
     "ftkit.gateway",
     "ftkit.gateway.realtime",
