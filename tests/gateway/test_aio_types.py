@@ -12,7 +12,7 @@ RIGHT = """
 from collections.abc import AsyncGenerator
 from typing import assert_type
 import ftkit
-from ftkit.gateway import Batch, ChatReply, FileInfo, Job, JobEvent, ModelInfo
+from ftkit.gateway import Batch, ChatReply, Embedded, FileInfo, Job, JobEvent, ModelInfo, ReplyPiece
 from ftkit.gateway.bulk.result import BulkResult
 
 async def main() -> None:
@@ -27,6 +27,10 @@ async def main() -> None:
         assert_type(await platform.batches.run([], "out.jsonl", via="auto"), BulkResult)
         assert_type(await platform.chat.complete("m", [], temperature=0), ChatReply)
         assert_type(platform.chat.stream("m", []), AsyncGenerator[str, None])
+        assert_type(platform.chat.pieces("m", [], timeout=3.0), AsyncGenerator[ReplyPiece, None])
+        assert_type(await platform.completions.complete("m", "p", headers={"x": "y"}), ChatReply)
+        assert_type(platform.completions.stream("m", "p", temperature=0), AsyncGenerator[str, None])
+        assert_type(await platform.embeddings.create("m", ["a"]), Embedded)
         assert_type(await platform.models.list(), list[ModelInfo])
     assert_type(await ftkit.connect_async(), ftkit.AsyncPlatform)
 """
