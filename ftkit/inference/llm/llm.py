@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
@@ -20,7 +20,7 @@ from ftkit.inference.llm.prompts import Prompt, PromptFunction, own_prompt, temp
 from ftkit.inference.llm.reading import Take
 from ftkit.inference.llm.reporting import response_of
 from ftkit.inference.llm.response import How, LLMResponse
-from ftkit.inference.llm.running import Done, run_either_way
+from ftkit.inference.llm.running import Done, cancel, run_either_way
 from ftkit.inference.llm.sources import Rows
 
 if TYPE_CHECKING:
@@ -150,6 +150,23 @@ class LLM:
         self._asked(rows, take, None, working_dir, form).raise_if_failed()
         return values[0] if one else values
 
+    def cancel(
+        self, data: Any = None, *, working_dir: str | Path | None = None, source: SourceOptions | None = None
+    ) -> int:
+        """Cancel the batches of a call with the same data, from any process; how many runs were under way.
+
+        That call ends with BatchFailed; another one goes on with what is left.
+        """
+        given = data.dataset if isinstance(data, LLMResponse) else data
+        with self._opened() as at:
+            if at.platform is None:
+                return 0
+            order = self._order(self._form, at)
+            return cancel(order, Rows(given, source), at.backend, at.platform, _place(at, working_dir))
+
+    def _opened(self) -> AbstractContextManager[Opened]:
+        return opened(self.model_name, self._backend, self.options, self._settings, self._via, self._display)
+
     def _shown(self, value: Any, answer: Answer) -> Any:
         if not self.return_completions_object:
             return value
@@ -165,10 +182,8 @@ class LLM:
     ) -> LLMResponse:
         from ftkit.inference.llm.writing import to_dataset
 
-        with opened(
-            self.model_name, self._backend, self.options, self._settings, self._via, self._display
-        ) as at:
-            place = Path(working_dir) if working_dir is not None else at.settings.state_dir / "llm"
+        with self._opened() as at:
+            place = _place(at, working_dir)
             order = wanted = self._order(form, at)
             given = self._cache if isinstance(self._cache, AnswerCache) else None
             with nullcontext(given) if given is not None else project_cache(at.settings) as cache:
@@ -208,6 +223,11 @@ class LLM:
 
         batches = [batch for one in done.asked for batch in one.batches]
         delete_files(at.platform, batches, good=good, bad=bad)
+
+
+def _place(at: Opened, working_dir: str | Path | None) -> Path:
+    """Where calls have their folders."""
+    return Path(working_dir) if working_dir is not None else at.settings.state_dir / "llm"
 
 
 def _named(model: str | None, model_name: str | None, backend: Any) -> str:

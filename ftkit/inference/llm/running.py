@@ -18,7 +18,7 @@ from ftkit.inference.llm.rounds import Rounds
 from ftkit.inference.llm.sources import Rows
 
 if TYPE_CHECKING:
-    from ftkit.gateway import Answer
+    from ftkit.gateway import Answer, Platform
     from ftkit.inference.backends import Backend
 
 
@@ -82,6 +82,16 @@ def run_either_way(
     order = replace(order, how="instruction")
     again = run(order, rows, backend, cache, place, take)
     return order, replace(again, asked=(*done.asked, *again.asked), seconds=done.seconds + again.seconds)
+
+
+def cancel(order: Order, rows: Rows, backend: Backend, platform: Platform, place: Path) -> int:
+    """Cancel what a call of these very requests has under way on a platform; how many runs that were."""
+    written = write_requests(order, rows, backend.identity(order.model), place)
+    written.path.unlink()
+    runs = [state.parent for state in (place / written.key).glob("asking-*/*/state.json")]
+    for workdir in runs:
+        platform.batches.cancel_run(workdir)
+    return len(runs)
 
 
 def _asker(order: Order, backend: Backend, cache: AnswerCache) -> Callable[[Path, Path, Path], Asked]:
