@@ -101,7 +101,7 @@ def benchmark(
         task.read(shown)
         field = Field(platform, stack, tuned, via, window, pace, prices or {}, backends or {})
         contestants = field.all(names)
-        kept = cache or stack.enter_context(project_cache(platform.settings))
+        kept = cache if cache is not None else stack.enter_context(project_cache(platform.settings))
         answers, record = Gathering(task, said, kept, shown, fresh=not resume).gather(contestants)
         asker = field.backend_of("", platform)
         _prepare(task, answers, Means(asker, kept, task.folder / "metric", shown))

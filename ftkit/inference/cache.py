@@ -68,7 +68,7 @@ class Known(NamedTuple):
 
 def project_cache(settings: Settings) -> AnswerCache:
     """The cache of a project: ``answers.db`` in the state directory, shared by all that asks models."""
-    return AnswerCache(settings.state_dir / CACHE_FILE)
+    return AnswerCache(settings.state_dir.absolute() / CACHE_FILE)
 
 
 def key_of(identity: str, url: str, body: Any, sample: int = 0) -> bytes:
