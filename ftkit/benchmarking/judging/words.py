@@ -80,9 +80,10 @@ def _of_judge(one: JudgeUsed) -> list[str]:
         since = "" if one.oldest is None else f", the oldest of {_day(one.oldest)}"
         found.append(f"{one.judge}: {one.cached:,} replies were there from earlier calls{since}")
     if not one.enforced:
+        again = f", and asked again in {one.rounds} rounds" if one.rounds > 1 else ""
         found.append(
-            f"{one.judge}: {one.backend} does not keep replies to a form; they were asked for in words, "
-            f"checked, and asked again where they could not be read ({one.rounds} rounds)"
+            f"{one.judge}: {one.backend} does not keep replies to a form; it was asked for in words and "
+            f"checked{again}"
         )
     return found
 
