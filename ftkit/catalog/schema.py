@@ -247,6 +247,10 @@ class Model(_Entry):
     key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     options: dict[str, Any] = {}
 
+    def __hash__(self) -> int:
+        """By its name alone: rules remember what they know of a model, and ``options`` cannot be hashed."""
+        return hash((self.provider, self.id))
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.hook is not None and self.litellm is not None:

@@ -74,8 +74,8 @@ def test_before_anything_is_on_the_platform(
 STAGES = [
     ("Upload updown-validation", "uploading"),
     ("Tuning", "watching the job"),
-    ("Writing requests", "benchmarking"),
-    ("linear answers", "benchmarking"),
+    ("Prepare requests", "benchmarking"),
+    ("20 requests", "benchmarking"),
     ("Scoring", "benchmarking"),
     ("Writing the report", "writing the report"),
 ]
