@@ -31,7 +31,8 @@ NEEDED: dict[str, dict[str, Any]] = {"similarity": {"model": "any"}, "judge": {"
 """Options without which a metric cannot be had."""
 HEAD = """# Metrics
 
-Written by `make format` from the metrics themselves; not edited by hand. A metric says of every answer
+Written by `make format` from the metrics themselves; not edited by hand. `ftkit metrics` tells the same of
+those that are installed, also of yours. A metric says of every answer
 whether it is right, and a value of 0 to 1. Right answers stand in the rows: the final assistant message,
 or the field `expected` where there is one.
 
@@ -99,7 +100,8 @@ def section(metric: Metric) -> Iterator[str]:
         for one in options:
             default = ",".join(one.default) if isinstance(one.default, tuple) else one.default
             shown = f"`{_text(default)}`" if default not in ("", {}, None) else ""
-            yield f"| `{one.name}` | {shown} | {one.help} |\n"
+            choices = f" One of {', '.join(f'`{c}`' for c in one.choices)}." if one.choices else ""
+            yield f"| `{one.name}` | {shown} | {one.help}{choices} |\n"
 
 
 def _text(value: Any) -> str:

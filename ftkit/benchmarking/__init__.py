@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ftkit.benchmarking.describing import MetricInfo, describe_metrics
     from ftkit.benchmarking.judging import JudgeReport, Rubric, judge, judge_examples, with_judges
     from ftkit.benchmarking.markdown import to_markdown
     from ftkit.benchmarking.metrics import Metric, Score
@@ -30,12 +31,14 @@ _HOMES = {
     "JudgeReport": "ftkit.benchmarking.judging",
     "LabelScore": "ftkit.benchmarking.results",
     "Metric": "ftkit.benchmarking.metrics",
+    "MetricInfo": "ftkit.benchmarking.describing",
     "ModelScore": "ftkit.benchmarking.results",
     "Rubric": "ftkit.benchmarking.judging",
     "RunComparison": "ftkit.benchmarking.versus",
     "Score": "ftkit.benchmarking.metrics",
     "benchmark": "ftkit.benchmarking.run",
     "compare_runs": "ftkit.benchmarking.versus",
+    "describe_metrics": "ftkit.benchmarking.describing",
     "find_metric": "ftkit.benchmarking.registry",
     "judge": "ftkit.benchmarking.judging",
     "judge_examples": "ftkit.benchmarking.judging",
@@ -56,12 +59,14 @@ __all__ = [
     "JudgeReport",
     "LabelScore",
     "Metric",
+    "MetricInfo",
     "ModelScore",
     "Rubric",
     "RunComparison",
     "Score",
     "benchmark",
     "compare_runs",
+    "describe_metrics",
     "find_metric",
     "judge",
     "judge_examples",

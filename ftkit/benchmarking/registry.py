@@ -42,10 +42,14 @@ def find_metric(
         return _made(
             metric, str(getattr(metric, "name", None) or getattr(metric, "__name__", metric)), options
         )
-    return _made(load(metric, folders) if ":" in metric else _named(metric), metric, options)
+    return _made(load(metric, folders) if ":" in metric else load_metric(metric), metric, options)
 
 
-def _named(name: str) -> object:
+def load_metric(name: str) -> object:
+    """What is registered as ``name``: a metric, its class, or a function, with no options set.
+
+    Raises UsageError for an unknown name, and for a plug-in that cannot be imported.
+    """
     points = {point.name: point for point in entry_points(group=GROUP)}
     if name not in points:
         close = difflib.get_close_matches(name, points, n=2)

@@ -27,6 +27,7 @@ COMMANDS = {
     "ledger": ("ftkit.cli.ledger:ledger", "Show, export and forget what was done on platforms."),
     "benchmark": ("ftkit.cli.benchmark:benchmark", "Compare models on held-out rows by batch inference."),
     "compare": ("ftkit.cli.compare:compare", "Hold a benchmark or run against another, row by row."),
+    "metrics": ("ftkit.cli.metrics:metrics", "List the metrics of benchmarks; one with its options."),
     "generate": ("ftkit.cli.generate:generate", "Make rows of a model's answers about rows of data."),
     "cache": ("ftkit.cli.cache:cache", "Show and delete the answers that are kept."),
     "judge": ("ftkit.cli.judge:judge", "Let models judge answers, and measure the judges."),

@@ -6,17 +6,18 @@ import dataclasses
 import difflib
 import inspect
 from collections.abc import Mapping
-from typing import Any, NamedTuple, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from ftkit.errors import UsageError
 
 
 class Option(NamedTuple):
-    """One option of a metric: its name, its default and what it does."""
+    """One option of a metric: its name, its default, what it does, and its values where they are few."""
 
     name: str
     default: Any
     help: str
+    choices: tuple[str, ...] = ()
 
 
 def option(default: Any, help: str) -> Any:
@@ -29,10 +30,15 @@ def options_of(metric: object) -> tuple[Option, ...]:
     if not dataclasses.is_dataclass(metric):
         return ()
     return tuple(
-        Option(field.name, _default(field), field.metadata.get("help", ""))
+        Option(field.name, _default(field), field.metadata.get("help", ""), _choices(metric, field.name))
         for field in dataclasses.fields(metric)
         if field.init
     )
+
+
+def _choices(metric: object, name: str) -> tuple[str, ...]:
+    hint = _hint(metric if isinstance(metric, type) else type(metric), name)
+    return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def values_of(metric: object) -> dict[str, Any]:
