@@ -21,6 +21,7 @@ canned_server, canned = canned_platform.canned_server, canned_platform.canned
 ROWS, KILL_AT = 30, 10
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="kill -9 is of POSIX")
 def test_a_killed_call_goes_on_and_asks_nothing_twice(canned: Canned, tmp_path: Path) -> None:
     seen: Counter[str] = Counter()
