@@ -106,3 +106,13 @@ def test_the_page_on_backends_names_every_parameter_and_rate() -> None:
     offered = {name for names in _OFFERED.values() for name in names}
     for name in (offered | set(Rates.model_fields)) - {"source", "as_of"}:
         assert f"`{name}`" in page, name
+
+
+def test_the_settings_on_the_page_are_valid(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```toml[^\n]*\n(.*?)^```", (DOCS / "backends.md").read_text(), re.M | re.S)
+    assert len(blocks) == 2
+    file = tmp_path / "pages.toml"
+    file.write_text("\n".join(blocks))
+    models = {model.id: model for model in ftkit.load_settings(file).catalog.models("custom")}
+    assert models["claude"].litellm == "anthropic/claude-sonnet-4-5"
+    assert models["house/writer"].rates.burst == (300, 10.0)
