@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, NamedTuple
 
+from ftkit.benchmarking.judging.differences import Marks, mark
 from ftkit.benchmarking.judging.disputes import Disputes, shown
 from ftkit.benchmarking.judging.forms import word_of
 from ftkit.benchmarking.judging.measuring import Agreements
@@ -99,6 +100,7 @@ class PointwiseTally:
         self._answers, self._rubric, self._judges = answers, rubric, tuple(judges)
         self._raters = (*judges, *([PANEL] if len(judges) > 1 else []))
         self._sums = {(rater, model): _Sums() for rater in self._raters for model in answers.models}
+        self._marks = Marks(self._raters, answers.models)
         self._agreements = Agreements()
         self.disputes = Disputes()
         self.known_truth = False
@@ -108,22 +110,26 @@ class PointwiseTally:
         """Take every judge's replies to :func:`pointwise_cases`, and write each verdict down."""
         for row in self._answers.rows():
             self._rows += 1
+            marks: dict[tuple[str, str], float] = {}
             for model, given in row.answers.items():
                 votes: list[Vote] = []
                 if given.text is not None:
                     votes = [_vote(j, next(said)) for j, said in zip(self._judges, replies, strict=True)]
-                self._add(row, model, given, votes, table)
+                marks |= self._add(row, model, given, votes, table)
+            self._marks.add(marks)
 
     def _add(
         self, row: AnsweredRow, model: str, given: Given, votes: list[Vote], table: VerdictTable
-    ) -> None:
+    ) -> dict[tuple[str, str], float]:
         if votes and len(self._judges) > 1:
             decided = [vote.value for vote in votes if vote.value is not None]
             votes.append(Vote(PANEL, panel_value(decided, self._rubric)))
         by_rater = {vote.rater: vote for vote in votes}
+        marks, usable = {}, given.text is not None
         for rater in self._raters:
-            vote = by_rater.get(rater)
-            self._sums[rater, model].add(vote.value if vote else None, given.text is not None, self._rubric)
+            value = by_rater[rater].value if rater in by_rater else None
+            self._sums[rater, model].add(value, usable, self._rubric)
+            marks[rater, model] = mark(value, usable, self._rubric.scale)
         for vote in votes:
             shown_value = "" if vote.value is None else self._word(vote.value)
             table.add(
@@ -132,6 +138,7 @@ class PointwiseTally:
         if not votes:
             table.add(row, {model: None}, "", "", "", "no usable answer", given.right)
         self._compare(row, model, given, votes)
+        return marks
 
     def _word(self, value: float) -> str:
         if self._rubric.kind == "score":
@@ -174,6 +181,7 @@ class PointwiseTally:
                 for rater in self._raters
                 for model in self._answers.models
             ),
+            "differences": self._marks.differences(scores=self._rubric.scale is not None),
             "against_truth": tuple(a for r in truth for a in self._agreements.between(r, TRUTH)),
             "between": tuple(a for x, y in pairs for a in self._agreements.between(x, y)),
             "disputes": self.disputes.kept,

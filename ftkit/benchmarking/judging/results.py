@@ -78,6 +78,29 @@ class Judged(_Result):
     scores: tuple[int, ...] = ()
 
 
+class JudgedDifference(_Result):
+    """Two models by one judge (or the panel), on the ``n`` rows where it has a verdict on both.
+
+    ``only_first`` rows are called right with the first model alone, or scored higher; ``difference`` is
+    the first model's share (or mean score, over the scale) minus the second's, within ``low`` to
+    ``high``. ``p_value`` is McNemar's exact test, of scores that of a paired bootstrap; ``p_adjusted``
+    is corrected for the number of pairs of models (Holm).
+    """
+
+    judge: str
+    first: str
+    second: str
+    n: int
+    only_first: int
+    only_second: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    p_adjusted: float
+    words: str = ""
+
+
 class Agreement(_Result):
     """Two raters of the same answers: two judges, or a judge and the truth.
 
@@ -156,9 +179,10 @@ class JudgeReport(_Result):
     """What judges say of the answers of models, and how far the judges are to be believed.
 
     ``judged`` holds each model as each judge sees it (and the panel, where there are several judges),
-    ``preferences`` the same for pairs. ``against_truth`` measures every judge by the right answers,
-    where these are known; ``between`` holds each two judges. ``disputes`` are a selection out of
-    ``disputes_total``. ``criteria`` is the rubric, ``scale`` the highest score. ``verdict`` is one sentence.
+    ``differences`` each two of the models, ``preferences`` which of two each judge prefers.
+    ``against_truth`` measures every judge by the right answers, where these are known; ``between`` holds
+    each two judges. ``disputes`` are a selection out of ``disputes_total``. ``criteria`` is the rubric,
+    ``scale`` the highest score. ``verdict`` is one sentence.
     """
 
     kind: Kind
@@ -171,6 +195,7 @@ class JudgeReport(_Result):
     models: tuple[str, ...]
     judges: tuple[JudgeUsed, ...]
     judged: tuple[Judged, ...] = ()
+    differences: tuple[JudgedDifference, ...] = ()
     preferences: tuple[Preference, ...] = ()
     against_truth: tuple[Agreement, ...] = ()
     between: tuple[Agreement, ...] = ()

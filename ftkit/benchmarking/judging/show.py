@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ftkit.benchmarking.judging.measuring import kappa_words, share_words
 from ftkit.benchmarking.judging.results import TRUTH, Agreement, JudgeReport
 from ftkit.benchmarking.judging.words import score_words
+from ftkit.benchmarking.statistics import p_words
 from ftkit.benchmarking.words import dollars, percent, seconds, whole
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def tables_of(report: JudgeReport) -> Iterator[Table]:
     """The tables of a report that have rows."""
     for title, headers, rows in (
         _models(report),
+        _apart(report),
         _pairs(report),
         _measures("Judges against the right answers", report.against_truth),
         _measures("Judges against each other", report.between),
@@ -49,6 +51,22 @@ def _models(report: JudgeReport) -> Table:
         scores = [score_words(one, report.scale) for one in report.judged]
         rows = [(*row[:2], score, *row[2:]) for row, score in zip(rows, scores, strict=True)]
     return "Models as the judges see them", headers, rows
+
+
+def _apart(report: JudgeReport) -> Table:
+    headers = ("judge", "models", "points", "interval", "of", "p")
+    rows: Rows = [
+        (
+            one.judge,
+            f"{one.first} − {one.second}",
+            f"{one.difference * 100:+z.1f}",
+            f"{one.low * 100:+z.1f} to {one.high * 100:+z.1f}",
+            f"{one.n:,}",
+            p_words(one.p_adjusted).removeprefix("p ").removeprefix("= "),
+        )
+        for one in report.differences
+    ]
+    return "Models against each other", headers, rows
 
 
 def _pairs(report: JudgeReport) -> Table:

@@ -10,6 +10,7 @@ from ftkit.benchmarking.judging.measuring import share_words
 from ftkit.benchmarking.judging.results import PANEL, Agreement, Judged, JudgeReport, JudgeUsed
 from ftkit.benchmarking.statistics import ALPHA
 
+MOST_APART = 3
 RELIABLE = 0.4
 """A kappa of less is at best "fair" in Landis and Koch's words: not enough to decide by."""
 
@@ -32,8 +33,14 @@ def verdict_of(report: JudgeReport) -> str:
     parts = [f"{one.model}: {score_words(one, report.scale)}" for one in report.judged if one.judge == judge]
     called = "scores" if report.kind == "score" else "calls right"
     lead = f"{judge} {called} {'; '.join(parts)}"
+    apart = [d.words for d in report.differences if d.judge == judge]
     truth = [a.words for a in report.against_truth if a.first == judge and a.model is None]
-    return ". ".join([lead, *truth]) + "."
+    return ". ".join([lead, *_few(apart), *truth]) + "."
+
+
+def _few(sentences: list[str]) -> list[str]:
+    """The sentences with a capital; where there are more than a reader takes in, the table has them."""
+    return [text[:1].upper() + text[1:] for text in sentences] if len(sentences) <= MOST_APART else []
 
 
 def notes_of(
