@@ -259,7 +259,7 @@ def test_ctrl_c_then_the_same_command_again(ftkit: Any, data: Path) -> None:
 
 def test_killed_again_and_again_then_resumed(ftkit: Any, data: Path) -> None:
     """SIGKILL in four stages of one run; then it ends, with one job and one file and batch of each kind."""
-    for words in ("Splitting", "Upload sentiment-validation", "Tuning linear", "linear answers"):
+    for words in ("Splitting", "Upload sentiment-validation", "Tuning linear", "15 requests"):
         process = started(data)
         until(process, f'"start", "work": "{words}')
         process.kill()
