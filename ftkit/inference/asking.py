@@ -77,6 +77,7 @@ class Asking:
     what the platform has answered before; the new answers take the place of the kept ones.
 
     The same call after a crash goes on: in a work directory that is begun the requests are not read.
+    A ``fresh`` one gives up what was begun otherwise.
     """
 
     def __init__(
@@ -97,14 +98,17 @@ class Asking:
         self._rounds, self.model = rounds, model
         self._out, self._work = Path(out), Path(workdir)
         self._seen: list[Round] = []
+        path = self._work / "plan.db"
+        if path.exists():
+            self._plan = AskPlan(path)
+            if self._plan.marked or not fresh:
+                return
+            self._plan.close()
+            shutil.rmtree(self._work)
         try:
             self._work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, self._work) from error
-        path = self._work / "plan.db"
-        if path.exists():
-            self._plan = AskPlan(path)
-            return
         self._plan = write_plan(
             path,
             requests,

@@ -32,6 +32,7 @@ CREATE TABLE samples (key BLOB PRIMARY KEY, times INTEGER NOT NULL) WITHOUT ROWI
 _NAME = 20
 """Bytes of a key that name what goes out, as hexadecimal digits: 160 bits."""
 _AT_ONCE = 500
+_MARKED = 1  # the version of a file whose requests are all asked anew
 
 Usable = Callable[[Kept], bool]
 """Says whether a kept answer is good enough for this call."""
@@ -106,6 +107,7 @@ def write_plan(
         db = sqlite3.connect(temporary, isolation_level=None)
         try:
             db.executescript(_TABLES)
+            db.execute(f"PRAGMA user_version = {_MARKED if mark else 0}")
             db.execute("BEGIN")
             with open_jsonl_writer(asks) as writer:
                 making = _Making(db, identity, cache, writer, deduplicate, usable, mark)
@@ -218,6 +220,11 @@ class AskPlan:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @property
+    def marked(self) -> bool:
+        """Whether all of its requests are asked anew."""
+        return bool(self._db.execute("PRAGMA user_version").fetchone()[0] == _MARKED)
 
     def find(self, names: Sequence[bytes]) -> dict[bytes, Place]:
         """Where each name stands; strangers are left out."""

@@ -108,6 +108,22 @@ def test_fresh_asks_anew_under_another_id_and_replaces_what_is_kept(put: Put) ->
     assert (texts(again), again.cached) == (["new a", "new b", "new c"], 3)
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("second", [False, True])
+def test_what_was_begun_afresh_goes_on_and_what_was_not_gives_way(
+    put: Put, first: bool, second: bool
+) -> None:
+    scribe = Scribe(["old", "new", "newer"])
+    put(scribe)
+    scribe.die = "after answering"
+    with pytest.raises(Killed):
+        put(scribe, "abcd", fresh=first)
+    found = put(scribe, "abcd", fresh=second)
+    words = {str(text).split()[0] for text in texts(found)}
+    assert words == ({"new"} if first else {"newer"} if second else {"old", "new"})
+    assert len(scribe.asked) == 3 + (4 if first else 5 if second else 1)
+
+
 def test_a_kept_answer_that_this_call_does_not_accept_is_asked_again(put: Put) -> None:
     scribe = Scribe(["bad", "good"])
     put(scribe, "ab")
