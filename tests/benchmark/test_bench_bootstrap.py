@@ -33,7 +33,7 @@ def test_the_interval_of_a_mean_is_scipys(n: int, confidence: float) -> None:
         n_resamples=8_000,
         confidence_level=confidence,
         method="BCa",
-        rng=np.random.default_rng(5),
+        random_state=5,
     ).confidence_interval
     ours = bootstrap_interval(scores.tolist(), confidence=confidence)
     assert ours == pytest.approx((theirs.low, theirs.high), abs=0.05 * (theirs.high - theirs.low))
@@ -42,7 +42,7 @@ def test_the_interval_of_a_mean_is_scipys(n: int, confidence: float) -> None:
 def test_the_interval_of_a_difference_is_scipys() -> None:
     first, second = skewed(150, 2), skewed(150, 3)
     theirs = stats.bootstrap(
-        (first - second,), np.mean, n_resamples=8_000, method="BCa", rng=np.random.default_rng(5)
+        (first - second,), np.mean, n_resamples=8_000, method="BCa", random_state=5
     ).confidence_interval
     found = paired_bootstrap(first.tolist(), second.tolist())
     assert found.estimate == pytest.approx((first - second).mean())
