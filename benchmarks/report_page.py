@@ -137,7 +137,7 @@ def opened(browser: chromium.Chromium, page: Path) -> Opened:
 
 def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """One shape: the page's size, and its openings."""
-    with tempfile.TemporaryDirectory(prefix="ftkit-page-") as made:
+    with tempfile.TemporaryDirectory(prefix="ftkit-page-", ignore_cleanup_errors=True) as made:
         begun = time.perf_counter()
         page = make(Path(made), SHAPES[name], options.rows, options.models)
         took = time.perf_counter() - begun

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from ftkit.benchmarking.phrases import (
     break_even,
     how_compared,
-    judges_used,
-    kappa,
     parts_of,
     price_unknown,
 )
@@ -153,12 +151,14 @@ def _parts(report: BenchmarkReport) -> list[str]:
 
 
 def _judges(report: BenchmarkReport) -> Iterator[str]:
+    from ftkit.benchmarking.judging.show import tables_of
+
     for judging in report.judges:
-        yield f"Judged: {plain(judging.verdict or judges_used(judging))}"
-        for one in judging.against_truth:
-            if one.model is None:
-                agreed = f"{percent(one.share)}, κ {kappa(one)}"
-                yield f"- {plain(one.first)} agrees with the truth on {agreed}"
+        yield f"Judged: {plain(judging.verdict)}"
+        yield ""
+        for title, headers, rows in tables_of(judging):
+            cells = [[plain(cell) for cell in row] for row in rows]
+            yield from folded(plain(title), list(table(headers, cells, range(2, len(headers)))))
 
 
 def _foot(report: BenchmarkReport) -> str:

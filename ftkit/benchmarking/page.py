@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ftkit.benchmarking.drawing import Sheet
 
 FOLDER = "templates"
+MOST_DISPUTES = 20
+"""Of judges, shown on a page; the judges' own record has more."""
 
 
 def render_page(template: str, sheet: Sheet, **values: Any) -> str:
@@ -83,12 +85,14 @@ def _environment() -> Environment:
         p=words.p_value,
         breakable=_breakable,
     )
+    from ftkit.benchmarking.judging.show import tables_of
+
     said: list[Callable[..., object]] = [
         *(words.between, words.cost_unknown, words.faults, words.interval, words.kind, words.measure),
-        *(words.points_between, words.remarks, phrases.break_even, phrases.cached, phrases.judges_used),
-        *(phrases.kappa, phrases.lead_of, phrases.price_unknown, phrases.how_compared, rows_words),
+        *(words.points_between, words.remarks, phrases.break_even, phrases.cached, tables_of),
+        *(phrases.lead_of, phrases.price_unknown, phrases.how_compared, rows_words),
     ]
-    made.globals.update({one.__name__: one for one in said}, alpha=ALPHA)
+    made.globals.update({one.__name__: one for one in said}, alpha=ALPHA, most_disputes=MOST_DISPUTES)
     return made
 
 

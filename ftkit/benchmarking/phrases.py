@@ -1,14 +1,9 @@
-"""Sentences about a benchmark's tests, prices and judges: the same in every form of the report."""
+"""Sentences about a benchmark's tests, prices and parts: the same in every form of the report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ftkit.benchmarking.results import BenchmarkReport, BreakEven, Disagreement, ModelScore
-from ftkit.benchmarking.words import dollars, whole
-
-if TYPE_CHECKING:
-    from ftkit.benchmarking.judging.results import Agreement, JudgeReport
+from ftkit.benchmarking.words import whole
 
 _TESTS = {
     "mcnemar": (
@@ -70,25 +65,6 @@ def cached(score: ModelScore) -> str:
     return f"{whole(score.cached)} of {whole(score.n)} answers are from an earlier call" + (
         f" ({when} UTC)" if when else ""
     )
-
-
-def kappa(agreement: Agreement) -> str:
-    """Cohen's kappa with its interval: ``0.62 (0.55 to 0.69)``."""
-    if agreement.kappa is None:
-        return "–"
-    if agreement.kappa_low is None or agreement.kappa_high is None:
-        return f"{agreement.kappa:.2f}"
-    return f"{agreement.kappa:.2f} ({agreement.kappa_low:.2f} to {agreement.kappa_high:.2f})"
-
-
-def judges_used(judging: JudgeReport) -> str:
-    """Who judged, at what price, and how many requests it took."""
-    said = []
-    for judge in judging.judges:
-        cost = dollars(judge.cost) if judge.cost is not None else f"cost unknown ({judge.cost_note})"
-        before = f", {whole(judge.cached)} answered before" if judge.cached else ""
-        said.append(f"{judge.judge} on {judge.backend}: {whole(judge.requests)} requests{before}, {cost}")
-    return f"{'; '.join(said)}." if said else ""
 
 
 def lead_of(report: BenchmarkReport, row: Disagreement) -> float:

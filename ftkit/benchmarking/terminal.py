@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ftkit.benchmarking.phrases import break_even, judges_used, kappa, parts_of, price_unknown
+from ftkit.benchmarking.phrases import break_even, parts_of, price_unknown
 from ftkit.benchmarking.results import BenchmarkReport
 from ftkit.benchmarking.words import (
     cost_unknown,
@@ -105,10 +105,9 @@ def _prices(report: BenchmarkReport) -> Iterator[str]:
 
 def _judges(report: BenchmarkReport) -> Iterator[str]:
     for judging in report.judges:
-        yield f"Judged: {judging.verdict or judges_used(judging)}"
-        for one in judging.against_truth:
-            if one.model is None:
-                yield f"  {one.first} agrees with the truth on {percent(one.share)}, kappa {kappa(one)}."
+        yield f"Judged: {judging.verdict}"
+        for note in judging.notes:
+            yield f"  {note}."
 
 
 def _reasons(report: BenchmarkReport) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftkit.benchmarking.compare import Marks, compare_models, verdict
-from ftkit.benchmarking.judging.results import Agreement, Judged, JudgeReport, JudgeUsed
+from ftkit.benchmarking.judging.results import Agreement, Dispute, Judged, JudgeReport, JudgeUsed
 from ftkit.benchmarking.results import (
     BatchUsed,
     BenchmarkReport,
@@ -151,6 +151,19 @@ def judged(models: Sequence[str], rows: int) -> JudgeReport:
         judges=(used,),
         judged=tuple(seen.model_copy(update={"model": model}) for model in models),
         against_truth=(one,),
+        disputes=(
+            Dispute(
+                row=3,
+                question="Is it so?",
+                expected=("no",),
+                answers={models[0]: "yes"},
+                verdicts={"gpt-4.1": "right"},
+                reasons={"gpt-4.1": "It says <so>."},
+                right=False,
+            ),
+        ),
+        disputes_total=45,
+        notes=("Note of a judge",),
         verdict="gpt-4.1 calls 78.0 % of the answers right.",
     )
 
