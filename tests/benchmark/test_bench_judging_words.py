@@ -229,3 +229,16 @@ def test_what_the_same_judges_said_before_gives_way(tmp_path: Path) -> None:
     whole = with_judges(with_judges(benchmark, [first, other]), [again], tmp_path)
     assert whole.judges == (other, again)
     assert BenchmarkReport.model_validate_json((tmp_path / "report.json").read_bytes()) == whole
+
+
+@pytest.mark.parametrize(("split_on", "leads"), [(1, ["panel"]), (10, ["one", "two"])])
+def test_a_panel_that_is_often_split_is_no_headline(tmp_path: Path, split_on: int, leads: list[str]) -> None:
+    rows = [{"question": f"q{n}", "answer": f"a{n}", "expected": f"a{n}"} for n in range(40)]
+    other = {f"a{n}" for n in range(split_on)}
+    judges = [
+        judge_called("one", right_when(lambda text: True), tmp_path),
+        judge_called("two", right_when(lambda text: text not in other), tmp_path),
+    ]
+    report = Court(tmp_path, rows).judge(*judges)
+    assert re.findall(r"(\w+) calls right", report.verdict) == leads
+    assert any("evenly split" in note for note in report.notes)

@@ -11,6 +11,8 @@ from ftkit.benchmarking.judging.results import PANEL, Agreement, Judged, JudgeRe
 from ftkit.benchmarking.statistics import ALPHA
 
 MOST_APART = 3
+MOST_SPLIT = 0.05
+"""A panel that is split on a greater share of the answers speaks for the others alone: no headline."""
 RELIABLE = 0.4
 """A kappa of less is at best "fair" in Landis and Koch's words: not enough to decide by."""
 
@@ -24,12 +26,18 @@ def score_words(judged: Judged, scale: int | None) -> str:
 
 
 def verdict_of(report: JudgeReport) -> str:
-    """One sentence for a person in a hurry: of the panel where there is one, else of the only judge."""
+    """What a person in a hurry reads: the panel's word where it is hardly ever split, else each judge's."""
     if report.preferences:
         return f"{report.preferences[-1].words}."
     if not report.judged:
         return "There is nothing to judge."
-    judge = report.judged[-1].judge
+    panel = [one for one in report.judged if one.judge == PANEL]
+    split = sum(one.undecided for one in panel) > MOST_SPLIT * sum(one.n for one in panel)
+    leading = [PANEL] if panel and not split else [used.judge for used in report.judges]
+    return " ".join(_word_of(report, judge) for judge in leading)
+
+
+def _word_of(report: JudgeReport, judge: str) -> str:
     parts = [f"{one.model}: {score_words(one, report.scale)}" for one in report.judged if one.judge == judge]
     called = "scores" if report.kind == "score" else "calls right"
     lead = f"{judge} {called} {'; '.join(parts)}"
