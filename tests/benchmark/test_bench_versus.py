@@ -185,6 +185,21 @@ def test_runs_say_what_their_recipes_changed(tmp_path: Path) -> None:
     assert found.changes[0].gained == 30
 
 
+def test_of_a_run_with_several_tasks_one_is_to_be_named(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    made = record(run / "benchmark" / "mood", {"m": right_on(ALL)})
+    for path in made.iterdir():
+        path.rename(made.parent / path.name)
+    (run / "run.json").write_text(json.dumps({"recipe": "r", "benchmark": None, "tasks": {"mood": {}}}))
+    with pytest.raises(UsageError, match="models on 1 tasks") as caught:
+        compare_runs(run, run)
+    assert caught.value.hint == f"Name one: {run / 'benchmark' / 'mood'}."
+    assert compare_runs(run / "benchmark" / "mood", made.parent).rows == 30
+    (run / "run.json").write_text(json.dumps({"recipe": "r", "benchmark": None}))
+    with pytest.raises(UsageError, match="compares no models"):
+        compare_runs(run, run)
+
+
 def test_the_result_is_its_json(tmp_path: Path) -> None:
     before = record(tmp_path / "a", {"m": right_on(set())})
     found = compare_runs(before, record(tmp_path / "b", {"m": right_on(ALL)}))

@@ -78,6 +78,8 @@ def read_recorded(path: str | Path) -> Recorded:
     read = _json(file)
     folder = file.parent
     if file.name == RUN_FILE or "benchmark" in read:
+        if read.get("benchmark") is None and "recipe" in read:
+            raise _several(read, folder)
         report = _report(read.get("benchmark"), file)
         return Recorded(folder, report, _answers(folder / _BENCHMARK, report), read)
     report = _report(read, file)
@@ -107,6 +109,17 @@ def _json(file: Path) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise DataError("this is no record of a run or a benchmark", where=str(file))
     return read
+
+
+def _several(run: Mapping[str, Any], folder: Path) -> UsageError:
+    """Why a run has no one benchmark: it compares models on several tasks, or on none."""
+    names = list(run.get("tasks") or {})
+    if not names:
+        return UsageError("this run compares no models", where=str(folder))
+    places = ", ".join(str(folder / _BENCHMARK / name) for name in names)
+    return UsageError(
+        f"this run compares models on {len(names)} tasks", where=str(folder), hint=f"Name one: {places}."
+    )
 
 
 def _report(read: Any, file: Path) -> BenchmarkReport:
