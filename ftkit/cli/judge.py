@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How often a judge is asked for a verdict that can be read.",
 )
+@click.option("--fresh", is_flag=True, help="Ask everything again, whatever was answered before.")
 @click.option("--out", type=click.Path(path_type=Path), help="Directory of the results.")
 @click.option(
     "--examples",

@@ -228,3 +228,9 @@ def test_training_data_for_a_judge(here: Command, tmp_path: Path) -> None:
     ]
     assert "Be exact." in rows[0]["messages"][0]["content"]
     assert not (tmp_path / "runs").exists()
+
+
+def test_fresh_asks_everything_again(here: Command) -> None:
+    words = ("judge", "sums.csv", "-j", hook("kind"), "--json")
+    used = [report_of(here(*words, *more)).judges[0] for more in ((), (), ("--fresh",))]
+    assert [(one.asked, one.cached) for one in used] == [(4, 0), (0, 4), (4, 0)]

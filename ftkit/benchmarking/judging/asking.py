@@ -56,7 +56,7 @@ class Hearing:
 
     ``folder`` keeps what is needed to go on after a crash. A reply that cannot be read is answered with
     what is wrong with it, in at most ``rounds`` rounds; that is another request, so that a judge without
-    randomness has a reason to reply otherwise.
+    randomness has a reason to reply otherwise. ``fresh`` asks everything anew, whatever was answered before.
     """
 
     def __init__(
@@ -67,9 +67,11 @@ class Hearing:
         folder: Path,
         cache: AnswerCache,
         rounds: int = ROUNDS,
+        fresh: bool = False,
     ) -> None:
         self.judge, self.rubric = judge, rubric
         self._cases, self.folder, self._cache, self._rounds = cases, folder, cache, rounds
+        self._fresh = fresh
         self._asked: list[Asked] = []
         self._heard: list[ReplyFile] = []
         form = {"response_format": response_format(rubric)} if judge.enforced else {}
@@ -89,6 +91,7 @@ class Hearing:
             out=self._out(number),
             workdir=self.folder / f"round-{number}",
             cache=self._cache,
+            fresh=self._fresh,
         )
 
     def _out(self, number: int) -> Path:

@@ -57,6 +57,7 @@ def judge(
     via: Via = "auto",
     window: str = "24h",
     rounds: int = ROUNDS,
+    fresh: bool = False,
     cache: AnswerCache | None = None,
     display: Display | None = None,
 ) -> JudgeReport:
@@ -69,11 +70,11 @@ def judge(
     how ``answers`` is read, see :func:`~ftkit.benchmarking.judging.places.open_answers`.
 
     Judges are asked through ``platform`` (else that of the settings, where one is needed), or by what the
-    settings say of their names; ``via`` and
-    ``window`` as in a benchmark, with ``parameters`` beside temperature 0. The same question to the same
-    judge is asked once, ever (``cache``, by default the project's). ``rounds`` bounds how often a judge
-    is asked for a verdict that can be read. ``workdir`` gets the verdicts as CSV and the report as JSON.
-    Where the right answers are known the judges are measured by them; ``against_truth`` insists on it.
+    settings say of their names; ``via`` and ``window`` as in a benchmark, with ``parameters`` beside
+    temperature 0. The same question to the same judge is asked once, ever (``cache``, by default the
+    project's), unless ``fresh``. ``rounds`` bounds how often a judge is asked for a verdict that can be
+    read. ``workdir`` gets the verdicts as CSV and the report as JSON and Markdown. Where the right answers
+    are known the judges are measured by them; ``against_truth`` insists on it.
 
     Raises UsageError for a call that cannot be, DataError for answers that cannot be read, and what the
     platform raises.
@@ -99,7 +100,7 @@ def judge(
             display=shown,
         )
         return judge_answers(
-            opened, bench, asked, workdir=Path(workdir), cache=kept, rounds=rounds, display=shown
+            opened, bench, asked, workdir=Path(workdir), cache=kept, rounds=rounds, fresh=fresh, display=shown
         )
 
 
@@ -152,6 +153,7 @@ def judge_answers(
     workdir: Path,
     cache: AnswerCache,
     rounds: int = ROUNDS,
+    fresh: bool = False,
     display: Display | None = None,
 ) -> JudgeReport:
     """Let ``judges`` judge the answers by ``rubric``; see :func:`judge`, which makes these from names."""
@@ -161,7 +163,7 @@ def judge_answers(
     table, record, summary = f"verdicts-{kind}.csv", f"judges-{kind}.json", f"judges-{kind}.md"
     tally = _tally(answers, rubric, names)
     with _alone(workdir):
-        hearings = [_hearing(one, answers, rubric, workdir, cache, rounds) for one in judges]
+        hearings = [_hearing(one, answers, rubric, workdir, cache, rounds, fresh) for one in judges]
         with shown.work(f"Asking {', '.join(names)}", total=len(hearings), unit="judges") as progress:
             hear(hearings, progress.update)
         used = tuple(hearing.used() for hearing in hearings)
@@ -211,11 +213,19 @@ def _alone(workdir: Path) -> Iterator[None]:
 
 
 def _hearing(
-    judge: Judge, answers: AnswerSet, rubric: Rubric, workdir: Path, cache: AnswerCache, rounds: int
+    judge: Judge,
+    answers: AnswerSet,
+    rubric: Rubric,
+    workdir: Path,
+    cache: AnswerCache,
+    rounds: int,
+    fresh: bool,
 ) -> Hearing:
     cases = pairwise_cases if rubric.kind == "pair" else pointwise_cases
     name = digest_of(judge, rubric, " ".join([answers.sha256, *answers.models]))
-    return Hearing(judge, rubric, partial(cases, answers, rubric), workdir / _ASKING / name, cache, rounds)
+    return Hearing(
+        judge, rubric, partial(cases, answers, rubric), workdir / _ASKING / name, cache, rounds, fresh
+    )
 
 
 def _tally(answers: AnswerSet, rubric: Rubric, judges: Sequence[str]) -> PairwiseTally | PointwiseTally:
