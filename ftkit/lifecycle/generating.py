@@ -12,6 +12,7 @@ from ftkit.display import Display
 from ftkit.errors import DataError, Where
 from ftkit.lifecycle.journal import Journal, key_of
 from ftkit.lifecycle.keeping import Keeper
+from ftkit.lifecycle.own_code import own_files
 from ftkit.lifecycle.prepare import content_hash
 from ftkit.lifecycle.recipe import Recipe
 from ftkit.lifecycle.result import Generated
@@ -49,7 +50,8 @@ class Generation:
         origin = content_hash(self.recipe.data_path) or self.recipe.data_path
         held_out = self.recipe.benchmark.data
         known = content_hash(self.recipe.beside(held_out)) if held_out else None
-        key = key_of(origin, self.recipe.source, self.table, self.recipe.columns, known)
+        code = own_files(self.recipe)  # the model may be a hook of the recipe's own
+        key = key_of(origin, self.recipe.source, self.table, self.recipe.columns, known, code)
         done = self.journal.done("generate", key)
         if done and (found := Generated.model_validate(done)).still_there():
             return found

@@ -7,6 +7,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ftkit.data import sha256_file
+from ftkit.lifecycle.recipe import Recipe
+
+
+def own_files(recipe: Recipe) -> dict[str, str]:
+    """The SHA-256 of each file beside a recipe that decides a result: its modules and its judges' rubric."""
+    paths = sorted(recipe.folder.glob("*.py"))
+    judge = recipe.benchmark.judge
+    if judge is not None and judge.rubric is not None:
+        paths.append(Path(recipe.beside(judge.rubric)))
+    return {path.name: sha256_file(path) for path in paths if path.is_file()}
+
 
 @contextmanager
 def own_code(folder: Path) -> Iterator[None]:

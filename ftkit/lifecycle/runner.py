@@ -16,7 +16,7 @@ from ftkit.lifecycle.comparing import REPORT_FILE, Comparing
 from ftkit.lifecycle.gate import Part
 from ftkit.lifecycle.journal import Journal, key_of
 from ftkit.lifecycle.options import RunOptions
-from ftkit.lifecycle.own_code import own_code
+from ftkit.lifecycle.own_code import own_code, own_files
 from ftkit.lifecycle.places import locked, place_of, set_aside
 from ftkit.lifecycle.prepare import Preparation
 from ftkit.lifecycle.recipe import Recipe, load_recipe
@@ -207,7 +207,8 @@ class _Run:
         model = str(tuned["model"]) if tuned else None
         models = [*([model] if model else []), *(m for m in recipe.benchmark.models if m != model)]
         hashes = {name: sha256_file(path) for name, path in tests.items()}
-        key = key_of(hashes, models, recipe.benchmark, recipe.answers, *recipe.tasks, self.place)
+        said = (recipe.benchmark, recipe.answers, *recipe.tasks, own_files(recipe))
+        key = key_of(hashes, models, *said, self.place)
         if self.journal.done("benchmark", key) and (finished := self._finished()):
             return finished
         self.stage = "benchmarking"

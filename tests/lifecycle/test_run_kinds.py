@@ -203,6 +203,18 @@ def test_what_was_written_is_not_asked_for_again(folder: Callable[..., Path], ro
     assert asked(made) == before, "only the sifting is done again"
 
 
+def test_changed_code_is_asked_again(folder: Callable[..., Path], rows: Path) -> None:
+    made = writing(folder, rows, kind="generate")
+    first = ftkit.run(made)
+    hook = made / "writing_hook.py"
+    hook.write_text(hook.read_text().replace("profit rose", "profit soared"))
+    second = ftkit.run(made)
+    assert second.directory == first.directory
+    assert second.generated is not None
+    assert "profit soared" in second.generated.path.read_text()
+    assert "profit rose" not in second.generated.path.read_text()
+
+
 def test_a_recipe_may_end_with_its_data(folder: Callable[..., Path], rows: Path) -> None:
     made = writing(folder, rows, kind="generate")
     result = ftkit.run(made)
