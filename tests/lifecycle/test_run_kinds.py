@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import ftkit
-from ftkit.errors import DataError
+from ftkit.display import Progress, SilentDisplay
+from ftkit.errors import DataError, Interrupted
 from ftkit.lifecycle import RunOptions, RunResult
 
 pytestmark = pytest.mark.usefixtures("platform")
@@ -129,6 +133,32 @@ def test_no_text_is_trained_on_in_one_task_and_tested_in_another(folder: Callabl
         said[part] = [json.loads(line)["messages"][1]["content"] for line in lines]
     assert set(said["train"]).isdisjoint(said["test"])
     assert set(Counter(said["test"]).values()) == {2}, "each is asked in both tasks"
+
+
+class Impatient(SilentDisplay):
+    """A person who presses Ctrl-C (a real SIGINT) once, when the tasks are being asked."""
+
+    pressed = False
+
+    @contextmanager
+    def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:
+        with super().work(title, total, unit) as progress:
+            if title == "10 requests" and not self.pressed:
+                self.pressed = True
+                os.kill(os.getpid(), signal.SIGINT)
+            yield progress
+
+
+def test_tasks_that_are_interrupted_go_on(folder: Callable[..., Path]) -> None:
+    made, person = two_tasks(folder), Impatient()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(Interrupted, match="stopped while benchmarking"):
+            ftkit.run(made, display=person)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    result = ftkit.run(made)
+    assert (result.state, list(result.tasks)) == ("resumed", ["label", "text"])
 
 
 def test_judges_see_no_truth_and_are_measured_by_it(folder: Callable[..., Path]) -> None:
