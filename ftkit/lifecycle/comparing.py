@@ -103,7 +103,7 @@ class Comparing:
         self, report: BenchmarkReport, table: JudgeTable, folder: Path, platform: Platform
     ) -> BenchmarkReport:
         """The report with what judges say of the same answers; the right ones measure the judges."""
-        from ftkit.benchmarking import judge
+        from ftkit.benchmarking import judge, with_judges
 
         file = self.recipe.beside(table.rubric) if table.rubric is not None else None
         judged = judge(
@@ -114,9 +114,10 @@ class Comparing:
             settings=self.settings,
             rubric=Path(file) if file is not None else table.criteria,
             scale=table.scale,
+            reasons=table.reasons,
             display=self.display,
         )
-        return report.model_copy(update={"judges": (*report.judges, judged)})
+        return with_judges(report, [judged], folder)
 
     def write(self, reports: Mapping[str, BenchmarkReport], lineage: Mapping[str, str]) -> Path:
         """Write each report as a page and as Markdown, and where they are several one that leads to them."""

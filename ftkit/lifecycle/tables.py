@@ -99,13 +99,15 @@ class JudgeTable(Table):
     """``[benchmark.judge]``: models that judge the answers, and by what; they see no right answers.
 
     ``criteria`` are words, or with ``rubric`` the name of a file beside the recipe. ``scale`` asks for
-    scores from 0 to it; without one, an answer is correct or incorrect.
+    scores from 0 to it; without one, an answer is correct or incorrect. ``reasons = false`` asks for the
+    verdict alone.
     """
 
     models: tuple[str, ...] = Field(min_length=1)
     criteria: str | None = None
     rubric: str | None = None
     scale: int | None = Field(default=None, ge=1, le=100)
+    reasons: bool | None = None
 
     @field_validator("rubric")
     @classmethod
