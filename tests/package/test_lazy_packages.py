@@ -12,6 +12,7 @@ PACKAGES = (
     "ftkit",
     "ftkit.benchmarking",
     "ftkit.benchmarking.metrics",
+    "ftkit.benchmarking.versus",
     "ftkit.data",
     "ftkit.gateway",
     "ftkit.gateway.realtime",
