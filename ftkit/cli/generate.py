@@ -29,7 +29,7 @@ _VIA = {"auto": None, "batch": True, "realtime": False}
     platform=True,
     examples=[
         "ftkit generate reviews.csv --model linear --prompt 'Is this good or bad? {text}' --out rated.csv",
-        "ftkit generate news.jsonl --model linear --prompt '{text}' --field 'mood=good|bad' --out moods.csv",
+        "ftkit generate news.jsonl --model linear --prompt '{text}' --field mood=good,bad --out moods.csv",
         "ftkit generate topics.csv --model gpt-4.1 --prompt @ask.txt --schema form.json --out made.jsonl",
     ],
 )
@@ -46,7 +46,7 @@ _VIA = {"auto": None, "batch": True, "realtime": False}
     "fields",
     multiple=True,
     metavar="NAME=KIND",
-    help="A field of answers: str, int, float, bool, list[KIND], or values: 'up|down'.",
+    help="A field of answers: str, int, float, bool, list[KIND], or values: 'up,down'.",
 )
 @click.option("--name", default="response", show_default=True, help="The column of answers that are text.")
 @click.option(
@@ -155,7 +155,9 @@ def _schema(path: Path | None) -> Any:
 
 
 def _kind(text: str) -> Any:
-    return [value.strip() for value in text.split("|")] if "|" in text else text.strip()
+    """A kind by its name, or values apart by ``|``, or by ``,`` as other options take them."""
+    mark = "|" if "|" in text else ","
+    return [value.strip() for value in text.split(mark)] if mark in text else text.strip()
 
 
 def _params(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def test_rows_with_their_answers_are_written(generate: Command) -> None:
 
 
 def test_fields_and_json(generate: Command) -> None:
-    fields = ["--field", "mood=good | bad", "--field", "stars=int", "--field", "tags=list[str]"]
+    kinds = ("mood=good | bad", "side=up,down", "stars=int", "tags=list[str]")
+    fields = [word for kind in kinds for word in ("--field", kind)]
     done = generate("--out", "out.parquet", "--via", "batch", "--window", "24h", "--json", *fields)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
@@ -66,6 +67,7 @@ def test_fields_and_json(generate: Command) -> None:
     table = pyarrow.parquet.read_table("out.parquet").to_pylist()
     assert [row["mood"] for row in table] == ["good", "bad", "good"]
     assert table[0]["stars"] == 0 and table[0]["tags"] == []
+    assert {row["side"] for row in table} <= {"up", "down"}
 
 
 def test_a_schema_a_prompt_from_a_file_and_parameters(generate: Command) -> None:

@@ -181,7 +181,9 @@ class Following:
         known = self._session.answered + sum(
             b.completed + b.failed for n, b in self._batches.items() if n in self._running
         )
-        words = [f"{len(self._running):,} batches" if len(self._running) != 1 else "1 batch"]
+        words = []
+        if self._running:
+            words.append(f"{len(self._running):,} batches" if len(self._running) != 1 else "1 batch")
         if self._waiting:
             words.append(f"{len(self._waiting):,} waiting")
         self._progress.update(known, self._session.prepared.count, ", ".join(words))

@@ -79,8 +79,10 @@ def cancel(batches: Batches, workdir: Path) -> BulkResult:
 def _seen_through(session: Session, options: BulkOptions, began: float) -> BulkResult:
     """Ask until nothing is left to ask, or nobody wants to."""
     state = session.state
-    title = f"{session.prepared.count:,} requests"
-    with session.wire.display.work(title, session.prepared.count, "requests") as progress:
+    count = session.prepared.count
+    submitting = not options.wait and state.via == "batch"
+    title = f"Submit {count:,} requests" if submitting else f"{count:,} requests"
+    with session.wire.display.work(title, None if submitting else count, "requests") as progress:
         while True:
             _ask_round(session, options, progress)
             session.stopped |= session.work.cancelled
