@@ -44,6 +44,7 @@ class Canned:
     address: str
     asked: list[Asked] = field(default_factory=list)
     _answers: dict[tuple[str, str], list[Given]] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)  # requests come at once
 
     def answer(self, method: str, path: str, *given: Given) -> None:
         """Prepare the answers for a path below /v1."""
@@ -55,7 +56,8 @@ class Canned:
         queue = self._answers.get((asked.method, asked.path))
         if queue is None:
             return 404, b'{"error": {"message": "not prepared", "code": "not_found"}}', {}
-        given = queue.pop(0) if len(queue) > 1 else queue[0]
+        with self._turn:
+            given = queue.pop(0) if len(queue) > 1 else queue[0]
         if callable(given):
             given = given(asked)
         status, body, headers = (*given, {})[:3] if isinstance(given, tuple) else (200, given, {})

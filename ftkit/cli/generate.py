@@ -35,7 +35,11 @@ _VIA = {"auto": None, "batch": True, "realtime": False}
 )
 @click.argument("data")
 @click.option("--model", "-m", required=True, help="The model to ask.")
-@click.option("--prompt", required=True, metavar="TEXT|@FILE", help="What to ask; {column} takes a cell.")
+@click.option(
+    "--prompt",
+    metavar="TEXT|@FILE",
+    help="What to ask; {column} takes a cell. Without it: each row's own prompt or messages.",
+)
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="A .jsonl, .csv or .parquet file."
 )

@@ -46,7 +46,7 @@ class Threads:
         """What ``operation`` yields, one after the other; its thread is a little ahead."""
         stop = self._new_stop()
         pipe: _Pipe[T] = _Pipe(asyncio.get_running_loop(), stop)
-        in_thread(lambda: pipe.fill(lambda: operation(_own(self._platform, stop))))
+        in_thread(lambda: pipe.fill(lambda: operation(with_stop(self._platform, stop))))
         try:
             ended = False
             while not ended:
@@ -68,7 +68,7 @@ class Threads:
         stop = self._new_stop()
 
         def work() -> T:
-            own = _own(self._platform, stop)
+            own = with_stop(self._platform, stop)
             try:
                 return operation(own)
             finally:
@@ -142,8 +142,8 @@ class _Pipe(Generic[T]):
             self._loop.call_soon_threadsafe(self._ready.set)
 
 
-def _own(platform: Platform, stop: threading.Event) -> Platform:
-    """The platform with a stop of its own, on the same connections."""
+def with_stop(platform: Platform, stop: threading.Event) -> Platform:
+    """The platform with a stop of its own, on the same connections: what waits there ends when it is set."""
     wire = copy(platform._wire)
     wire.stop = stop
     vars(wire).pop("ledger", None)  # it holds the stop that was there when it was opened

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from ftkit.gateway import Platform
 
 REPORT_FILE = "report.html"
+_LETTING_GO = 20.0  # seconds
 
 
 class Comparing:
@@ -48,22 +51,31 @@ class Comparing:
     def _side_by_side(
         self, work: Mapping[str, TaskTable], tests: Mapping[str, Path], models: list[str], tuned: str | None
     ) -> dict[str, BenchmarkReport]:
-        """One thread and one connection for each task; what is left of them ends with the program."""
+        """One thread and one connection for each task; where one fails, or a person stops, all stop."""
         from ftkit.gateway import connect
-        from ftkit.gateway.threads import in_thread
+        from ftkit.gateway.threads import in_thread, with_stop
+
+        stop = threading.Event()
 
         self.platform()  # so that the local one runs before all of them look for it
         with ExitStack() as stack:
             waiting = {}
             for name, task in work.items():
-                own = stack.enter_context(connect(settings=self.settings, display=self.display))
+                own = with_stop(
+                    stack.enter_context(connect(settings=self.settings, display=self.display)), stop
+                )
 
                 def ask(task: TaskTable = task, own: Platform = own) -> BenchmarkReport:
                     place = f"benchmark/{task.name}"
                     return self._report(task, tests[task.name], models, tuned, own, place)
 
                 waiting[name] = in_thread(ask)
-            return {name: future.result() for name, future in waiting.items()}
+            try:
+                return {name: future.result() for name, future in waiting.items()}
+            except BaseException:
+                stop.set()
+                wait(waiting.values(), _LETTING_GO)  # their directories are for the next call
+                raise
 
     def _report(
         self,

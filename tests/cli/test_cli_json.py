@@ -11,7 +11,7 @@ import click
 import pytest
 
 from ftkit.cli.root import COMMANDS, cli
-from ftkit.gateway import connect
+from ftkit.gateway import chat_request, connect
 from ftkit.lifecycle import RunOptions, run
 from ftkit.settings import Settings
 
@@ -45,6 +45,12 @@ CALLS = {
     "batches watch": "batches watch {batch}",
     "batches results": "batches results {batch}",
     "benchmark": "benchmark {test} --model linear --out scores",
+    "compare": "compare {scores} {scores}",
+    "judge": "judge {scores} --judge linear --out judged",
+    "metrics": "metrics",
+    "generate": "generate {test} --model linear --out made.jsonl",
+    "cache list": "cache list",
+    "cache clear": "cache clear --older-than 90d",
     "models list": "models list",
     "models show": "models show {model}",
     "models platforms": "models platforms",
@@ -73,6 +79,15 @@ ELSEWHERE = {
 }
 
 
+def requests(path: Path) -> Path:
+    """A file of three requests."""
+    lines = [
+        chat_request(f"r{n}", "linear", [{"role": "user", "content": f"yes or no {n}"}]) for n in range(3)
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A finished run on a platform of the module's own, and what the calls need to know of it."""
@@ -90,7 +105,8 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             "file": result.steps["upload validation"]["result"]["file"],
             "spare": result.steps["upload train"]["result"]["file"],
             "batch": next(platform.batches.list()).id,
-            "requests": str(next((result.directory / "benchmark").rglob("*requests*.jsonl"))),
+            "requests": str(requests(home / "requests.jsonl")),
+            "scores": str(result.directory / "benchmark"),
         }
         platform.stop_local()
 
