@@ -5,6 +5,8 @@ code that the command line answers with::
 
     FtkitError                      1
     ├── UsageError                  2  wrong call: unknown recipe, column, model, file not there
+    │   ├── OverBudget              2  the job may cost more than it may, or nobody knows what it costs
+    │   └── Busy                    2  another process is at the same thing, and this one does not wait
     ├── DataError                   1  the data cannot be read or used as it is
     │   └── ValidationFailed        1  findings of severity "error"
     ├── OutcomeError                1  the platform did its work and the answer is no
@@ -81,6 +83,14 @@ class UsageError(FtkitError):
     """The call itself is wrong: an unknown name, a file that is not there, a bad value."""
 
     exit_code = 2
+
+
+class OverBudget(UsageError):
+    """What a job costs is more than was allowed, or is not known; nothing was launched."""
+
+
+class Busy(UsageError):
+    """Another process or thread is at the same thing, and the caller does not wait for it."""
 
 
 class DataError(FtkitError):

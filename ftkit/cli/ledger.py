@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ftkit.ledger import Kind, Ledger, Operation, State
 
-KINDS = ("upload", "job", "batch")
+KINDS = ("upload", "job", "batch", "retraining")
 STATES = ("begun", "done", "abandoned", "renewed")
 _KEY_SHOWN = 12  # digits of a key in a list; enough to name it by
 

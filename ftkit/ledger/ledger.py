@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftkit.data import canonical_json
 from ftkit.display import Display, SilentDisplay
-from ftkit.errors import Interrupted, UsageError, storage_error
+from ftkit.errors import Busy, Interrupted, UsageError, storage_error
 from ftkit.ledger.claims import Claim
 from ftkit.ledger.locks import holding
 from ftkit.ledger.operations import Kind, LogLine, Operation, State, key_of_operation
@@ -70,14 +70,16 @@ class Ledger:
         return self._store.path
 
     @contextmanager
-    def claim(self, kind: Kind, platform: str, request: Mapping[str, Any]) -> Iterator[Claim]:
+    def claim(
+        self, kind: Kind, platform: str, request: Mapping[str, Any], *, wait: bool = True
+    ) -> Iterator[Claim]:
         """Hold the operation that does ``request`` on ``platform``, alone among all processes and threads.
 
-        Waits while another holds it; one that died holds nothing.
+        Waits while another holds it, or raises Busy where it is not to ``wait``; one that died holds nothing.
         """
         plain = json.loads(canonical_json(dict(request)))
         key = key_of_operation(kind, platform, request)
-        with self._holding(key, self._patiently(kind)):
+        with self._holding(key, self._patiently(kind) if wait else _impatiently):
             claim = Claim(key, kind, platform, plain, self._known(key), self._save)
             try:
                 yield claim
@@ -224,7 +226,7 @@ class Ledger:
 
 
 def _impatiently(seconds: float) -> None:
-    raise UsageError(
+    raise Busy(
         "another process or thread is at this operation now", hint="Try again when it has ended."
     )
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ftkit.data import canonical_json
 
-Kind = Literal["upload", "job", "batch"]
+Kind = Literal["upload", "job", "batch", "retraining"]
 State = Literal["begun", "done", "abandoned", "renewed"]
 """``begun``: sent, or about to be, with no known end; ``abandoned``: surely not done; ``renewed``: what
 was done holds no longer."""
@@ -32,7 +32,7 @@ class LogLine(BaseModel):
 
 
 class Operation(BaseModel):
-    """An upload, a job or a batch that ftkit did, or began. Holds no content and no keys.
+    """An upload, a job, a batch or a round of retraining that ftkit did, or began. Holds no content and no keys.
 
     ``key`` stands for kind, platform and request; ``name`` for the last attempt, and is sent to
     the platform with it. ``result_id`` is the id there. ``history`` is filled where it was asked for.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ftkit.errors import NotOnPlatform, UsageError
+from ftkit.errors import NotOnPlatform, OverBudget
 from ftkit.lifecycle.estimate import Estimate, dollars_in_words
 
 if TYPE_CHECKING:
@@ -26,35 +26,35 @@ class Spent(NamedTuple):
 
 
 def check_cost(made: Estimate, most: float) -> None:
-    """UsageError where the job may cost more than ``most`` dollars, or nobody knows what it costs."""
+    """OverBudget where the job may cost more than ``most`` dollars, or nobody knows what it costs."""
     high = made.dollars.high if made.dollars is not None else None
     if high is None:
-        raise UsageError(
+        raise OverBudget(
             f"what this job costs is not known ({dollars_in_words(made.dollars)}), and it may cost at most "
             f"${most:,.2f}",
             hint="\n".join([*made.notes, _way_out(made)]),
         )
     if high > most:
-        raise UsageError(
+        raise OverBudget(
             f"this job may cost {dollars_in_words(made.dollars)}, which is more than ${most:,.2f}",
             hint="Train on fewer examples or epochs, choose another model, or raise --max-cost.",
         )
 
 
 def check_budget(made: Estimate, budget: float, spent: Spent, display: Display) -> None:
-    """UsageError where the job and those of the last 30 days together may cost more than ``budget``."""
+    """OverBudget where the job and those of the last 30 days together may cost more than ``budget``."""
     high = made.dollars.high if made.dollars is not None else None
     if high == 0:
         return
     if high is None:
-        raise UsageError(
+        raise OverBudget(
             f"what this job costs is not known, and jobs on {made.platform} have a budget of ${budget:,.2f}",
             hint="\n".join([*made.notes, _way_out(made)]),
         )
     if spent.unknown:
         display.warn(f"{spent.unknown} earlier job(s) of unknown cost are not counted in the budget")
     if spent.dollars + high > budget:
-        raise UsageError(
+        raise OverBudget(
             f"the budget of ${budget:,.2f} for jobs on {made.platform} in 30 days does not hold this job: "
             f"${spent.dollars:,.2f} are spent, it is estimated to cost {dollars_in_words(made.dollars)}",
             hint="Raise `budget` in ftkit.toml (FTKIT_BUDGET), or wait. What was spent: ftkit ledger list.",

@@ -138,7 +138,7 @@ def plan_launch(
     passed: dict[Part, Passed] = {}
     for part, path in paths.items() if validate else ():
         passed[part] = gate.check(path, part)
-    where = place if place is not None else _place(settings, home)
+    where = place if place is not None else identity_of(settings, home)
     training = passed.get("training") or _by_id(order, gate, ledger, where)
     if training is None and "training" in paths and (max_cost is not None or settings.budget is not None):
         training = gate.count(paths["training"])  # no limit can be kept without a count
@@ -231,8 +231,8 @@ def _uploaded(ledger: Ledger, place: str) -> dict[str, str]:
     return {str(upload.request["sha256"]): str(upload.result_id) for upload in done}
 
 
-def _place(settings: Settings, provider: Provider) -> str:
-    """The identity that the platform will have when it is connected to."""
+def identity_of(settings: Settings, provider: Provider) -> str:
+    """What the ledger knows the platform by, told without connecting to it."""
     if provider.local and not settings.base_url:
         return str(settings.local_state.resolve())
     return str(settings.base_url or provider.base_url or "").rstrip("/")

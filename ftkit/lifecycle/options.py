@@ -25,6 +25,7 @@ class RunOptions(BaseModel):
     tuned, where it is not as the recipe says. ``rehearse`` names a platform whose models are tuned and
     compared here: on the local platform, models of its own stand in for them. Who writes data and who
     judges is then as without it.
+    ``keep`` is the folder or manifest of an earlier split, whose rows stay in their parts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +47,7 @@ class RunOptions(BaseModel):
     out: Path | None = None
     fresh: bool = False
     max_cost: float | None = Field(default=None, ge=0)
+    keep: Path | None = None
 
     def applied_to(self, recipe: Recipe, platform: str) -> Recipe:
         """The recipe as this run carries it out on ``platform``. Raises UsageError for what contradicts."""
@@ -92,7 +94,7 @@ class RunOptions(BaseModel):
         """A split's rows are examples in their parts: there is nothing to map, to leave out or to divide."""
         if self.data is None or not is_split(Path(self.data)):
             return
-        names = ("columns", "file_columns", "encoding", "limit", "train", "validation", "test")
+        names = ("columns", "file_columns", "encoding", "limit", "train", "validation", "test", "keep")
         for name in names:
             if getattr(self, name) not in (None, {}):
                 raise UsageError(

@@ -25,17 +25,28 @@ from ftkit.lifecycle.journal import Journal, key_of
 from ftkit.lifecycle.recipe import Recipe
 from ftkit.lifecycle.tables import SourceTable, SplitTable, TaskTable
 from ftkit.settings import Settings
-from ftkit.splitting import SplitResult, is_split, read_manifest, resolve_part, split
+from ftkit.splitting import SplitOptions, SplitResult, is_split, read_manifest, resolve_part, split
 from ftkit.validation import ValidateOptions, validate
 
 SHOW_EVERY_ROWS = 200
 
 
 class Preparation:
-    """The data side of one run; every method answers from the journal where nothing has changed."""
+    """The data side of one run; every method answers from the journal where nothing has changed.
 
-    def __init__(self, recipe: Recipe, journal: Journal, settings: Settings, display: Display) -> None:
+    ``keep`` is an earlier split (its folder or manifest), whose rows stay in their parts.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        journal: Journal,
+        settings: Settings,
+        display: Display,
+        keep: Path | None = None,
+    ) -> None:
         self.recipe, self.journal, self.settings, self.display = recipe, journal, settings, display
+        self.keep = keep
         self.directory = journal.directory
         data = Path(recipe.data_path)
         self._ready: SplitResult | None = read_manifest(data) if is_split(data) else None
@@ -162,7 +173,7 @@ class Preparation:
             parts = {part: _whole_part(examples)}
             self.journal.finish("split", key_of(sha256_file(examples), "whole"), parts=parts, seed=table.seed)
             return self._with_held_out({part: examples})
-        key = key_of(sha256_file(examples), table)
+        key = key_of(sha256_file(examples), table, *self._kept())
         done = self.journal.done("split", key)
         if not done or not all(_whole(out / f"{name}.jsonl", part) for name, part in done["parts"].items()):
             self.journal.intend("split", key)
@@ -171,6 +182,10 @@ class Preparation:
             )
         found = self._with_held_out({name: out / f"{name}.jsonl" for name in done["parts"]})
         return self._with_needed(found, examples)
+
+    def _kept(self) -> tuple[str, ...]:
+        """What stands for the earlier split in a key: its manifest's content."""
+        return () if self.keep is None else (sha256_file(read_manifest(self.keep).manifest),)
 
     def _ready_split(self, examples: Path) -> dict[str, Path]:
         assert self._ready is not None
@@ -182,7 +197,7 @@ class Preparation:
     def _divided(self, examples: Path, table: SplitTable, out: Path) -> dict[str, Any]:
         sizes = table.model_dump(include={"train", "validation", "test", "seed"})
         with self.display.work("Splitting") as progress:
-            result = split(examples, out=out, **sizes)
+            result = split(examples, out=out, options=SplitOptions(keep=self.keep), **sizes)
             rows = {name: part.rows for name, part in result.parts.items() if part.rows}
             progress.update(0, None, ", ".join(f"{name} {count:,}" for name, count in rows.items()))
         return {name: part.model_dump(mode="json") for name, part in result.parts.items() if part.rows}

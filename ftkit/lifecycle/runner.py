@@ -57,7 +57,7 @@ def run(
         set_aside(directory)
     with locked(directory), own_code(made.folder):
         this = _Run(made, directory, place, settings, display or SilentDisplay())
-        this.fresh, this.max_cost = options.fresh, options.max_cost
+        this.fresh, this.max_cost, this.keep = options.fresh, options.max_cost, options.keep
         return this.carry_out()
 
 
@@ -75,6 +75,7 @@ class _Run:
         self.stage = "starting"
         self.fresh = False  # a job that exists is not taken: another one is launched
         self.max_cost: float | None = None
+        self.keep: Path | None = None
         self.job_id: str | None = None
         self._platform: Platform | None = None
 
@@ -118,7 +119,7 @@ class _Run:
         generated = self._generated()
         if self.recipe.kind == "generate":
             return self._end_with_data(generated)
-        preparation = Preparation(self.recipe, self.journal, self.settings, self.display)
+        preparation = Preparation(self.recipe, self.journal, self.settings, self.display, self.keep)
         self.stage = "reading the data"
         examples = preparation.examples()
         if self.recipe.tunes:
