@@ -1,8 +1,17 @@
-"""The statistics of a benchmark: intervals, paired tests, what a test set can show, agreement of raters."""
+"""The statistics of a benchmark: intervals, paired tests, parity, what rows can show, agreement of raters."""
 
 from __future__ import annotations
 
 from ftkit.benchmarking.statistics.agreement import Agreement, agreement, cohen_kappa, fleiss_kappa
+from ftkit.benchmarking.statistics.equivalence import (
+    Parity,
+    equivalence_p,
+    not_worse_p,
+    parity_of_scores,
+    parity_of_shares,
+    parity_words,
+    rows_for_parity,
+)
 from ftkit.benchmarking.statistics.levels import ALPHA, CONFIDENCE, POWER
 from ftkit.benchmarking.statistics.power import (
     Sought,
@@ -33,6 +42,7 @@ __all__ = [
     "Agreement",
     "Bootstrap",
     "Difference",
+    "Parity",
     "Sought",
     "agreement",
     "bootstrap_interval",
@@ -40,12 +50,18 @@ __all__ = [
     "detectable_difference",
     "difference_interval",
     "discordant",
+    "equivalence_p",
     "fleiss_kappa",
     "holm",
     "mcnemar_exact",
     "mcnemar_power",
+    "not_worse_p",
     "p_words",
     "paired_bootstrap",
+    "parity_of_scores",
+    "parity_of_shares",
+    "parity_words",
+    "rows_for_parity",
     "rows_needed",
     "rows_words",
     "seen_by_error",

@@ -63,25 +63,25 @@ def difference_interval(
     """
     if n == 0:
         return -1.0, 1.0
-    high = _upper(only_first, only_second, n, two_sided(1 - confidence))
-    low = -_upper(only_second, only_first, n, two_sided(1 - confidence))
+    high = upper_end(only_first, only_second, n, two_sided(1 - confidence))
+    low = -upper_end(only_second, only_first, n, two_sided(1 - confidence))
     return in_step(low, high, mcnemar_exact(only_first, only_second), confidence)
 
 
-def _upper(gained: int, lost: int, n: int, z: float) -> float:
-    """The largest difference that is not rejected; the deviation grows with the difference, so halving
-    the range finds it."""
+def upper_end(gained: int, lost: int, n: int, z: float) -> float:
+    """The largest difference that the score test does not reject at the one-sided normal deviate ``z``."""
+    # the deviation grows with the difference, so halving the range finds it
     below, above = (gained - lost) / n, 1.0
     for _ in range(60):
         middle = (below + above) / 2
-        if _deviation(gained, lost, n, middle) < z:
+        if deviation(gained, lost, n, middle) < z:
             below = middle
         else:
             above = middle
     return below
 
 
-def _deviation(gained: int, lost: int, n: int, difference: float) -> float:
+def deviation(gained: int, lost: int, n: int, difference: float) -> float:
     """How many standard errors ``difference`` lies above what was seen (Tango's score statistic)."""
     # the likeliest share of lost rows if the difference were true: a root of n·2x² + b·x + c = 0
     b = (2 * n - gained + lost) * difference - gained - lost
