@@ -100,7 +100,8 @@ def facts(provider: Provider, sources: Sources) -> Iterator[str]:
         yield f"| does not have | {', '.join(provider.lacks)} |\n"
     mark = sources.mark(provider.limits)
     for name, words in LIMITS.items():
-        if (value := getattr(provider.limits, name)) is not None:
+        value = getattr(provider.limits, name) if name in provider.limits.model_fields_set else None
+        if value is not None:
             yield f"| {words} | {figure(value)}{mark} |\n"
 
 
