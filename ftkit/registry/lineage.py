@@ -13,12 +13,14 @@ class _Facts(BaseModel):
 
 
 class Part(_Facts):
-    """One part of the data (train, validation, test): its rows and the SHA-256 of its file."""
+    """One part of the data (train, validation, test): its rows and the SHA-256 of its file.
 
-    rows: int
+    ``file`` is the id on the platform, where it was uploaded.
+    """
+
+    rows: int | None = None
     sha256: str
     file: str | None = None
-    """Its id on the platform, where it was uploaded."""
 
 
 class Score(_Facts):

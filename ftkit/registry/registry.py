@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ftkit.errors import Busy, UsageError
 from ftkit.registry import rows as tables
 from ftkit.registry.lineage import Lineage
 from ftkit.registry.names import CHAMPION, Reference, checked_alias, checked_name, reference
+from ftkit.registry.publishing import CARD, FOLDER, card_folder, write_all
 from ftkit.registry.results import Move, Name, Promotion, Resolved, Version
 from ftkit.registry.schema import REGISTRY_FILE, SCHEMA
 from ftkit.settings import redact
@@ -28,7 +30,8 @@ WAIT_SECONDS = 30.0
 
 def open_registry(settings: Settings) -> Registry:
     """The registry of ``settings``: where the ledger is too; it is made when something is first promoted."""
-    return Registry(open_storage(settings, REGISTRY_FILE, SCHEMA))
+    storage = open_storage(settings, REGISTRY_FILE, SCHEMA)
+    return Registry(storage, settings.state_dir.absolute() / FOLDER, settings=settings)
 
 
 def resolve(name: str, *, settings: Settings | None = None) -> Resolved:
@@ -48,11 +51,15 @@ def resolve(name: str, *, settings: Settings | None = None) -> Resolved:
 class Registry:
     """The names of one state directory or database; safe for any number of processes and threads.
 
-    Every method raises StorageError where it cannot be used.
+    ``folder`` is where every change of a name writes the JSON file for applications and the cards; None
+    writes none. ``settings`` know the catalog for the cards. Every method raises StorageError where the
+    registry cannot be used.
     """
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(
+        self, storage: Storage, folder: Path | None = None, *, settings: Settings | None = None
+    ) -> None:
+        self._storage, self._folder, self._settings = storage, folder, settings
 
     @property
     def place(self) -> str:
@@ -165,12 +172,24 @@ class Registry:
         """Close the file or connection; the next use opens it again."""
         self._storage.close()
 
+    def publish(self, name: str) -> None:
+        """Write the files beside the registry anew: what the names stand for, and the cards of ``name``.
+
+        Promotions and rollbacks do it; a machine that shares a database with others does it for itself.
+        """
+        if self._folder is None:
+            return
+        # one at a time, each with what is in the registry by then: an older state never comes last
+        with self._storage.holding(tables.lock_of(""), _not_for_ever("", self.place)):
+            write_all(self, name, self._folder, self._settings)
+
     @contextmanager
     def _changing(self, name: str) -> Iterator[Writer]:
-        """One transaction on a name, alone among all who change it."""
+        """One transaction on a name, alone among all who change it; then the files beside are written."""
         waiting = _not_for_ever(checked_name(name), self.place)
         with self._storage.holding(tables.lock_of(name), waiting) as hold, hold.write() as writer:
             yield writer
+        self.publish(name)
 
     def _aliases(self, name: str) -> tuple[Resolved, ...]:
         versions = {version.version: version for version in self.versions(name)}
@@ -198,7 +217,11 @@ class Registry:
             before_model=models[left] if left is not None else None,
             changed=changed,
             reason=redact(reason),
+            card=self._card(now.name, now.version),
         )
+
+    def _card(self, name: str, version: int) -> str | None:
+        return str(card_folder(self._folder, name, version) / CARD) if self._folder is not None else None
 
     def _unknown(self, wanted: Reference) -> UsageError:
         known = self.versions(wanted.name)
