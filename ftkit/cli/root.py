@@ -32,6 +32,7 @@ COMMANDS = {
     "cache": ("ftkit.cli.cache:cache", "Show and delete the answers that are kept."),
     "judge": ("ftkit.cli.judge:judge", "Let models judge answers, and measure the judges."),
     "models": ("ftkit.cli.models:models", "List and show models."),
+    "migrate": ("ftkit.cli.migrate:migrate", "Move tuned models to another platform."),
     "chat": ("ftkit.cli.chat:chat", "Ask a model, with the answer as it comes."),
     "serve": ("ftkit.cli.serve:serve", "Run the local OpenAI-compatible platform."),
     "local": ("ftkit.cli.local:local", "Show and clean what the local platform keeps."),

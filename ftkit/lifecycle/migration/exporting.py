@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,26 +159,17 @@ class _ModelExport:
             )
         )
 
-    def _losing(self, kind: FileKind, file: str) -> suppress:
-        return _Losing(self, kind, file)
+    @contextmanager
+    def _losing(self, kind: FileKind, file: str) -> Iterator[None]:
+        """Note down what the platform has no more, and go on."""
+        try:
+            yield
+        except (NotOnPlatform, PlatformRefused) as error:
+            self._lost(kind, file, error)
 
     def _lost(self, kind: FileKind, file: str, error: PlatformError) -> None:
         self.missing.append(Missing(kind=kind, id=file, reason=error.message))
         self.platform.display.warn(f"{self.model.name}: the {kind} is not to be had: {error.message}")
-
-
-class _Losing(suppress):
-    """Notes down what a platform has no more, and goes on."""
-
-    def __init__(self, work: _ModelExport, kind: FileKind, file: str) -> None:
-        super().__init__(NotOnPlatform, PlatformRefused)
-        self._work, self._kind, self._file = work, kind, file
-
-    def __exit__(self, kind: object, error: object, trace: object) -> bool:  # type: ignore[override]
-        if isinstance(error, NotOnPlatform | PlatformRefused):
-            self._work._lost(self._kind, self._file, error)
-            return True
-        return False
 
 
 def _plain(file: str, number: int) -> str:

@@ -46,7 +46,8 @@ class ModelFolder:
     @property
     def exported(self) -> ExportedModel | None:
         """What was exported; None where nothing was."""
-        return read_record(self.path / MODEL, ExportedModel)
+        found = read_record(self.path / MODEL, ExportedModel)
+        return found.model_copy(update={"folder": self.path}) if found is not None else None
 
     @property
     def recorded(self) -> Recorded | None:
@@ -56,16 +57,20 @@ class ModelFolder:
     @property
     def retrained(self) -> list[Retrained]:
         """The jobs that were made of its data."""
-        found = (
-            read_record(file, Retrained) for file in sorted(self.path.glob(f"retrained/*/{RETRAIN}"))
-        )
-        return [one for one in found if one is not None]
+        return [
+            one.model_copy(update={"folder": file.parent})  # the whole may have been moved
+            for file in sorted(self.path.glob(f"retrained/*/{RETRAIN}"))
+            if (one := read_record(file, Retrained)) is not None
+        ]
 
     @property
     def compared(self) -> list[Compared]:
         """The comparisons with new models."""
-        found = (read_record(file, Compared) for file in sorted(self.path.glob(f"compared/*/{PARITY}")))
-        return [one for one in found if one is not None]
+        return [
+            one.model_copy(update={"folder": file.parent, "report": file.parent / one.report.name})
+            for file in sorted(self.path.glob(f"compared/*/{PARITY}"))
+            if (one := read_record(file, Compared)) is not None
+        ]
 
     def checked(self, file: ExportedFile) -> Path:
         """The path of an exported file. Raises DataError where it is gone or has other bytes by now."""
