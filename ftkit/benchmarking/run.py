@@ -147,7 +147,7 @@ def _judged(
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Hold the directory. Raises UsageError where another process or thread does."""
-    from ftkit.ledger.locks import holding
+    from ftkit.storage.locks import holding
 
     def busy(seconds: float) -> None:
         raise UsageError(

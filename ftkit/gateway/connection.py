@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import platform as machine
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -88,13 +89,19 @@ def identity_of(settings: Settings) -> str:
     return _identity(settings, name, address or settings.catalog.provider(name).base_url)
 
 
-def _identity(settings: Settings, name: str, address: str | None) -> str:
-    """The address, without what is secret in it; the state directory of a local platform of ours.
+def local_identity(settings: Settings) -> str:
+    """What the ledger knows our local platform by: its state directory, as its port changes at each start.
 
-    That one takes another port at each start, but its files and jobs stay.
+    In a ledger that machines share it is the machine's own: another may have a directory of the same path.
     """
+    own = f"{machine.node()}:" if settings.ledger.url is not None else ""
+    return f"{own}{settings.local_state.resolve()}"
+
+
+def _identity(settings: Settings, name: str, address: str | None) -> str:
+    """The address, without what is secret in it; the state directory of a local platform of ours."""
     if address is None:
-        return str(settings.local_state.resolve())
+        return local_identity(settings)
     parts = urlsplit(_api_root(address, settings.catalog.provider(name)))
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 

@@ -16,7 +16,7 @@ def remember_end(ledger: Ledger, platform: str, job: Job) -> None:
 
     The facts: ``status``, ``trained_tokens``, ``seconds`` from its creation to its end.
     """
-    if not ledger.path.exists():
+    if not ledger.exists():
         return
     try:
         known = ledger.get(job.id)

@@ -34,9 +34,11 @@ class Claim:
         request: dict[str, Any],
         known: Operation | None,
         save: Save,
+        seen: int = 0,
     ) -> None:
         self.key, self.kind, self.platform, self.request = key, kind, platform, request
         self._save = save
+        self.seen = seen  # the last line of the log that this claim knows: a later one is another's
         self._open = True
         self._intended = known is not None and known.state == "begun"
         self.result_id: str | None = None

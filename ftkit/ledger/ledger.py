@@ -5,69 +5,75 @@ from __future__ import annotations
 import json
 import os
 import platform as machine
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit.data import canonical_json
 from ftkit.display import Display, SilentDisplay
-from ftkit.errors import Busy, Interrupted, UsageError, storage_error
+from ftkit.errors import Busy, Interrupted, StorageError, UsageError
 from ftkit.ledger.claims import Claim
-from ftkit.ledger.locks import holding
 from ftkit.ledger.operations import Kind, LogLine, Operation, State, key_of_operation
-from ftkit.ledger.store import Store
+from ftkit.ledger.schema import SCHEMA
 from ftkit.settings import redact
+from ftkit.storage import Hold, Row, Writer, open_storage, storage_at
 
 if TYPE_CHECKING:
     from ftkit.settings import Settings
+    from ftkit.storage import Storage
 
 LEDGER_FILE = "ledger.db"
 NOTE_AFTER = 2.0  # seconds of waiting before a person is told
-_LOG = "INSERT INTO log (key, at, what, name, note, pid, host, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_CONTENT = "INSERT OR REPLACE INTO contents (platform, file_id, sha256) VALUES (?, ?, ?)"
-_SAVE = """
-INSERT INTO operations (key, kind, platform, state, name, request, result_id, result, intended_at, done_at,
-    attempts, pid, host, version)
-VALUES (:key, :kind, :platform, :state, :name, :request, :result_id, :result, :intended_at, :done_at,
-    :attempts, :pid, :host, :version)
-ON CONFLICT (key) DO UPDATE SET state = :state, name = :name, result_id = :result_id, result = :result,
-    intended_at = coalesce(:intended_at, intended_at), done_at = :done_at,
-    attempts = attempts + :attempts, pid = :pid, host = :host, version = :version
+_LAST_LINE = "SELECT max(seq) AS last FROM {p}log WHERE key = :key"
+_LOG = """
+INSERT INTO {p}log (key, at, what, name, note, pid, host, version)
+VALUES (:key, :at, :what, :name, :note, :pid, :host, :version)
 """
 
 
 def open_ledger(
     settings: Settings, *, display: Display | None = None, stop: threading.Event | None = None
 ) -> Ledger:
-    """The ledger of ``settings.state_dir``; the file is made when something is first written to it.
+    """The ledger in the database of ``[ledger] url``, else in ``settings.state_dir``.
 
-    ``stop``, once set, ends every wait for another process with Interrupted.
+    It is made when something is first written to it. ``stop``, once set, ends every wait for another
+    process with Interrupted.
     """
-    return Ledger(settings.state_dir.absolute() / LEDGER_FILE, display=display, stop=stop)
+    storage = open_storage(settings, LEDGER_FILE, SCHEMA)
+    return Ledger(storage, display=display, stop=stop)
 
 
 class Ledger:
-    """One file of operations; safe for any number of processes and threads.
+    """Operations in a file or in a database; safe for any number of processes and threads.
 
-    Every method raises StorageError where the file cannot be used.
+    ``place`` is the path of a SQLite file, the address of a database in SQLAlchemy's form, or a storage that
+    was opened. Every method raises StorageError where it cannot be used.
     """
 
     def __init__(
-        self, path: Path, *, display: Display | None = None, stop: threading.Event | None = None
+        self,
+        place: Path | str | Storage,
+        *,
+        display: Display | None = None,
+        stop: threading.Event | None = None,
     ) -> None:
-        self._store = Store(path)
+        self._store = storage_at(place, SCHEMA) if isinstance(place, (Path, str)) else place
         self._display = display if display is not None else SilentDisplay()
         self._stop = stop
 
     @property
-    def path(self) -> Path:
-        """Where the ledger lies."""
-        return self._store.path
+    def place(self) -> str:
+        """Where the ledger lies: a file, or the address of a database without its password."""
+        return self._store.place
+
+    def exists(self) -> bool:
+        """False where nothing was ever written; asking makes nothing."""
+        return self._store.exists()
 
     @contextmanager
     def claim(
@@ -79,8 +85,10 @@ class Ledger:
         """
         plain = json.loads(canonical_json(dict(request)))
         key = key_of_operation(kind, platform, request)
-        with self._holding(key, self._patiently(kind) if wait else _impatiently):
-            claim = Claim(key, kind, platform, plain, self._known(key), self._save)
+        waiting = self._patiently(kind) if wait else _impatiently
+        with self._store.holding(_number(key), waiting) as hold:
+            seen = self._last_line(self._store.rows(_LAST_LINE, {"key": key}))
+            claim = Claim(key, kind, platform, plain, self._known(key), partial(self._save, hold), seen)
             try:
                 yield claim
             finally:
@@ -97,10 +105,8 @@ class Ledger:
         """All operations, or those of a kind, platform and state, in the order they were first begun."""
         wanted = {"kind": kind, "platform": platform, "state": state}
         given = {name: value for name, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{name} = ?" for name in given) or "1"
-        for row in self._store.rows(
-            f"SELECT * FROM operations WHERE {where} ORDER BY seq", tuple(given.values())
-        ):
+        where = " AND ".join(f"{name} = :{name}" for name in given) or "1 = 1"
+        for row in self._store.rows(f"SELECT * FROM {{p}}operations WHERE {where} ORDER BY seq", given):
             yield self._operation(row, history)
 
     def get(self, word: str) -> Operation:
@@ -108,15 +114,17 @@ class Ledger:
 
         Comes with its history. Raises UsageError where it is none, or more than one.
         """
-        rows = self._store.rows("SELECT * FROM operations WHERE ? IN (key, result_id, name)", (word,))
+        sql = "SELECT * FROM {p}operations WHERE key = :word OR result_id = :word OR name = :word"
+        rows = self._store.rows(sql, {"word": word})
         if not rows and word and not set(word) - set("0123456789abcdef"):
-            rows = self._store.rows("SELECT * FROM operations WHERE key GLOB ?", (f"{word}*",))
+            sql = "SELECT * FROM {p}operations WHERE key LIKE :start"
+            rows = self._store.rows(sql, {"start": f"{word}%"})
         if len(rows) == 1:
             return self._operation(rows[0], history=True)
         which = "several operations" if rows else "no operation"
         raise UsageError(
             f"{word!r} stands for {which} in the ledger",
-            where=str(self.path),
+            where=self.place,
             hint="`ftkit ledger list` names them all.",
         )
 
@@ -126,103 +134,114 @@ class Ledger:
         Raises UsageError where there is no such key, or where somebody holds it now.
         """
         if (known := self._known(key)) is None:
-            raise UsageError(f"the ledger has no operation {key!r}", where=str(self.path))
-        with self._holding(key, _impatiently), self._store.write() as connection:
-            connection.execute("DELETE FROM operations WHERE key = ?", (key,))
-            connection.execute(_LOG, self._log_line(key, "forgotten", known.name, known.result_id or ""))
+            raise UsageError(f"the ledger has no operation {key!r}", where=self.place)
+        with self._store.holding(_number(key), _impatiently) as hold, hold.write() as to:
+            to.execute("DELETE FROM {p}operations WHERE key = :key", {"key": key})
+            to.execute(_LOG, _log_line(key, "forgotten", known.name, known.result_id or ""))
 
     def content_of(self, platform: str, file_id: str) -> str | None:
         """The SHA-256 of a file that was uploaded from here, also of a forgotten or lost one; else None."""
-        sql = "SELECT sha256 FROM contents WHERE platform = ? AND file_id = ?"
-        rows = self._store.rows(sql, (platform, file_id))
+        sql = "SELECT sha256 FROM {p}contents WHERE platform = :platform AND file_id = :file_id"
+        rows = self._store.rows(sql, {"platform": platform, "file_id": file_id})
         return str(rows[0]["sha256"]) if rows else None
 
     def passed(self, sha256: str, platform: str, rules: str) -> dict[str, Any] | None:
         """The facts of a validation that this content passed for ``platform`` under ``rules``; else None."""
-        sql = "SELECT facts FROM passes WHERE sha256 = ? AND platform = ? AND rules = ?"
-        rows = self._store.rows(sql, (sha256, platform, rules))
+        sql = "SELECT facts FROM {p}passes WHERE sha256 = :sha256 AND platform = :platform AND rules = :rules"
+        rows = self._store.rows(sql, {"sha256": sha256, "platform": platform, "rules": rules})
         return dict(json.loads(rows[0]["facts"])) if rows else None
 
     def remember_pass(self, sha256: str, platform: str, rules: str, **facts: Any) -> None:
         """Remember that this content passed the validation for ``platform`` under ``rules``."""
-        with self._store.write() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO passes (sha256, platform, rules, at, facts) VALUES (?, ?, ?, ?, ?)",
-                (sha256, platform, rules, time.time(), canonical_json(facts).decode()),
-            )
+        values = {"sha256": sha256, "platform": platform, "rules": rules, "at": time.time()}
+        values["facts"] = canonical_json(facts).decode()
+        with self._store.write() as to:
+            to.put("passes", values, ("sha256", "platform", "rules"))
 
     def close(self) -> None:
-        """Close the file; the next use opens it again."""
+        """Let go of the file or the connections; the next use opens them again."""
         self._store.close()
 
-    @contextmanager
-    def _holding(self, key: str, waiting: Callable[[float], None]) -> Iterator[None]:
-        self._store.make_folder()
-        lock = holding(self._store.lock_path, int(key[:15], 16), waiting)
-        try:
-            lock.__enter__()
-        except OSError as error:
-            raise storage_error(error, self._store.lock_path) from error
-        try:
-            yield
-        finally:
-            lock.__exit__(None, None, None)
-
-    def _patiently(self, kind: Kind) -> Callable[[float], None]:
+    def _patiently(self, what: str) -> Callable[[float], None]:
         told = False
 
         def waiting(seconds: float) -> None:
             nonlocal told
             if self._stop is not None and self._stop.is_set():
-                raise Interrupted(f"stopped while another process is at the same {kind}")
+                raise Interrupted(f"stopped while another process is at the same {what}")
             if not told and seconds >= NOTE_AFTER:
                 told = True
-                self._display.note(f"another process or thread is at the same {kind}; waiting for it")
+                self._display.note(f"another process or thread is at the same {what}; waiting for it")
 
         return waiting
 
     def _known(self, key: str) -> Operation | None:
-        rows = self._store.rows("SELECT * FROM operations WHERE key = ?", (key,))
+        rows = self._store.rows("SELECT * FROM {p}operations WHERE key = :key", {"key": key})
         return self._operation(rows[0], history=False) if rows else None
 
-    def _operation(self, row: sqlite3.Row, history: bool) -> Operation:
+    def _operation(self, row: Row, history: bool) -> Operation:
         values = dict(row)
         values |= {name: json.loads(values[name]) for name in ("request", "result")}
         values |= {name: _moment(values[name]) for name in ("intended_at", "done_at")}
         return Operation(**values, history=self._history(values["key"]) if history else ())
 
     def _history(self, key: str) -> tuple[LogLine, ...]:
-        rows = self._store.rows("SELECT * FROM log WHERE key = ? ORDER BY seq", (key,))
+        rows = self._store.rows("SELECT * FROM {p}log WHERE key = :key ORDER BY seq", {"key": key})
         return tuple(LogLine(**{**dict(row), "at": _moment(row["at"])}) for row in rows)
 
-    def _save(self, claim: Claim, state: State, what: str, note: str) -> None:
-        now = time.time()
-        first = what == "intended"
-        pid, host, version = _who()
-        values = {
-            "key": claim.key,
-            "kind": claim.kind,
-            "platform": claim.platform,
-            "state": state,
-            "name": claim.name,
-            "result_id": claim.result_id,
-            "pid": pid,
-            "host": host,
-            "version": version,
-            "request": canonical_json(claim.request).decode(),
-            "result": canonical_json(claim.result).decode(),
-            "intended_at": now if first else None,
-            "done_at": now if state == "done" else None,
-            "attempts": int(first),
-        }
-        with self._store.write() as connection:
-            connection.execute(_SAVE, values)
-            connection.execute(_LOG, self._log_line(claim.key, what, claim.name, note))
+    def _save(self, hold: Hold, claim: Claim, state: State, what: str, note: str) -> None:
+        with hold.write() as to:
+            if self._last_line(to.rows(_LAST_LINE, {"key": claim.key})) > claim.seen:
+                raise StorageError(
+                    f"this {claim.kind} was gone on with by another process, which held it to be abandoned",
+                    where=self.place,
+                    hint="Nothing was written. Try again: what is there by then is found.",
+                )
+            to.put("operations", _row(to, claim, state, first=what == "intended"), ("key",))
+            to.execute(_LOG, _log_line(claim.key, what, claim.name, note))
             if claim.kind == "upload" and claim.done and (sha256 := claim.request.get("sha256")):
-                connection.execute(_CONTENT, (claim.platform, claim.result_id, sha256))
+                content = {"platform": claim.platform, "file_id": claim.result_id, "sha256": sha256}
+                to.put("contents", content, ("platform", "file_id"))
+            claim.seen = self._last_line(to.rows(_LAST_LINE, {"key": claim.key}))
 
-    def _log_line(self, key: str, what: str, name: str, note: str) -> tuple[Any, ...]:
-        return (key, time.time(), what, name, redact(note), *_who())
+    @staticmethod
+    def _last_line(rows: list[Row]) -> int:
+        return rows[0]["last"] or 0 if rows else 0
+
+
+def _row(to: Writer, claim: Claim, state: State, *, first: bool) -> dict[str, object]:
+    """The whole row of an operation; ``first`` is the intent of a new attempt."""
+    now = time.time()
+    sql = "SELECT intended_at, attempts FROM {p}operations WHERE key = :key"
+    before = next(iter(to.rows(sql, {"key": claim.key})), {"intended_at": None, "attempts": 0})
+    pid, host, version = _who()
+    return {
+        "key": claim.key,
+        "kind": claim.kind,
+        "platform": claim.platform,
+        "state": state,
+        "name": claim.name,
+        "request": canonical_json(claim.request).decode(),
+        "result_id": claim.result_id,
+        "result": canonical_json(claim.result).decode(),
+        "intended_at": now if first else before["intended_at"],
+        "done_at": now if state == "done" else None,
+        "attempts": before["attempts"] + first,
+        "pid": pid,
+        "host": host,
+        "version": version,
+    }
+
+
+def _log_line(key: str, what: str, name: str, note: str) -> dict[str, object]:
+    pid, host, version = _who()
+    line = {"key": key, "at": time.time(), "what": what, "name": name, "note": redact(note)}
+    return {**line, "pid": pid, "host": host, "version": version}
+
+
+def _number(key: str) -> int:
+    """The number that a key's lock has: its first 60 bits."""
+    return int(key[:15], 16)
 
 
 def _impatiently(seconds: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ftkit.storage import Schema
+
 APPLICATION_ID = 0x66746B6C  # "ftkl": tells a ledger from any other SQLite file
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -58,3 +60,81 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
 )
 """``MIGRATIONS[n]`` leads from version n to n + 1; an empty file has version 0."""
+
+SHARED: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE {p}operations (
+            seq {serial},
+            key {word} NOT NULL UNIQUE,
+            kind {word} NOT NULL,
+            platform {word} NOT NULL,
+            state {word} NOT NULL,
+            name {word} NOT NULL,
+            request {text} NOT NULL,
+            result_id {word},
+            result {text} NOT NULL,
+            intended_at DOUBLE PRECISION,
+            done_at DOUBLE PRECISION,
+            attempts INTEGER NOT NULL,
+            pid BIGINT NOT NULL,
+            host {word} NOT NULL,
+            version {word} NOT NULL
+        )""",
+        "CREATE INDEX {p}operations_result ON {p}operations (result_id)",
+        """CREATE TABLE {p}log (
+            seq {serial},
+            key {word} NOT NULL,
+            at DOUBLE PRECISION NOT NULL,
+            what {word} NOT NULL,
+            name {word} NOT NULL,
+            note {text} NOT NULL,
+            pid BIGINT NOT NULL,
+            host {word} NOT NULL,
+            version {word} NOT NULL
+        )""",
+        "CREATE INDEX {p}log_key ON {p}log (key)",
+        """CREATE TABLE {p}passes (
+            sha256 {word} NOT NULL,
+            platform {word} NOT NULL,
+            rules {word} NOT NULL,
+            at DOUBLE PRECISION NOT NULL,
+            facts {text} NOT NULL,
+            PRIMARY KEY (sha256, platform, rules)
+        )""",
+        """CREATE TABLE {p}contents (
+            platform {word} NOT NULL,
+            file_id {word} NOT NULL,
+            sha256 {word} NOT NULL,
+            PRIMARY KEY (platform, file_id)
+        )""",
+        """CREATE TABLE {p}model_versions (
+            seq {serial},
+            name {word} NOT NULL,
+            version INTEGER NOT NULL,
+            model {word} NOT NULL,
+            place {word} NOT NULL,
+            lineage {text} NOT NULL,
+            created_at DOUBLE PRECISION NOT NULL,
+            UNIQUE (name, version),
+            UNIQUE (name, place, model)
+        )""",
+        """CREATE TABLE {p}model_moves (
+            seq {serial},
+            name {word} NOT NULL,
+            alias {word} NOT NULL,
+            step INTEGER NOT NULL,
+            version INTEGER NOT NULL,
+            below INTEGER,
+            what {word} NOT NULL,
+            reason {text} NOT NULL,
+            at DOUBLE PRECISION NOT NULL,
+            pid BIGINT NOT NULL,
+            host {word} NOT NULL,
+            ftkit {word} NOT NULL,
+            UNIQUE (name, alias, step)
+        )""",
+    ),
+)
+"""The same for a database that several machines share, which begins with all tables at once."""
+
+SCHEMA = Schema("ledger", APPLICATION_ID, MIGRATIONS, SHARED)

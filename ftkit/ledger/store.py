@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ftkit.errors import StorageError, storage_error
-from ftkit.ledger.locks import holding
+from ftkit.storage.locks import holding
 from ftkit.ledger.schema import APPLICATION_ID, MIGRATIONS
 
 BUSY_SECONDS = 30.0

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from ftkit.settings.keys import api_key, key_status, named_key, redact
 from ftkit.settings.load import load_settings
-from ftkit.settings.model import Settings, ValidationSettings
+from ftkit.settings.model import LedgerSettings, Settings, ValidationSettings
 
-__all__ = ["Settings", "ValidationSettings", "api_key", "key_status", "load_settings", "named_key", "redact"]
+__all__ = [
+    "LedgerSettings",
+    "Settings",
+    "ValidationSettings",
+    "api_key",
+    "key_status",
+    "load_settings",
+    "named_key",
+    "redact",
+]

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ftkit.catalog import builtin_catalog, overlay
 from ftkit.errors import ConfigurationError, Fault, UsageError, Where
+from ftkit.settings.keys import redact
 from ftkit.settings.model import Settings
 from ftkit.settings.toml import faults_of, line_of, parse_toml, said_of
 
@@ -25,6 +26,7 @@ _FROM_ENVIRONMENT = (
     "poll_seconds",
     "budget",
 )
+_LEDGER_URL = "FTKIT_LEDGER_URL"
 _KEY_NAMES = {"api_key", "key", "token", "secret"}
 
 
@@ -74,7 +76,8 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         merged = overlay(merged, file.sound)
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{**merged, **environment, **given, "files": tuple(file.path for file in files)})
+        together = overlay(merged, environment) | given
+        return Settings(**{**together, "files": tuple(file.path for file in files)})
     except ValidationError as error:
         said = [said_of(item, ".".join(str(k) for k in item["loc"])) for item in error.errors()]
         raise UsageError("; ".join(said)) from error
@@ -90,7 +93,7 @@ def _read(file: Path) -> _ConfigFile:
     except OSError as error:
         return _ConfigFile(file, faults=[Fault(Where(file), f"cannot be read: {error.strerror}")])
     table, faults = parse_toml(text, file)
-    faults += _secrets(table, text, file)
+    faults += [*_secrets(table, text, file), *_password(table, text, file)]
     open_table = {k: v for k, v in table.items() if k not in _KEY_NAMES}
     try:
         Settings(**open_table)
@@ -174,11 +177,22 @@ def _secrets(table: Mapping[str, Any], text: str, file: Path, under: tuple[str, 
     return faults
 
 
-def _environment() -> tuple[dict[str, str], list[Fault]]:
-    values = {n: v for n in _FROM_ENVIRONMENT if (v := os.environ.get(f"FTKIT_{n.upper()}", "").strip())}
+def _password(table: Mapping[str, Any], text: str, file: Path) -> Iterator[Fault]:
+    """The fault of a database's address with a password in it."""
+    ledger = table.get("ledger")
+    url = ledger.get("url") if isinstance(ledger, Mapping) else None
+    if isinstance(url, str) and redact(url) != url:
+        message = f"ledger.url: a password does not belong in a file; leave it away, or set {_LEDGER_URL}"
+        yield Fault(Where(file, line_of(text, ("ledger", "url"))), message)
+
+
+def _environment() -> tuple[dict[str, Any], list[Fault]]:
+    values: dict[str, Any] = {n: v for n in _FROM_ENVIRONMENT if (v := os.environ.get(f"FTKIT_{n.upper()}", "").strip())}
+    if url := os.environ.get(_LEDGER_URL, "").strip():
+        values["ledger"] = {"url": url}
     try:
-        Settings(**values)  # type: ignore[arg-type]
+        Settings(**values)
     except ValidationError as error:
-        names = [(item, f"FTKIT_{str(item['loc'][0]).upper()}") for item in error.errors()]
+        names = [(item, f"FTKIT_{'_'.join(map(str, item['loc'])).upper()}") for item in error.errors()]
         return values, [Fault(Where("environment"), said_of(item, name)) for item, name in names]
     return values, []

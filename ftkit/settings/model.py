@@ -36,6 +36,19 @@ class ValidationSettings(BaseModel):
         return flat
 
 
+class LedgerSettings(BaseModel):
+    """``[ledger]``: where what was done, and names of models, are kept; in the state directory if not said.
+
+    ``url`` is the address of a database in SQLAlchemy's form, for teams whose jobs run on several machines. A
+    password does not belong in a file: ``FTKIT_LEDGER_URL`` may hold one, and PostgreSQL's own client reads
+    ``PGPASSWORD`` and ``~/.pgpass``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_+]*://")
+
+
 class Settings(BaseModel):
     """Every setting. In files they stand at the top level, in the environment as ``FTKIT_NAME``.
 
@@ -58,6 +71,7 @@ class Settings(BaseModel):
     providers: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
     validation: ValidationSettings = ValidationSettings()
+    ledger: LedgerSettings = LedgerSettings()
     files: tuple[Path, ...] = ()
 
     @field_validator("state_dir", "runs_dir")

@@ -20,6 +20,7 @@ _PATTERNS = {
     "base_url": "an address begins with http:// or https://",
     "key_env": "this is the name of an environment variable, never the key itself",
     "hook": "a hook is named as module:attribute",
+    "url": "an address of a database looks like postgresql://user@host/database",
 }
 
 

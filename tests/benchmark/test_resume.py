@@ -208,7 +208,7 @@ def test_a_place_that_cannot_be_written(platform: Platform, data: Path, tmp_path
 
 
 def test_a_directory_in_use_by_this_process_is_said_so(platform: Platform, data: Path) -> None:
-    from ftkit.ledger.locks import holding
+    from ftkit.storage.locks import holding
 
     folder = data.parent / "w"
     folder.mkdir()

@@ -195,7 +195,7 @@ def judge_answers(
 @contextmanager
 def _alone(workdir: Path) -> Iterator[None]:
     """Hold the directory. Raises UsageError where another process or thread judges in it."""
-    from ftkit.ledger.locks import holding
+    from ftkit.storage.locks import holding
 
     def busy(seconds: float) -> None:
         raise UsageError(

@@ -103,7 +103,7 @@ class WorkFolder:
     @contextmanager
     def alone(self, wait: bool = False) -> Iterator[None]:
         """Hold the directory; UsageError where another process or thread does, unless it is waited for."""
-        from ftkit.ledger.locks import holding
+        from ftkit.storage.locks import holding
 
         def busy(seconds: float) -> None:
             if wait:

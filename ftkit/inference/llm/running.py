@@ -51,7 +51,7 @@ def run(order: Order, rows: Rows, backend: Backend, cache: AnswerCache, place: P
 
     ``place`` gets a folder for these very requests: a call that was broken off goes on in it.
     """
-    from ftkit.ledger.locks import holding
+    from ftkit.storage.locks import holding
 
     began = time.monotonic()
     written = write_requests(order, rows, backend.identity(order.model), place)
