@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
-.PHONY: help demo test test-all test-clients fuzz check format lint types imports style docs bench lock clean
+.PHONY: help demo test test-all test-clients fuzz check format lint types imports style docs site picture bench lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,7 +24,7 @@ $(VENV)/ready: pyproject.toml $(CONSTRAINTS)
 
 $(VENV)/ready-dev: $(VENV)/ready
 	@echo "== Adding what the tests and checks need"
-	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --group dev --editable ".[train]" \
+	@$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --group dev --group docs --editable ".[train]" \
 		$(if $(findstring lowest,$(CONSTRAINTS)),,--group openapi)
 	@$(BIN)/ftkit tokenizers fetch o200k_base cl100k_base llama3
 	@touch $@
@@ -65,18 +65,27 @@ imports: $(VENV)/ready-dev
 style: $(VENV)/ready-dev
 	$(BIN)/python tools/style.py
 
-docs: $(VENV)/ready-dev
+docs: $(VENV)/ready-dev ## Are the references current? Then the site, strictly, in site/
 	$(BIN)/python tools/command_reference.py --check
 	$(BIN)/python tools/rule_reference.py --check
 	$(BIN)/python tools/metric_reference.py --check
+	$(BIN)/python tools/catalog_reference.py --check
 	$(BIN)/python tools/client_table.py --check
+	$(BIN)/python -m mkdocs build --strict --quiet
 
-format: $(VENV)/ready-dev ## Mend what ruff can mend, and write the references of commands, rules and metrics anew
+site: $(VENV)/ready-dev ## The documentation in a browser, built anew as it is written: http://127.0.0.1:8000
+	$(BIN)/python -m mkdocs serve
+
+picture: $(VENV)/ready-dev ## Take README's picture of a report anew (needs Chromium)
+	$(BIN)/python tools/report_picture.py
+
+format: $(VENV)/ready-dev ## Mend what ruff can mend, and write the references of commands, rules, metrics and the catalog anew
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python tools/command_reference.py
 	$(BIN)/python tools/rule_reference.py
 	$(BIN)/python tools/metric_reference.py
+	$(BIN)/python tools/catalog_reference.py
 
 bench: $(VENV)/ready-dev ## Measure; prints the tables of benchmarks/README.md
 	$(BIN)/python benchmarks/measure.py
@@ -85,4 +94,4 @@ lock: $(VENV)/ready-dev ## Write constraints.txt from what is installed
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools | sed 's/+cpu$$//' > constraints.txt
 
 clean: ## Remove the environment, caches and the local platform's state
-	rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist .ftkit
+	rm -rf $(VENV) .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist site .ftkit
