@@ -107,32 +107,6 @@ SHARED: tuple[tuple[str, ...], ...] = (
             sha256 {word} NOT NULL,
             PRIMARY KEY (platform, file_id)
         )""",
-        """CREATE TABLE {p}model_versions (
-            seq {serial},
-            name {word} NOT NULL,
-            version INTEGER NOT NULL,
-            model {word} NOT NULL,
-            place {word} NOT NULL,
-            lineage {text} NOT NULL,
-            created_at DOUBLE PRECISION NOT NULL,
-            UNIQUE (name, version),
-            UNIQUE (name, place, model)
-        )""",
-        """CREATE TABLE {p}model_moves (
-            seq {serial},
-            name {word} NOT NULL,
-            alias {word} NOT NULL,
-            step INTEGER NOT NULL,
-            version INTEGER NOT NULL,
-            below INTEGER,
-            what {word} NOT NULL,
-            reason {text} NOT NULL,
-            at DOUBLE PRECISION NOT NULL,
-            pid BIGINT NOT NULL,
-            host {word} NOT NULL,
-            ftkit {word} NOT NULL,
-            UNIQUE (name, alias, step)
-        )""",
     ),
 )
 """The same for a database that several machines share, which begins with all tables at once."""

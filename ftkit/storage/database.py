@@ -71,6 +71,7 @@ class DatabaseStorage:
     def __init__(self, url: str, schema: Schema) -> None:
         self.place = _without_password(url)
         self._url, self._schema = url, schema
+        self._mine = {"name": schema.name}
         self._guard = threading.RLock()
         self._engine: Engine | None = None
         self._pid = 0
@@ -139,8 +140,10 @@ class DatabaseStorage:
         """One transaction on a connection, alone among all that write here."""
         with connection.begin():
             to = DatabaseWriter(connection)
-            lock = " FOR UPDATE" if connection.dialect.name != "sqlite" else ""
-            to.rows(f"SELECT version FROM {{p}}schema WHERE name = :name{lock}", {"name": self._schema.name})
+            if connection.dialect.name == "sqlite":
+                to.execute("UPDATE {p}schema SET version = version WHERE name = :name", self._mine)
+            else:
+                to.rows("SELECT version FROM {p}schema WHERE name = :name FOR UPDATE", self._mine)
             yield to
 
     @contextmanager
@@ -167,7 +170,7 @@ class DatabaseStorage:
         if not inspect(connection).has_table(in_dialect("{p}schema", connection.dialect.name)):
             return None
         sql = "SELECT version FROM {p}schema WHERE name = :name"
-        rows = DatabaseWriter(connection).rows(sql, {"name": self._schema.name})
+        rows = DatabaseWriter(connection).rows(sql, self._mine)
         version = int(rows[0]["version"]) if rows else None
         if version is not None and version > len(self._schema.shared):
             raise StorageError(
@@ -187,13 +190,12 @@ class DatabaseStorage:
         if version is None:
             for statement in SCHEMA_TABLES:
                 to.execute(statement)
-            values = {"name": self._schema.name, "version": 0}
-            to.execute("INSERT INTO {p}schema (name, version) VALUES (:name, :version)", values)
+            to.execute("INSERT INTO {p}schema (name, version) VALUES (:name, 0)", self._mine)
         for statements in self._schema.shared[version or 0 :]:
             for statement in statements:
                 to.execute(statement)
         if version != len(self._schema.shared):
-            to.put("schema", {"name": self._schema.name, "version": len(self._schema.shared)}, ("name",))
+            to.put("schema", {**self._mine, "version": len(self._schema.shared)}, ("name",))
 
 
 def _without_password(url: str) -> str:

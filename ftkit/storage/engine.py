@@ -95,7 +95,7 @@ def _prepare(engine: Engine) -> None:
         event.listen(engine, "connect", _postgres_session)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_session)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
 
 
 def _postgres_session(connection: Any, _: object) -> None:
