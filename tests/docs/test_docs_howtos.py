@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doc_pages import PAGES, blocks, end_server, run_script, write_files
+from doc_pages import DOCS, PAGES, blocks, end_server, run_script, write_files
 
 from ftkit.settings import load_settings
 
@@ -102,6 +102,26 @@ def test_the_engine_of_the_page_trains_and_answers(folder: Path) -> None:
     assert done.stdout.splitlines()[-1] == "neutral", "the untrained model says what models.toml has it say"
     [job] = json.loads((folder / "jobs.json").read_text())
     assert job["fine_tuned_model"].startswith("ft:usual:") and job["status"] == "succeeded"
+
+
+def test_the_rehearsal_of_a_migration(folder: Path) -> None:
+    done = run_script(shell_of("howto/migrate-from-openai.md"), folder)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "Both say the same on" in done.stdout
+    assert "ft:linear:" in (folder / "house" / "report.md").read_text("utf-8")
+
+
+def test_the_policy_of_the_page_on_retraining_is_one(folder: Path) -> None:
+    from ftkit.lifecycle.retraining import EXIT_CODES, RetrainTable
+
+    page = "howto/retrain-nightly.md"
+    [file] = write_files(page, folder)
+    policy = RetrainTable(**tomllib.loads(file.read_text())["retrain"])
+    assert policy.significance == 0.05 and policy.floors == {"negative": 0.7}
+    text = (DOCS / page).read_text("utf-8")
+    for outcome, code in EXIT_CODES.items():
+        if outcome not in ("planned", "failed"):
+            assert f"| {code} | {outcome}" in text
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("howto/", "configuration"))])
