@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ftkit.gateway import AsyncPlatform, Platform, connect, connect_async
     from ftkit.inference.llm import LLM, LLMResponse
     from ftkit.lifecycle import Recipe, RunResult, load_recipe, run
+    from ftkit.registry import resolve
     from ftkit.settings import Settings, load_settings
     from ftkit.splitting import SplitResult, split
     from ftkit.validation import Finding, FixReport, ValidationReport, fix, validate
@@ -44,6 +45,7 @@ _HOME = {
     "fix": "ftkit.validation",
     "load_recipe": "ftkit.lifecycle",
     "load_settings": "ftkit.settings",
+    "resolve": "ftkit.registry",
     "run": "ftkit.lifecycle",
     "split": "ftkit.splitting",
     "validate": "ftkit.validation",
@@ -70,6 +72,7 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "fix",
     "load_recipe",
     "load_settings",
+    "resolve",
     "run",
     "split",
     "validate",

@@ -1,4 +1,4 @@
-"""``ftkit models``: what a platform offers, and what the catalog knows of it."""
+"""``ftkit models``: what a platform offers, what the catalog knows of it, and names for models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ftkit.cli import naming
 from ftkit.cli.frame import App, command, table
 from ftkit.cli.platforms import platforms
 from ftkit.cli.remote import show_fields, when
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """Models of a platform and of the catalog, and the platforms that it knows."""
+    """Models of a platform and of the catalog, the platforms that it knows, and names for models."""
 
 
 @command(
@@ -103,7 +104,7 @@ def delete(app: App, model: str) -> None:
     app.emit({"id": model, "deleted": True}, lambda console: console.print(f"deleted {model}"))
 
 
-for _command in (list_models, show, download, delete, platforms):
+for _command in (list_models, show, download, delete, platforms, *naming.COMMANDS):
     models.add_command(_command)
 
 

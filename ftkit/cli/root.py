@@ -15,6 +15,7 @@ EXIT_BUG = 70
 
 COMMANDS = {
     "run": ("ftkit.cli.run:run", "Run a recipe: data in, a tuned and benchmarked model out."),
+    "retrain": ("ftkit.cli.retrain:retrain", "Train anew where there is a reason; promote what is better."),
     "recipes": ("ftkit.cli.recipes:recipes", "List, show, copy and check recipes."),
     "validate": ("ftkit.cli.validate:validate", "Check training data, all findings with their places."),
     "split": ("ftkit.cli.split:split", "Split data into train, validation and test files."),
@@ -31,7 +32,7 @@ COMMANDS = {
     "generate": ("ftkit.cli.generate:generate", "Make rows of a model's answers about rows of data."),
     "cache": ("ftkit.cli.cache:cache", "Show and delete the answers that are kept."),
     "judge": ("ftkit.cli.judge:judge", "Let models judge answers, and measure the judges."),
-    "models": ("ftkit.cli.models:models", "List and show models."),
+    "models": ("ftkit.cli.models:models", "List and show models; name, promote and roll them back."),
     "migrate": ("ftkit.cli.migrate:migrate", "Move tuned models to another platform."),
     "chat": ("ftkit.cli.chat:chat", "Ask a model, with the answer as it comes."),
     "serve": ("ftkit.cli.serve:serve", "Run the local OpenAI-compatible platform."),

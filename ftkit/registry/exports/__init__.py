@@ -1,0 +1,22 @@
+"""A version of a name in other people's registries: MLflow, Weights & Biases, the Hugging Face Hub's format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ftkit._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ftkit.registry.exports.base import Exported, ExportOptions
+    from ftkit.registry.exports.export import TARGETS, export
+
+_HOME = {
+    "TARGETS": "ftkit.registry.exports.export",
+    "ExportOptions": "ftkit.registry.exports.base",
+    "Exported": "ftkit.registry.exports.base",
+    "export": "ftkit.registry.exports.export",
+}
+
+__all__ = ["TARGETS", "ExportOptions", "Exported", "export"]
+
+__getattr__, __dir__ = lazy_names(__name__, _HOME)
