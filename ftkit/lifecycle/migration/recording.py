@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.benchmarking.contestants import window_of
 from ftkit.benchmarking.heldout import HeldOutRow, RowIds
@@ -22,6 +22,7 @@ from ftkit.lifecycle.migration.results import ExportedModel, Recorded
 if TYPE_CHECKING:
     from ftkit.gateway import Platform
     from ftkit.gateway.realtime import Pace
+    from ftkit.inference import Backend
     from ftkit.inference.backends.base import Via
 
 PROMPTS, ANSWERS = "golden/prompts.jsonl", "golden/answers.jsonl"
@@ -62,42 +63,19 @@ def record(
     source = _golden(place, exported, golden)
     said = {"temperature": temperature, "max_tokens": max_tokens, **(parameters or {})}
     given = {key: value for key, value in said.items() if value is not None}
-    with place.alone("recording"), ExitStack() as stack:
+    ways = Ways(via, window, pace)
+    with place.alone("recording"):
+        work = _Recording(platform, place, name, given, ways, fresh)
         rows, expected = _copy_prompts(source, place, limit)
         digest = sha256_file(place.path / PROMPTS)
         if not fresh and (known := _known(place, name, digest, given)) is not None:
             platform.display.note(f"{name}: {known.answered:,} answers are recorded already")
             return known
-        cache = stack.enter_context(project_cache(platform.settings))
-        platform.models.get(name)  # that it has ended is said before anything is asked
-        backend = backend_for(
-            name,
-            platform.settings,
-            platform,
-            via=via or ("realtime" if "batches" in platform.provider.lacks else "batch"),
-            window=window or window_of(platform.provider.limits.batch_windows),
-            pace=pace,
-            display=platform.display,
-        )
-
-        def asked(extra: Mapping[str, Any], step: str) -> Asked:
-            return ask(
-                requests_of(_rows(place.path / PROMPTS), ids_of(place), name, {**given, **extra}),
-                backend,
-                model=name,
-                out=place.path / ANSWERS,
-                workdir=place.path / "golden" / step,
-                cache=cache,
-                fresh=fresh,
-            )
-
-        found = _with_logprobs(asked) if logprobs else None
-        if found is None:
-            found = asked({}, "work")
+        found = work.asked(logprobs=logprobs)
         if not found.answered:
             raise BatchFailed(
                 f"{name} answered none of {rows:,} prompts: {_first_error(found)}",
-                hint="Look at the reason; the answers file says it for each.",
+                hint=f"{place.path / ANSWERS} says the reason for each.",
             )
         made = Recorded(
             model=name,
@@ -121,89 +99,33 @@ def record(
     return made
 
 
-def ids_of(place: ModelFolder) -> RowIds:
-    """The ids by which the answers to a golden set are joined, in the order of its rows."""
-    ids = RowIds()
-    for row in _rows(place.path / PROMPTS):
-        ids.add(row.messages)
-    return ids
+class Ways(NamedTuple):
+    """How a model is to be asked; None is as its platform does best."""
+
+    via: Via | None = None
+    window: str | None = None
+    pace: Pace | None = None
 
 
-def _golden(place: ModelFolder, exported: ExportedModel, golden: str | Path | None) -> Path:
-    if golden is not None:
-        path = Path(golden)
-        if not path.is_file():
-            raise UsageError("the golden set is not there", where=str(path))
-        return path
-    file = exported.file("validation")
-    if file is None:
-        raise UsageError(
-            f"{exported.model.name} was trained without a validation file, so a golden set is to be named",
-            hint="--golden FILE: a chat JSONL file of prompts that the model was not trained on.",
-        )
-    return place.checked(file)
+@dataclass(frozen=True)
+class _Recording:
+    """The old model's answers on their way."""
 
+    platform: Platform
+    place: ModelFolder
+    model: str
+    parameters: Mapping[str, Any]
+    ways: Ways
+    fresh: bool
 
-def _copy_prompts(source: Path, place: ModelFolder, limit: int | None) -> tuple[int, int]:
-    """Put the golden set in the folder; how many rows there are, and how many have a right answer."""
-    target = place.path / PROMPTS
-    make_folder(target.parent)
-    expected = 0
-    with open_jsonl_writer(target) as writer:
-        for row in read_jsonl(source):
-            if limit is not None and writer.rows >= limit:
-                break
-            where = Where(source, row.line)
-            if not isinstance(row.data, dict) or not isinstance(row.data.get("messages"), list):
-                raise DataError("a chat example is wanted", where=where)
-            if not prompt_of(row.data):
-                raise DataError("there is no message to send: only an assistant's", where=where)
-            expected += has_truth(row.data)
-            writer.write(row.data)
-        if not writer.rows:
-            raise DataError("there are no rows in it", where=str(source))
-    return writer.rows, expected
+    def asked(self, *, logprobs: bool) -> Asked:
+        """All answers; with log probabilities where they are wanted and the platform has them."""
+        self.platform.models.get(self.model)  # that it has ended is said before anything is asked
+        if logprobs and (found := self._with_logprobs()) is not None:
+            return found
+        return self._ask({}, "work")
 
-
-def has_truth(data: Mapping[str, Any]) -> bool:
-    """Whether a row says what the right answer is."""
-    return data.get("expected") is not None or (
-        data["messages"][-1].get("role") == "assistant" and reply_of(data) is not None
-    )
-
-
-def _rows(path: Path) -> Iterator[HeldOutRow]:
-    for number, row in enumerate(read_jsonl(path)):
-        yield HeldOutRow(number, row.line, prompt_of(row.data), (), row.data)
-
-
-def _known(place: ModelFolder, model: str, digest: str, parameters: Mapping[str, Any]) -> Recorded | None:
-    """The record, where it is of this model and golden set and nothing has changed since."""
-    known = place.recorded
-    same = known is not None and (known.model, known.prompts_sha256, known.parameters) == (
-        model,
-        digest,
-        dict(parameters),
-    )
-    path = place.path / ANSWERS
-    if known is None or not same or not path.is_file() or sha256_file(path) != known.answers_sha256:
-        return None
-    return known
-
-
-def _with_logprobs(asked: Any) -> Asked | None:
-    """The answers with log probabilities; None where the platform has none, and nothing was answered."""
-    try:
-        found: Asked = asked({"logprobs": True}, "work-logprobs")
-    except (NotOnPlatform, BatchFailed) as error:
-        if "logprobs" not in error.message:
-            raise
-        return None
-    refused = not found.answered and "logprob" in _first_error(found).lower()
-    return None if refused else found
-
-
-def _first_error(found: Asked) -> str:
+    def _first_error(found: Asked) -> str:
     return next((answer.error for answer in found.answers() if answer.error), "no reason given")
 
 
