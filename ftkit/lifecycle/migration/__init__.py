@@ -13,7 +13,7 @@ from ftkit._lazy import lazy_names
 if TYPE_CHECKING:
     from ftkit.lifecycle.migration.comparing import compare
     from ftkit.lifecycle.migration.exporting import export
-    from ftkit.lifecycle.migration.inventory import inventory
+    from ftkit.lifecycle.migration.listing import inventory
     from ftkit.lifecycle.migration.recording import record
     from ftkit.lifecycle.migration.reporting import report
     from ftkit.lifecycle.migration.results import (
@@ -40,7 +40,7 @@ _HOME = {
     "TunedModel": _RESULTS,
     "compare": "ftkit.lifecycle.migration.comparing",
     "export": "ftkit.lifecycle.migration.exporting",
-    "inventory": "ftkit.lifecycle.migration.inventory",
+    "inventory": "ftkit.lifecycle.migration.listing",
     "record": "ftkit.lifecycle.migration.recording",
     "report": "ftkit.lifecycle.migration.reporting",
     "retrain": "ftkit.lifecycle.migration.retraining",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ftkit.data import atomic_write, open_jsonl_writer, sha256_file
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused, UsageError
 from ftkit.lifecycle.migration.folder import MODEL, MigrationFolder, ModelFolder, make_folder, write_record
-from ftkit.lifecycle.migration.inventory import inventory
+from ftkit.lifecycle.migration.listing import inventory
 from ftkit.lifecycle.migration.results import (
     Export,
     ExportedFile,
