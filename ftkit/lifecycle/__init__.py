@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from ftkit.lifecycle.gate import Passed, check_for
     from ftkit.lifecycle.launching import Launched, LaunchPlan, launch, plan_launch
     from ftkit.lifecycle.options import RunOptions
+    from ftkit.lifecycle.promoting import promote
     from ftkit.lifecycle.recipe import Recipe, available_recipes, load_recipe
     from ftkit.lifecycle.result import RunResult
+    from ftkit.lifecycle.retraining import Retrained, RetrainOptions, retrain
     from ftkit.lifecycle.runner import run
 
 _HOME = {
@@ -21,6 +23,8 @@ _HOME = {
     "Launched": "ftkit.lifecycle.launching",
     "Passed": "ftkit.lifecycle.gate",
     "Recipe": "ftkit.lifecycle.recipe",
+    "RetrainOptions": "ftkit.lifecycle.retraining",
+    "Retrained": "ftkit.lifecycle.retraining",
     "RunOptions": "ftkit.lifecycle.options",
     "RunResult": "ftkit.lifecycle.result",
     "available_recipes": "ftkit.lifecycle.recipe",
@@ -28,6 +32,8 @@ _HOME = {
     "launch": "ftkit.lifecycle.launching",
     "load_recipe": "ftkit.lifecycle.recipe",
     "plan_launch": "ftkit.lifecycle.launching",
+    "promote": "ftkit.lifecycle.promoting",
+    "retrain": "ftkit.lifecycle.retraining",
     "run": "ftkit.lifecycle.runner",
 }
 
@@ -37,6 +43,8 @@ __all__ = [
     "Launched",
     "Passed",
     "Recipe",
+    "RetrainOptions",
+    "Retrained",
     "RunOptions",
     "RunResult",
     "available_recipes",
@@ -44,6 +52,8 @@ __all__ = [
     "launch",
     "load_recipe",
     "plan_launch",
+    "promote",
+    "retrain",
     "run",
 ]
 

@@ -132,6 +132,11 @@ class Preparation:
         if bad.rows:
             self.display.warn(f"{bad.rows} of {read} rows make no example: see {rejected}")
 
+    def origin(self) -> str | None:
+        """The SHA-256 of the data that the examples were made of; None where it has none or none were made."""
+        entry = self.journal.entries().get("examples")
+        return entry.result.get("source_hash") if entry is not None else None
+
     def check(self, examples: Path) -> None:
         """Validate for the platform and the model to be tuned. Raises ValidationFailed on errors."""
         recipe, platform = self.recipe, self.settings.platform_name
@@ -206,8 +211,11 @@ class Preparation:
         """The parts, the test part from the file of held-out rows where there is one."""
         if self.recipe.benchmark.data is None:
             return parts
-        own = SourceTable(data=self.recipe.benchmark.data)
-        return {**parts, "test": self._examples("held-out", own)}
+        return {**parts, "test": self.others("held-out", self.recipe.benchmark.data)}
+
+    def others(self, step: str, data: str) -> Path:
+        """The examples of another file with the columns of the source; ``step`` is what they are called."""
+        return self._examples(step, SourceTable(data=data))
 
     def _with_needed(self, parts: dict[str, Path], examples: Path) -> dict[str, Path]:
         needed = {"train", "test"} if self.recipe.tunes else {"test"}

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from ftkit.data import ExampleTemplate
 from ftkit.errors import ConfigurationError, DataError, Fault, UsageError, Where
+from ftkit.lifecycle.retraining.policy import RetrainTable
 from ftkit.lifecycle.tables import (
     Amount,
     AnswersTable,
@@ -69,6 +70,7 @@ class Recipe(Table):
     train: TrainTable = TrainTable()
     benchmark: BenchmarkTable = BenchmarkTable()
     platforms: dict[str, PlatformTable] = Field(default={})
+    retrain: RetrainTable = Field(default=RetrainTable(), exclude=True)
     folder: Path = Field(default=Path(), exclude=True)
 
     @model_validator(mode="before")

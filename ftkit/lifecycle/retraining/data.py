@@ -1,0 +1,169 @@
+"""A round's data on this machine: examples, checked, divided with earlier rows in their parts, frozen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftkit.data import canonical_json, prompt_of, read_jsonl
+from ftkit.errors import DataError, Where
+from ftkit.lifecycle.journal import Journal
+from ftkit.lifecycle.prepare import Preparation, content_hash
+from ftkit.lifecycle.recipe import Recipe
+from ftkit.lifecycle.tables import changed
+from ftkit.splitting import is_split, read_manifest, resolve_part, split
+
+if TYPE_CHECKING:
+    from ftkit.display import Display
+    from ftkit.lifecycle.launching import LaunchPlan
+    from ftkit.lifecycle.retraining.rounds import Round
+    from ftkit.settings import Settings
+
+DATA = "data"
+
+
+class RoundData:
+    """The data of the round in ``directory``; whatever was made before is not made again.
+
+    ``last`` is the last round that was decided: its rows stay in their parts. ``frozen`` is the manifest of
+    the split that this very round began with: whatever the data is now, it goes on with that.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        directory: Path,
+        settings: Settings,
+        display: Display,
+        last: Round | None,
+        frozen: Path | None = None,
+    ) -> None:
+        self.settings, self.folder, self._frozen = settings, directory / DATA, frozen
+        self._earlier = last.split if last is not None else None
+        keep = None if last is None or is_split(Path(recipe.data_path)) else _kept(recipe, last, display)
+        if keep is not None:
+            recipe = _with_seed_of(recipe, keep, display)
+        self.recipe, self.display = recipe, display
+        self._preparation = Preparation(recipe, Journal(self.folder), settings, display, keep)
+
+    def examples(self) -> Path:
+        """The examples made of the rows. Raises DataError where no row makes one."""
+        return self._preparation.examples()
+
+    def origin(self) -> dict[str, str | None]:
+        """The raw data that the examples are made of, and its SHA-256 where it is a file or folder."""
+        return {"source": self.recipe.data_path, "source_sha256": self._preparation.origin()}
+
+    def divided(self) -> Path:
+        """The split to train and test on. Raises ValidationFailed where the examples have errors."""
+        if self._frozen is not None:
+            return self._frozen
+        examples = self.examples()
+        self._preparation.check(examples)
+        parts = self._preparation.split(examples)
+        source = Path(self.recipe.data_path)
+        if is_split(source):
+            if self._earlier is not None:
+                check_no_leak(self._earlier, source)
+            return read_manifest(source).manifest
+        made = self.folder / "splits"
+        if not is_split(made):  # the held-out rows are of their own: all others are trained on
+            split(parts["train"], train=1.0, out=made, display=self.display)
+        return read_manifest(made).manifest
+
+    def tests(self) -> Path:
+        """The held-out rows, of all tasks."""
+        own = self.recipe.benchmark.data
+        if own is not None:
+            return self._preparation.others("held-out", own)
+        return resolve_part(self.divided(), "test")
+
+    def launch_plan(self) -> LaunchPlan:
+        """What the training would send and cost; nothing is sent."""
+        from ftkit.gateway.orders import JobOrder, method_of
+        from ftkit.lifecycle.launching import plan_launch
+        from ftkit.splitting import training_files
+
+        train, validation = training_files(self.divided())
+        table = self.recipe.train
+        order = JobOrder(
+            training_file=str(self._preparation.upload_file(train)),
+            model=table.model,
+            validation_file=None if validation is None else str(self._preparation.upload_file(validation)),
+            suffix=table.suffix,
+            seed=self.recipe.split.seed,
+            method=method_of("supervised", table.hyperparameters.model_dump()),  # type: ignore[arg-type]
+        )
+        return plan_launch(self.settings, order, display=self.display)
+
+
+def _kept(recipe: Recipe, last: Round, display: Display) -> Path | None:
+    """The earlier split, where the rows are divided at all.
+
+    Raises DataError where it is not on this machine and counts would divide the rows otherwise than it did.
+    """
+    if not recipe.split.divides or last.split is not None:
+        return last.split if recipe.split.divides else None
+    sizes = (recipe.split.train, recipe.split.validation, recipe.split.test)
+    if any(isinstance(size, int) for size in sizes):
+        raise DataError(
+            f"the split of round {last.number} is not on this machine, and counts would divide the rows anew",
+            where=str(last.facts.get("split")),
+            hint="Put `runs_dir` where all machines reach it, or give [split] in shares: "
+            "they depend on a row's content alone.",
+        )
+    display.note(
+        f"the split of round {last.number} is on another machine: rows are divided by their content, as then"
+    )
+    return None
+
+
+def check_no_leak(earlier: Path, now: Path) -> None:
+    """DataError where a split trains on a row that an earlier one tests on: no figure would be believed."""
+    tested = {_prompt_hash(row.data) for row in read_jsonl(resolve_part(earlier, "test"))}
+    for name in ("train", "validation"):
+        part = read_manifest(now).parts.get(name)
+        if part is None or not part.rows:
+            continue
+        for row in read_jsonl(resolve_part(now, name)):
+            if _prompt_hash(row.data) in tested:
+                raise DataError(
+                    "this row was tested on in the last round, and is to be trained on now",
+                    where=Where(resolve_part(now, name), row.line),
+                    hint=f"Split with --keep {earlier.parent}, so that no row changes its part.",
+                )
+
+
+def _prompt_hash(example: Mapping[str, Any]) -> bytes:
+    return hashlib.sha256(canonical_json(prompt_of(example))).digest()[:12]
+
+
+def _with_seed_of(recipe: Recipe, keep: Path, display: Display) -> Recipe:
+    """Another seed would divide otherwise: the earlier split's holds."""
+    seed = read_manifest(keep).seed
+    if seed != recipe.split.seed:
+        display.note(f"the seed stays {seed}, so that no row changes its part")
+    return recipe.model_copy(update={"split": changed(recipe.split, seed=seed)})
+
+
+def fingerprint_of(recipe: Recipe) -> dict[str, str]:
+    """Hashes by which two rounds are compared: of the data, and of all that the recipe says of them.
+
+    The data of a hosted dataset has no hash before it is read: its name stands for it.
+    """
+    from ftkit.lifecycle.journal import key_of
+
+    held_out, golden = recipe.benchmark.data, recipe.retrain.golden
+    data = [recipe.data_path, *([recipe.beside(held_out)] if held_out else [])]
+    work = [task.model_dump(mode="json") for task in recipe.work]
+    source = recipe.source.model_dump(mode="json", exclude={"data"})
+    asked = content_hash(recipe.beside(golden)) if golden else None
+    said = (work, source, recipe.split, recipe.train, recipe.benchmark, recipe.retrain, asked)
+    return {"data": key_of(*(content_hash(name) or name for name in data)), "recipe": key_of(*said)}
+
+
+def is_hosted(recipe: Recipe) -> bool:
+    """Whether the data can only be compared once it is read."""
+    return content_hash(recipe.data_path) is None
