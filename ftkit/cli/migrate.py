@@ -91,7 +91,13 @@ def _inventory_row(model: TunedModel) -> Iterable[Any]:
 
 def _show_export(console: Console, found: Export) -> None:
     rows = (
-        (one.model.name, len(one.files), sum(f.bytes for f in one.files), one.fetched, len(one.missing) or None)
+        (
+            one.model.name,
+            len(one.files),
+            sum(f.bytes for f in one.files),
+            one.fetched,
+            len(one.missing) or None,
+        )
         for one in found.models
     )
     table(console, ["model", "files", "bytes", "brought now", "missing"], rows, right=[1, 2, 3, 4])

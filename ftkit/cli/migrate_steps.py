@@ -19,9 +19,7 @@ _FOLDER = click.option(
     "--folder", type=click.Path(path_type=Path), required=True, help="The migration's folder."
 )
 _MODEL = click.option("--model", "-m", help="The old model, where the folder holds several.")
-_VIA = click.option(
-    "--via", type=click.Choice(["auto", "batch", "realtime"]), help="How the model is asked."
-)
+_VIA = click.option("--via", type=click.Choice(["auto", "batch", "realtime"]), help="How the model is asked.")
 
 
 @command(
@@ -39,7 +37,9 @@ _VIA = click.option(
     type=click.Path(path_type=Path),
     help="Chat JSONL of prompts, with right answers or without. [default: the validation file]",
 )
-@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Ask the first N rows.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=1000, show_default=True, help="Ask the first N rows."
+)
 @click.option("--max-tokens", type=click.IntRange(1), help="Longest answer, in tokens.")
 @click.option(
     "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of every request."
@@ -47,9 +47,7 @@ _VIA = click.option(
 @click.option("--no-logprobs", is_flag=True, help="Do not ask for log probabilities.")
 @_VIA
 @click.option("--fresh", is_flag=True, help="Ask again what is recorded already.")
-def record(
-    app: App, folder: Path, parameters: tuple[str, ...], no_logprobs: bool, **given: Any
-) -> None:
+def record(app: App, folder: Path, parameters: tuple[str, ...], no_logprobs: bool, **given: Any) -> None:
     """Keep what the old model answers to a golden set, while it still lives."""
     from ftkit.lifecycle.migration import record as keep
 
@@ -77,7 +75,11 @@ def record(
     help="What becomes of rows that are too long for the new base. [default: the validation refuses them]",
 )
 @click.option(
-    "--hyperparameter", "hyperparameters", multiple=True, metavar="NAME=VALUE", help="Set one, or set it anew."
+    "--hyperparameter",
+    "hyperparameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set one, or set it anew.",
 )
 @click.option("--suffix", help="The new model's suffix. [default: the old one's]")
 @click.option("--seed", type=click.IntRange(0), help="[default: the old job's]")
@@ -89,9 +91,7 @@ def record(
 )
 @click.option("--no-wait", is_flag=True, help="Leave when the job is launched.")
 @click.option("--again", is_flag=True, help="Launch another job of the same order.")
-def retrain(
-    app: App, folder: Path, hyperparameters: tuple[str, ...], no_wait: bool, **given: Any
-) -> None:
+def retrain(app: App, folder: Path, hyperparameters: tuple[str, ...], no_wait: bool, **given: Any) -> None:
     """Tune another base with the old model's data, its limits checked anew.
 
     Epochs are taken along; what means something else on another platform is told and left behind. The same
@@ -152,7 +152,9 @@ def compare(
     return int(fail_unless_parity and not found.parity)
 
 
-@command("report", examples=["ftkit migrate report --folder house", "ftkit migrate report --folder house --json"])
+@command(
+    "report", examples=["ftkit migrate report --folder house", "ftkit migrate report --folder house --json"]
+)
 @_FOLDER
 def report(app: App, folder: Path) -> None:
     """Say how far every model has come and what is next; write report.md."""
@@ -185,7 +187,9 @@ def _show_retrained(console: Console, found: Retrained) -> None:
 def _show_compared(console: Console, found: Compared) -> None:
     console.print(found.statement, soft_wrap=True, markup=False)
     low, high = found.agreement_low * 100, found.agreement_high * 100
-    console.print(f"Both say the same on {found.agreement * 100:.1f} % of the rows ({low:.1f} – {high:.1f} %).")
+    console.print(
+        f"Both say the same on {found.agreement * 100:.1f} % of the rows ({low:.1f} – {high:.1f} %)."
+    )
     for note in found.notes:
         console.print(note, soft_wrap=True, markup=False)
     console.print(f"Report  {found.report}", soft_wrap=True, markup=False)

@@ -50,9 +50,7 @@ def test_the_whole_way_by_command(on: Any, old: Old, new_settings: Settings, fol
     assert (folder / "report.md").exists()
 
 
-def test_exit_code_where_parity_is_not_shown(
-    on: Any, old: Old, new_settings: Settings, folder: Path
-) -> None:
+def test_exit_code_where_parity_is_not_shown(on: Any, old: Old, new_settings: Settings, folder: Path) -> None:
     assert on(old.settings, f"migrate export --folder {folder} --model {old.model}").returncode == 0
     assert on(old.settings, f"migrate record --folder {folder}").returncode == 0
     line = f"migrate compare --folder {folder} --new linear --margin 0.1 --json"

@@ -86,7 +86,9 @@ def openai(canned: Canned, to_canned: To) -> Platform:
     canned.answer("GET", "/files/file-val/content", (200, validation))
     canned.answer("GET", "/files/file-result/content", (200, base64.b64encode(METRICS.encode())))
     batch = {"object": "batch", "status": "completed", "created_at": 1740000000, "model": TUNED}
-    canned.answer("GET", "/batches", page({"id": "b2", **batch}, {"id": "b1", **batch, "created_at": 1739990000}))
+    canned.answer(
+        "GET", "/batches", page({"id": "b2", **batch}, {"id": "b1", **batch, "created_at": 1739990000})
+    )
     events = [{"id": f"e{n}", "created_at": 1739488100 + n, "message": f"Step {n}"} for n in (3, 2, 1)]
     canned.answer("GET", "/fine_tuning/jobs/ftjob-1/events", page(*events))
     checkpoint = {"id": "c1", "fine_tuned_model_checkpoint": f"{TUNED}:ckpt-step-60", "step_number": 60}
@@ -183,7 +185,11 @@ def chat(asked: Any) -> Any:
     body = asked.json
     if body.get("logprobs"):
         return 400, {"error": {"message": "logprobs is not supported with this model", "param": "logprobs"}}
-    reply = "up" if any(w in body["messages"][-1]["content"] for w in ("rose", "climb", "grow", "impro", "jump")) else "down"
+    reply = (
+        "up"
+        if any(w in body["messages"][-1]["content"] for w in ("rose", "climb", "grow", "impro", "jump"))
+        else "down"
+    )
     usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
     message = {"role": "assistant", "content": reply}
     return {"id": "r", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
@@ -243,7 +249,12 @@ KLUSTER_JOB = {
 def kluster(canned: Canned, to_canned: To) -> Platform:
     """kluster.ai with one tuned model."""
     content = jsonl(rows(0, 20))
-    info = {"id": KLUSTER_JOB["training_file"], "object": "file", "bytes": len(content), "created_at": "1739488000"}
+    info = {
+        "id": KLUSTER_JOB["training_file"],
+        "object": "file",
+        "bytes": len(content),
+        "created_at": "1739488000",
+    }
     canned.answer("GET", "/fine_tuning/jobs", {"data": [KLUSTER_JOB], "count": 1, "page": 1})
     canned.answer("GET", f"/fine_tuning/jobs/{KLUSTER_JOB['id']}", KLUSTER_JOB)
     canned.answer("GET", "/models", [{"id": KLUSTER_BASE}, {"id": KLUSTER_TUNED}])

@@ -26,7 +26,7 @@ def lines(path: Path) -> list[Any]:
 def exported(old: Old, folder: Path) -> Path:
     """The folder with the old model's copy in it."""
     with old.connect() as platform:
-        migration.export(platform, folder)
+        migration.export(platform, folder, [old.model])
     return folder
 
 
@@ -78,11 +78,11 @@ def test_what_was_exported_is_what_was_uploaded(old: Old, folder: Path) -> None:
 
 def test_exporting_again_brings_only_what_has_changed(old: Old, exported: Path) -> None:
     with old.connect() as platform:
-        assert migration.export(platform, exported).models[0].fetched == 0
-        [model] = [p for p in MigrationFolder(exported).models()]
+        assert migration.export(platform, exported, [old.model]).models[0].fetched == 0
+        [model] = MigrationFolder(exported).models()
         (model.path / "training.jsonl").write_text("not what it was\n")
         assert model.damaged() == ["training.jsonl has changed"]
-        assert migration.export(platform, exported).models[0].fetched == 1
+        assert migration.export(platform, exported, [old.model]).models[0].fetched == 1
     assert model.damaged() == []
     assert (model.path / "training.jsonl").read_bytes() == old.train.read_bytes()
 
@@ -244,9 +244,7 @@ def test_rows_too_long_for_the_new_base_are_treated_by_the_rule(
     assert trained[:30] == rows(0, 30)
 
 
-def test_rows_too_long_are_refused_where_no_rule_is_given(
-    old: Old, exported: Path, new: Platform
-) -> None:
+def test_rows_too_long_are_refused_where_no_rule_is_given(old: Old, exported: Path, new: Platform) -> None:
     tight = Settings(
         state_dir=new.settings.state_dir,
         models={"linear": {"provider": "local", "limits": {"training_context": 5}}},
@@ -348,5 +346,3 @@ def test_two_at_once_do_not_write_over_each_other(old: Old, exported: Path) -> N
 def test_a_model_that_answers_nothing_is_no_record(old: Old, exported: Path) -> None:
     with old.connect() as platform, pytest.raises(BatchFailed, match="none of 30 prompts"):
         migration.record(platform, exported, parameters={"max_tokens": "many"}, logprobs=False)
-
-

@@ -47,7 +47,9 @@ def score(gained: int, lost: int, n: int, difference: float) -> float:
     return (gained - lost - n * difference) / sqrt(n * (2 * share + difference * (1 - difference)))
 
 
-@pytest.mark.parametrize(("gained", "lost", "n"), [(3, 8, 100), (0, 4, 60), (12, 12, 400), (1, 0, 44), (5, 2, 30)])
+@pytest.mark.parametrize(
+    ("gained", "lost", "n"), [(3, 8, 100), (0, 4, 60), (12, 12, 400), (1, 0, 44), (5, 2, 30)]
+)
 def test_the_ends_are_where_the_score_test_just_rejects(gained: int, lost: int, n: int) -> None:
     found = parity_of_shares(gained, lost, n)
     z = NormalDist().inv_cdf(0.95)

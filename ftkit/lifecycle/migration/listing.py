@@ -23,7 +23,9 @@ _CHECKPOINT = ":ckpt-step-"
 """OpenAI lists the models of checkpoints beside the finished ones: ``ft:BASE:ORG:SUFFIX:ID:ckpt-step-N``."""
 
 
-def inventory(platform: Platform, folder: str | Path | None = None, *, today: date | None = None) -> Inventory:
+def inventory(
+    platform: Platform, folder: str | Path | None = None, *, today: date | None = None
+) -> Inventory:
     """Every tuned model of ``platform``, the one that ends first at the top.
 
     Jobs, models, files and batches are listed; what a platform has no list of is said in ``notes``. With
@@ -152,7 +154,9 @@ class _Listing:
         }
 
     def _is_tuned(self, info: ModelInfo) -> bool:
-        prefixes = {p for model in self.platform.catalog.models(self.platform.name) for p in model.tuned_prefixes}
+        prefixes = {
+            p for model in self.platform.catalog.models(self.platform.name) for p in model.tuned_prefixes
+        }
         return info.id.startswith(("ft:", *prefixes))
 
     def _listed(self) -> dict[str, ModelInfo] | None:

@@ -37,9 +37,7 @@ def report(folder: str | Path, *, today: date | None = None) -> MigrationReport:
     listed = {model.name: model for model in known.models} if known is not None else {}
     listed |= {one.model.name: one.model for place in home.models() if (one := place.exported) is not None}
     moved = [_moved(home.folder_of(name), model, home, day) for name, model in listed.items()]
-    made = MigrationReport(
-        folder=home.path, as_of=day, models=tuple(moved), markdown=home.path / MARKDOWN
-    )
+    made = MigrationReport(folder=home.path, as_of=day, models=tuple(moved), markdown=home.path / MARKDOWN)
     write_record(home.path / JSON, made)
     atomic_write(made.markdown, to_markdown(made))
     return made
@@ -82,13 +80,10 @@ def _next(moved: Moved, home: MigrationFolder) -> str | None:
 
 def to_markdown(found: MigrationReport) -> str:
     """The report as Markdown."""
-    done = sum(model.done for model in found.models)
+    done, day = sum(model.done for model in found.models), found.as_of.isoformat()
+    shown = f"{done} of {len(found.models)} models are shown to have a successor that is as good ({day})."
     lines = [
-        "# Migration",
-        "",
-        f"{done} of {len(found.models)} models are shown to have a successor that is as good "
-        f"({found.as_of.isoformat()}).",
-        "",
+        *("# Migration", "", shown, ""),
         "| Model | Last day | Days left | Exported | Recorded | Retrained | Compared |",
         "|---|---|---:|---|---|---|---|",
         *(_row(model) for model in found.models),
