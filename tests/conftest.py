@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres_server import PostgresServer, start_or_skip
 
 # shared machines are slow at times: an example that takes long is no failure
 settings.register_profile("shared-machine", deadline=None)
@@ -38,6 +40,15 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTKIT_RUNS_DIR", str(tmp_path / "runs"))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, one for all tests of a process; skips where none is installed."""
+    with tempfile.TemporaryDirectory(prefix="ftkit-pg") as name:
+        server = start_or_skip(Path(name))
+        yield server
+        server.stop()
 
 
 @pytest.fixture

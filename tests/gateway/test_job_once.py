@@ -455,7 +455,7 @@ def test_a_job_that_ftkit_did_not_launch_is_not_remembered(hosted: Hosted, to_ca
     hosted.add(status="succeeded")
     platform = to_canned()
     assert platform.jobs.get("j0").status == "succeeded"
-    assert list(platform.ledger.operations()) == [] and not platform.ledger.path.exists()
+    assert list(platform.ledger.operations()) == [] and not platform.ledger.exists()
 
 
 def test_local_jobs_are_created_once_too(local: Any, training_file: Path) -> None:

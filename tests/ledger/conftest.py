@@ -1,4 +1,4 @@
-"""A ledger of its own for each test, and processes that claim in it."""
+"""A ledger of its own for each test, in a file and in databases, and processes that claim in it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer
 
 from ftkit.ledger import Ledger
 
@@ -19,21 +20,46 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "ledger.db"
 
 
+LEASE_SECONDS = 2.0
+KINDS = ("file", "postgresql", "leases")
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Where the ledger is: a SQLite file, PostgreSQL, a database that has no locks of sessions."""
+    return str(request.param)
+
+
 @pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    found = Ledger(path)
+def place(
+    kind: str, path: Path, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Path | str:
+    """The place of a ledger that is not there yet."""
+    if kind == "file":
+        return path
+    if kind == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.database()
+    monkeypatch.setattr("ftkit.storage.leases.LEASE_SECONDS", LEASE_SECONDS)
+    return f"sqlite:///{tmp_path}/shared.db"
+
+
+@pytest.fixture
+def ledger(place: Path | str) -> Iterator[Ledger]:
+    found = Ledger(place)
     yield found
     found.close()
 
 
 @pytest.fixture
-def start(path: Path) -> Iterator[Start]:
-    """Starts a real process that runs this code, with ``Ledger`` and the file's path at hand."""
+def start(place: Path | str) -> Iterator[Start]:
+    """Starts a real process that runs this code, with ``Ledger`` and ``ledger`` at hand."""
     running: list[subprocess.Popen[str]] = []
 
     def begin(code: str, *arguments: str) -> subprocess.Popen[str]:
         head = "import sys, time\nfrom pathlib import Path\nfrom ftkit.ledger import Ledger\n"
-        head += f"ledger = Ledger(Path({str(path)!r}))\n"
+        head += f"import ftkit.storage.leases as leases\nleases.LEASE_SECONDS = {LEASE_SECONDS}\n"
+        head += f"ledger = Ledger({'Path' if isinstance(place, Path) else ''}({str(place)!r}))\n"
         process = subprocess.Popen(
             [sys.executable, "-c", head + code, *arguments],
             stdin=subprocess.PIPE,

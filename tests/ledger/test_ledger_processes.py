@@ -45,24 +45,24 @@ def line_of(process: Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_of_many_processes_exactly_one_sends_each(start: Start, tmp_path: Path, path: Path) -> None:
+def test_of_many_processes_exactly_one_sends_each(start: Start, tmp_path: Path, place: Path | str) -> None:
     sends = tmp_path / "sends"
     processes = [start(SEND_ONCE, "12", str(sends)) for _ in range(5)]
     for process in processes:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
     assert sorted(map(int, sends.read_text().split())) == list(range(12))
-    ledger = Ledger(path)
+    ledger = Ledger(place)
     assert [(o.state, o.attempts) for o in ledger.operations()] == [("done", 1)] * 12
     ledger.close()
 
 
-def test_of_many_threads_with_ledgers_of_their_own_one_sends_each(path: Path) -> None:
+def test_of_many_threads_with_ledgers_of_their_own_one_sends_each(place: Path | str) -> None:
     sends: list[int] = []
-    shared = Ledger(path)
+    shared = Ledger(place)
 
     def work(number: int) -> None:
-        ledger = shared if number % 2 else Ledger(path)
+        ledger = shared if number % 2 else Ledger(place)
         for n in range(6):
             with ledger.claim("job", "p", {"n": n}) as claim:
                 if not claim.done:
@@ -86,7 +86,7 @@ def test_different_operations_do_not_wait_for_each_other(start: Start, ledger: L
         another.finish("job-2")
 
 
-def test_who_comes_after_a_kill_finds_it_begun_at_once(start: Start, ledger: Ledger) -> None:
+def test_who_comes_after_a_kill_finds_it_begun_at_once(start: Start, ledger: Ledger, kind: str) -> None:
     holder = start(HOLD)
     name = line_of(holder)
     holder.send_signal(signal.SIGKILL)
@@ -95,7 +95,8 @@ def test_who_comes_after_a_kill_finds_it_begun_at_once(start: Start, ledger: Led
     with ledger.claim("job", "p", {"n": 0}) as claim:
         assert claim.begun is not None and claim.name == name and claim.result == {"bytes": 5}
         assert not claim.done
-    assert time.monotonic() - began < 1.0
+    if kind != "leases":  # which run out after a while
+        assert time.monotonic() - began < 1.0
     assert ledger.get(name).pid == holder.pid
 
 
@@ -143,22 +144,24 @@ class Told(SilentDisplay):
         self.notes.append(text)
 
 
-def test_a_long_wait_is_said_once(path: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_wait_is_said_once(
+    place: Path | str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ftkit.ledger.ledger.NOTE_AFTER", 0.1)
     holder = start(HOLD)
     line_of(holder)
     told = Told()
-    ledger = Ledger(path, display=told)
+    ledger = Ledger(place, display=told)
     threading.Timer(0.5, holder.kill).start()
     with ledger.claim("job", "p", {"n": 0}):
         assert told.notes == ["another process or thread is at the same job; waiting for it"]
     ledger.close()
 
 
-def test_a_wait_ends_when_it_is_told_to_stop(path: Path, start: Start) -> None:
+def test_a_wait_ends_when_it_is_told_to_stop(place: Path | str, start: Start) -> None:
     line_of(start(HOLD))
     stop = threading.Event()
-    ledger = Ledger(path, stop=stop)
+    ledger = Ledger(place, stop=stop)
     threading.Timer(0.2, stop.set).start()
     with pytest.raises(Interrupted, match="at the same job"), ledger.claim("job", "p", {"n": 0}):
         raise AssertionError("not reached")
@@ -190,11 +193,11 @@ def test_a_thread_that_would_wait_for_itself_is_told(ledger: Ledger) -> None:
 
 
 def test_a_second_ledger_object_that_is_closed_does_not_free_the_first_one_s_lock(
-    path: Path, ledger: Ledger, start: Start
+    place: Path | str, ledger: Ledger, start: Start
 ) -> None:
     """Closing any descriptor of a file frees all of a process's locks on it."""
     with ledger.claim("job", "p", {"n": 0}) as claim:
-        other = Ledger(path)
+        other = Ledger(place)
         list(other.operations())
         with other.claim("job", "p", {"n": 1}):
             pass
