@@ -71,10 +71,10 @@ docs: $(VENV)/ready-dev ## Are the references current? Then the site, strictly, 
 	$(BIN)/python tools/metric_reference.py --check
 	$(BIN)/python tools/catalog_reference.py --check
 	$(BIN)/python tools/client_table.py --check
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 site: $(VENV)/ready-dev ## The documentation in a browser, built anew as it is written: http://127.0.0.1:8000
-	$(BIN)/python -m mkdocs serve
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
 
 picture: $(VENV)/ready-dev ## Take README's picture of a report anew (needs Chromium)
 	$(BIN)/python tools/report_picture.py

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "report.png"
-WIDTH, HEIGHT = 1100, 1180
+WIDTH, HEIGHT = 1100, 1110
 """Pixels: as much of the page as a reader takes in at once."""
 
 if TYPE_CHECKING:

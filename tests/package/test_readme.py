@@ -14,7 +14,6 @@ import click
 import pytest
 
 from ftkit.cli.root import cli
-from ftkit.settings.load import load_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text("utf-8")
@@ -32,34 +31,28 @@ def test_the_python_example_runs_as_printed(tmp_path: Path) -> None:
             turns = [("system", "Answer up or down."), ("user", f"{text} in unit {i}"), ("assistant", label)]
             example = {"messages": [{"role": role, "content": content} for role, content in turns]}
             file.write(json.dumps(example) + "\n")
-    example_code, asynchronous = blocks("python")
+    [example_code] = blocks("python")
     try:
         done = subprocess.run(
             [
                 sys.executable,
                 "-c",
-                f"{example_code}\n{asynchronous}\nprint(scores.models[0].accuracy, result.state)",
+                f"{example_code}\nprint(scores.models[0].accuracy, result.state)",
             ],
             capture_output=True, text=True, timeout=150, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "1.0 new"
-        assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 100
     finally:
         server = tmp_path / "state" / "local" / "server.json"
         if server.exists():
             os.kill(json.loads(server.read_text())["pid"], signal.SIGTERM)
 
 
-def test_the_configuration_example_is_valid(tmp_path: Path) -> None:
-    rules, platforms, own_models = blocks("toml")
-    (tmp_path / "ftkit.toml").write_text(f"{platforms}\n{rules}\n{own_models}")
-    settings = load_settings()
-    assert settings.platform == "nebius"
-    assert settings.catalog.require_model("our-model-8b").limits.training_context == 8192
-    assert settings.catalog.require_model("house/writer").rates.burst == (300, 10)
-    assert settings.validation.severity == {"FT501": "error"}
-    assert settings.validation.params == {"FT502.similarity": 0.85}
+def test_it_is_short_and_shows_the_report() -> None:
+    assert len(README.splitlines()) <= 130
+    [picture] = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert (PROJECT / picture).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("line", re.findall(r"^    (ftkit .*?)(?:  +#.*)?$", README, re.M))
