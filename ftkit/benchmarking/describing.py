@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict
 
 from ftkit.benchmarking.metrics.options import options_of
 from ftkit.benchmarking.registry import load_metric, metric_names
+from ftkit.display.html import Shown
 from ftkit.errors import UsageError
 
 
-class _Told(BaseModel):
+class _Told(Shown, BaseModel):
     model_config = ConfigDict(frozen=True)
 
 

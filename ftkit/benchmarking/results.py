@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.benchmarking.judging.results import JudgeReport
+from ftkit.data.tabled import Tabled, plain_records
+from ftkit.display.html import Shown
 
 Role = Literal["tuned", "base"]
 Test = Literal["mcnemar", "paired bootstrap", "cluster bootstrap"]
@@ -16,7 +19,7 @@ OTHER = "other"
 """The last column of a confusion matrix: everything that is no allowed label."""
 
 
-class _Result(BaseModel):
+class _Result(Shown, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
@@ -225,7 +228,7 @@ class Disagreement(_Result):
     values: dict[str, float] = {}
 
 
-class BenchmarkReport(_Result):
+class BenchmarkReport(Tabled, _Result):
     """Models on the same held-out rows, by batch inference.
 
     ``reference`` is the model that the others are compared with (the best tuned one, else the best),
@@ -237,7 +240,7 @@ class BenchmarkReport(_Result):
     ``labels_from`` says whether the allowed labels were given, read from the instruction, or all that the
     rows have. ``frontier`` is quality against price. ``lineage`` holds the split that the rows are a part
     of, and the versions, by section.
-    ``notes`` say what must be known before believing a figure.
+    ``notes`` say what must be known before believing a figure. As a table it is its models.
     """
 
     metric: str
@@ -267,6 +270,17 @@ class BenchmarkReport(_Result):
     lineage: dict[str, dict[str, str]] = {}
     created_at: str = ""
     ftkit_version: str = ""
+
+    def _repr_html_(self) -> str:
+        from ftkit.benchmarking.drawn import benchmark_html
+
+        return benchmark_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        return plain_records(self.models)
+
+    def _columns(self) -> Sequence[str]:
+        return list(ModelScore.model_fields)
 
     @property
     def scored_by(self) -> str:

@@ -16,7 +16,15 @@ Style = Literal["auto", "rich", "plain", "json", "none"]
 
 
 def choose_display(style: Style = "auto", stream: TextIO | None = None) -> Display:
-    """The display for ``stream`` (stderr): rich in a terminal that can draw it, plain lines elsewhere."""
+    """The display for ``stream`` (stderr): rich in a terminal that can draw it, plain lines elsewhere.
+
+    In a notebook, where no stream is given, it is the notebook's own.
+    """
+    if style == "auto" and stream is None and "IPython" in sys.modules:
+        from ftkit.display.notebook import NotebookDisplay, in_notebook
+
+        if in_notebook():
+            return NotebookDisplay()
     target = stream if stream is not None else sys.stderr
     if style == "none":
         return SilentDisplay()

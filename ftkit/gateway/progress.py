@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 from ftkit.gateway.results import Job, JobEvent
 from ftkit.gateway.values import as_map
 
@@ -46,7 +47,7 @@ _LONGEST_MESSAGE = 500
 _SHOWN = ("loss", "valid_loss", "accuracy", "valid_accuracy", "reward")
 
 
-class JobFigures(BaseModel):
+class JobFigures(Shown, BaseModel):
     """How far a job has come. Losses are as the platform counts them, accuracies from 0 to 1.
 
     ``series`` is the training loss (where there is none: the reward, or the accuracy) from the

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ftkit.display.html import Shown
 from ftkit.errors import BatchFailed, JobFailed
 from ftkit.gateway.values import numbers_of
 
@@ -20,7 +21,7 @@ BATCH_ENDS = frozenset({"completed", "failed", "expired", "cancelled"})
 _MOST_PROBLEMS = 10
 
 
-class Result(BaseModel):
+class Result(Shown, BaseModel):
     """Base of every result."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -86,6 +87,11 @@ class Job(Result):
     def ended(self) -> bool:
         """True where nothing will change any more."""
         return self.status in JOB_ENDS
+
+    def _repr_html_(self) -> str:
+        from ftkit.gateway.drawn import job_html
+
+        return job_html(self)
 
     def raise_if_failed(self, option: str = "") -> None:
         """Raise JobFailed, with the platform's reason, where the job failed or was cancelled.
@@ -168,6 +174,11 @@ class Batch(Result):
         """True where there are answers to read, all of them or the part that was done in time."""
         return bool(self.output_file_id or self.error_file_id)
 
+    def _repr_html_(self) -> str:
+        from ftkit.gateway.drawn import batch_html
+
+        return batch_html(self)
+
     def raise_if_failed(self, option: str = "") -> None:
         """Raise BatchFailed, with the platform's reasons and their lines, where the batch ended otherwise
         than completed. ``option``, with a space before it, chooses the platform in the hint's command.
@@ -201,7 +212,7 @@ class Answer(Result):
     status_code: int | None = None
 
 
-class SavedAnswers(BaseModel):
+class SavedAnswers(Shown, BaseModel):
     """A batch's answers in a file: how many there are, and how many of them are failures."""
 
     model_config = ConfigDict(frozen=True)

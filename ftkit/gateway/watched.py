@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused
 from ftkit.gateway.events import EventFeed
 from ftkit.gateway.polling import HOSTED_PATIENCE, LOCAL_PATIENCE, Outage, Pacer, Patience
@@ -23,7 +24,7 @@ _GONE_AFTER = 2
 _WITHOUT_EVENTS = (405, 501)
 
 
-class Update(BaseModel):
+class Update(Shown, BaseModel):
     """What is new about a job that is watched.
 
     ``state``: it has another state, or another estimated finish. ``event``: its log has one line more;

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ftkit.data import open_jsonl_writer, read_jsonl
 from ftkit.data.files import encode_json
+from ftkit.display.html import Shown
 from ftkit.errors import BatchFailed, storage_error
 from ftkit.gateway.reading import read_answer
 from ftkit.inference.cache import AnswerCache, Kept
@@ -32,7 +33,7 @@ Accept = Callable[["Answer"], str | None]
 _AT_ONCE = 1000
 
 
-class Asked(BaseModel):
+class Asked(Shown, BaseModel):
     """What came of one model's requests. ``out`` has a line for each, in their order.
 
     Of the ``requests``, ``different`` ones are not equal to an earlier one; ``asked`` of these went

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.data import canonical_json
+from ftkit.display.html import Shown
 
 Kind = Literal["upload", "job", "batch", "retraining"]
 State = Literal["begun", "done", "abandoned", "renewed"]
@@ -17,7 +18,7 @@ State = Literal["begun", "done", "abandoned", "renewed"]
 was done holds no longer."""
 
 
-class LogLine(BaseModel):
+class LogLine(Shown, BaseModel):
     """One thing that happened to an operation, and which process of which host wrote it down."""
 
     model_config = ConfigDict(frozen=True)
@@ -31,7 +32,7 @@ class LogLine(BaseModel):
     version: str
 
 
-class Operation(BaseModel):
+class Operation(Shown, BaseModel):
     """An upload, a job, a batch or a round of retraining that ftkit did, or began. Holds no content and no keys.
 
     ``key`` stands for kind, platform and request; ``name`` for the last attempt, and is sent to

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.data import ExampleTemplate, SourceOptions, open_rows
+from ftkit.display.html import Shown
 from ftkit.errors import DataError, UsageError, Where, storage_error
 from ftkit.lifecycle.own_code import own_code
 from ftkit.lifecycle.recipe import RECIPE_FILE, Recipe, available_recipes, load_recipe
@@ -22,7 +23,7 @@ from ftkit.settings import Settings, load_settings
 ROWS_TRIED = 100
 
 
-class RecipeCheck(BaseModel):
+class RecipeCheck(Shown, BaseModel):
     """What a check of a recipe found: rows tried, examples made, reasons of those that make none."""
 
     model_config = ConfigDict(frozen=True)

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.catalog import Provider
+from ftkit.display.html import Shown
 from ftkit.errors import FtkitError
 from ftkit.lifecycle.result import package_versions
 from ftkit.settings import Settings, key_status
@@ -20,7 +21,7 @@ from ftkit.tokens.store import vocabularies
 State = Literal["ok", "missing", "warning", "unused"]
 
 
-class Check(BaseModel):
+class Check(Shown, BaseModel):
     """One thing looked at. ``mend`` is what to do where it is missing."""
 
     model_config = ConfigDict(frozen=True)
@@ -32,7 +33,7 @@ class Check(BaseModel):
     mend: str | None = None
 
 
-class Diagnosis(BaseModel):
+class Diagnosis(Shown, BaseModel):
     """All checks; ``ok`` where nothing that is needed is missing."""
 
     model_config = ConfigDict(frozen=True)

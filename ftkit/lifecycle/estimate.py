@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 from ftkit.lifecycle.gate import counted_as
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _LAST_JOBS = 10
 
 
-class Span(BaseModel):
+class Span(Shown, BaseModel):
     """From the least to the most; ``high`` is None where there is no known most."""
 
     model_config = ConfigDict(frozen=True)
@@ -36,7 +37,7 @@ class Span(BaseModel):
         return Span(low=self.low * factor, high=None if self.high is None else self.high * factor)
 
 
-class Estimate(BaseModel):
+class Estimate(Shown, BaseModel):
     """``tokens`` are those of one epoch, ``trained_tokens`` of all. Dollars are US dollars.
 
     ``price`` is that of a million trained tokens, ``tuned_input`` and ``tuned_output`` those of a million

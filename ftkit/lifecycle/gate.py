@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ftkit.data import canonical_json, sha256_file
 from ftkit.display import Display
+from ftkit.display.html import Shown
 from ftkit.errors import TokenizerMissing, UsageError, ValidationFailed, Where
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _ONLY_OF_TRAINING = "FT112"  # the least number of examples is asked of what is 
 _VERSION = 1
 
 
-class Passed(BaseModel):
+class Passed(Shown, BaseModel):
     """A file that may go to a platform. ``tokens`` are those of one epoch that are trained on.
 
     They are None where they were not counted: ``uncounted`` says why. ``remembered``: nothing was

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from ftkit.data import sha256_file
 from ftkit.display import Display, SilentDisplay
+from ftkit.display.html import Shown
 from ftkit.errors import PlatformError, UsageError
 from ftkit.gateway.orders import JobOrder
 from ftkit.gateway.results import Job
@@ -44,7 +45,7 @@ class Launched(Job):
         return Launched(**dict(job), estimate=self.estimate)
 
 
-class LaunchPlan(BaseModel):
+class LaunchPlan(Shown, BaseModel):
     """What would be launched. ``request`` is OpenAI's; a path in it is a file that is uploaded first."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -233,8 +234,10 @@ def _uploaded(ledger: Ledger, place: str) -> dict[str, str]:
 
 def identity_of(settings: Settings, provider: Provider) -> str:
     """What the ledger knows the platform by, told without connecting to it."""
+    from ftkit.gateway.connection import local_identity
+
     if provider.local and not settings.base_url:
-        return str(settings.local_state.resolve())
+        return local_identity(settings)
     return str(settings.base_url or provider.base_url or "").rstrip("/")
 
 

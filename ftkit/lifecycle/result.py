@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform as python_platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -11,12 +12,14 @@ from pydantic import BaseModel, ConfigDict
 
 from ftkit.benchmarking import BenchmarkReport
 from ftkit.data import sha256_file
+from ftkit.data.tabled import Tabled
+from ftkit.display.html import Shown
 from ftkit.lifecycle.tables import Kind
 
 RECORDED_PACKAGES = ("ftkit", "openai", "datasets", "tiktoken", "pydantic", "scipy", "numpy")
 
 
-class Generated(BaseModel):
+class Generated(Shown, BaseModel):
     """The rows that a model wrote: ``path`` holds those that were ``kept``, ``dropped_path`` the others.
 
     The model was asked ``requests`` times, of which ``answered`` gave rows; ``cached`` of the answers are
@@ -47,13 +50,14 @@ class Generated(BaseModel):
         return self.path.is_file() and sha256_file(self.path) == self.sha256
 
 
-class RunResult(BaseModel):
+class RunResult(Shown, Tabled, BaseModel):
     """One finished run: where it is, what it made, how the models scored.
 
     ``benchmark`` compares the models; where several tasks are asked, ``tasks`` does for each by its name
     and ``benchmark`` is None. ``base_model``, ``tuned_model`` and ``job`` are None where nothing is tuned.
     ``steps`` holds each step's key, times (Unix seconds) and result (hashes, ids, counts);
-    ``parameters`` the recipe after all overrides; ``seconds`` the time of this call only.
+    ``parameters`` the recipe after all overrides; ``seconds`` the time of this call only. As a table it is
+    the models of every comparison, with the comparison's name in the column ``task``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,6 +79,16 @@ class RunResult(BaseModel):
     versions: dict[str, str]
     state: Literal["new", "resumed", "already done"]
     seconds: float
+
+    def _repr_html_(self) -> str:
+        from ftkit.lifecycle.drawn import run_html
+
+        return run_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        for task, report in self.reports.items():
+            for score in report.models:
+                yield {"task": task, **score.model_dump()}
 
     @property
     def reports(self) -> dict[str, BenchmarkReport]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.display import Display
+from ftkit.display.html import Shown
 from ftkit.gateway.results import FileInfo
 from ftkit.lifecycle.gate import Gate, Part, Passed
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ftkit.settings import Settings
 
 
-class UploadPlan(BaseModel):
+class UploadPlan(Shown, BaseModel):
     """What is to be sent; ``passed`` is empty where nothing was checked."""
 
     model_config = ConfigDict(frozen=True)

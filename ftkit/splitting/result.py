@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from ftkit.data import ExampleTemplate, SourceOptions
+from ftkit.data.tabled import Tabled
+from ftkit.display.html import Shown
+
+if TYPE_CHECKING:
+    from datasets import DatasetDict
 
 MANIFEST = "manifest.json"
 INDEX = "rows.index"
@@ -181,13 +187,14 @@ class Fitting(BaseModel):
     first_lines: list[int]
 
 
-class SplitResult(BaseModel):
+class SplitResult(Shown, Tabled, BaseModel):
     """The parts (in the order train, validation, test) and how they came about.
 
     ``method`` is ``threshold`` for fractions (a row's side depends on its group and the seed alone)
     and ``rank`` for counts. ``source_sha256`` is of the source file's bytes, or of the examples where
     the source is no file. ``unused`` rows belong to no part; ``left_out`` says how many of them the
-    sample, the limit of a row, the balance or the budget of tokens left out.
+    sample, the limit of a row, the balance or the budget of tokens left out. As a table it is the rows of
+    all parts, with their part in the column ``part``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -210,3 +217,28 @@ class SplitResult(BaseModel):
     index: RowIndex | None = None
     notes: list[str] = []
     manifest: Path
+
+    def _repr_html_(self) -> str:
+        from ftkit.splitting.drawn import split_html
+
+        return split_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        from ftkit.data import read_jsonl
+
+        for name, part in self.parts.items():
+            for row in read_jsonl(part.path):
+                yield {"part": name, **row.data}
+
+    def to_dataset(self) -> DatasetDict:  # type: ignore[override]
+        """The rows as a DatasetDict, a Dataset for each part.
+
+        Raises DataError where a column has values of several types, which a Dataset cannot hold.
+        """
+        import datasets
+
+        from ftkit.data import read_jsonl
+        from ftkit.data.tabled import dataset_of
+
+        rows = {name: [row.data for row in read_jsonl(part.path)] for name, part in self.parts.items()}
+        return datasets.DatasetDict({name: dataset_of(part) for name, part in rows.items()})

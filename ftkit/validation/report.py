@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.data.tabled import Tabled, plain_records
+from ftkit.display.html import Shown
 from ftkit.errors import ValidationFailed, Where
 from ftkit.validation.rules import Severity
 
 
-class _Result(BaseModel):
+class _Result(Shown, BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
@@ -38,6 +42,11 @@ class Finding(_Result):
     column: int | None = None
     pointer: str | None = None
     excerpt: Excerpt | None = None
+
+    def _repr_html_(self) -> str:
+        from ftkit.validation.output.drawn import finding_html
+
+        return finding_html(self)
 
     def moved(self, lines: int) -> Finding:
         """The same finding, ``lines`` lines further down."""
@@ -116,14 +125,14 @@ class ModelFit(_Result):
     no_new_jobs_after: date | None = None
 
 
-class ValidationReport(_Result):
+class ValidationReport(Tabled, _Result):
     """What was read and what was found.
 
     ``accepted + rejected == rows``: every line that is not blank is a row, and a row with an error is
     rejected. ``ok``: there is no error, no row is rejected, and the source was read to its end.
     ``counts`` are all findings by code, also those that ``findings`` leaves out for their number.
     ``messages``, ``labels`` (the last replies, where they are few), ``tokens`` and ``fits`` are of the
-    rows without errors in their form, and so is ``glance``.
+    rows without errors in their form, and so is ``glance``. As a table it is its findings.
     """
 
     ok: bool
@@ -145,6 +154,17 @@ class ValidationReport(_Result):
     fits: list[ModelFit] = []
     glance: Glance = Glance()
     notes: list[str] = []
+
+    def _repr_html_(self) -> str:
+        from ftkit.validation.output.drawn import report_html
+
+        return report_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        return plain_records(self.findings)
+
+    def _columns(self) -> Sequence[str]:
+        return list(Finding.model_fields)
 
     def raise_if_failed(self) -> None:
         """Raise ValidationFailed with the first error where there are any."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+from ftkit.data.tabled import Tabled, plain_records
+from ftkit.display.html import Shown
 
 Kind = Literal["correct", "score", "pair"]
 """What a judge is asked: is this answer right, how good is it (0 to ``scale``), which of two is better."""
@@ -14,7 +18,7 @@ TRUTH = "truth"
 """The name of the right answers in an agreement."""
 
 
-class _Result(BaseModel):
+class _Result(Shown, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
@@ -175,14 +179,15 @@ class Dispute(_Result):
     right: bool | None = None
 
 
-class JudgeReport(_Result):
+class JudgeReport(Tabled, _Result):
     """What judges say of the answers of models, and how far the judges are to be believed.
 
     ``judged`` holds each model as each judge sees it (and the panel, where there are several judges),
     ``differences`` each two of the models, ``preferences`` which of two each judge prefers.
     ``against_truth`` measures every judge by the right answers, where these are known; ``between`` holds
     each two judges. ``disputes`` are a selection out of ``disputes_total``. ``criteria`` is the rubric,
-    ``scale`` the highest score. ``verdict`` is one sentence.
+    ``scale`` the highest score. ``verdict`` is one sentence. As a table it is ``judged``, or else the
+    ``preferences``.
     """
 
     kind: Kind
@@ -206,3 +211,14 @@ class JudgeReport(_Result):
     files: dict[str, str] = {}
     created_at: str = ""
     ftkit_version: str = ""
+
+    def _repr_html_(self) -> str:
+        from ftkit.benchmarking.drawn import judges_html
+
+        return judges_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        return plain_records(self.judged or self.preferences)
+
+    def _columns(self) -> Sequence[str]:
+        return list((Preference if self.preferences and not self.judged else Judged).model_fields)

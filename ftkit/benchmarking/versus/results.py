@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.benchmarking.results import Comparison
 from ftkit.benchmarking.statistics import ALPHA
+from ftkit.data.tabled import Tabled, plain_records
+from ftkit.display.html import Shown
 
 
-class _Result(BaseModel):
+class _Result(Shown, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
@@ -98,12 +103,13 @@ class Flip(_Result):
     value_b: float
 
 
-class RunComparison(_Result):
+class RunComparison(Tabled, _Result):
     """Two benchmarks or runs, row by row.
 
     ``rows`` are in both, ``only_a`` and ``only_b`` in one of them. The first of ``changes`` is what the
     ``verdict`` is about, and what the ``flips`` are of: a selection out of ``flips_total``, the widest
-    apart first. ``added`` and ``removed`` models were not compared, being in one run only.
+    apart first. ``added`` and ``removed`` models were not compared, being in one run only. As a table it is
+    its ``flips``.
     """
 
     a: RunSide
@@ -126,3 +132,14 @@ class RunComparison(_Result):
     def worse(self) -> bool:
         """Whether the second run is shown to be worse, in what the verdict is about."""
         return self.changes[0].worse
+
+    def _repr_html_(self) -> str:
+        from ftkit.benchmarking.drawn import runs_html
+
+        return runs_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        return plain_records(self.flips)
+
+    def _columns(self) -> Sequence[str]:
+        return list(Flip.model_fields)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from ftkit.data.jsonl import read_jsonl
+from ftkit.data.tabled import Tabled, plain_records
+from ftkit.display.html import Shown
 from ftkit.errors import BatchFailed
 from ftkit.gateway.bulk.state import Via
 from ftkit.gateway.reading import read_answer
@@ -17,7 +19,7 @@ from ftkit.gateway.results import Answer
 Status = Literal["completed", "incomplete", "cancelled", "running"]
 
 
-class BulkResult(BaseModel):
+class BulkResult(Shown, Tabled, BaseModel):
     """One run. ``out`` has a line for each request, in the order of the requests.
 
     ``status``: ``completed`` (every request has an answer, or a refusal that stays), ``incomplete``
@@ -25,7 +27,8 @@ class BulkResult(BaseModel):
     yet). ``failures`` counts failed requests by code; ``strangers`` are answers that nobody asked for,
     ``duplicates`` further answers to one request, ``corrupt`` lines that could not be read. ``workdir``
     is None where it was not wanted any more. Tokens are counted by the platform; the dollars are an
-    estimate of what the requests cost either way, made where the way was not asked for.
+    estimate of what the requests cost either way, made where the way was not asked for. As a table it is
+    the answers, in the order of the requests.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +57,12 @@ class BulkResult(BaseModel):
         """The answers, in the order of the requests."""
         for row in read_jsonl(self.out):
             yield read_answer(row.data)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        return plain_records(self.answers())
+
+    def _columns(self) -> Sequence[str]:
+        return [name for name, field in Answer.model_fields.items() if not field.exclude]
 
     def raise_if_failed(self, option: str = "") -> None:
         """Raise BatchFailed where requests are left that may still be answered. ``option``, with a space

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ftkit.data import atomic_write, read_jsonl
+from ftkit.display.html import Shown
 from ftkit.errors import DataError, OutcomeError, storage_error
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from pandas import DataFrame
 
 How = Literal["response_format", "instruction"]
 RECORD, ROWS = "response.json", "dataset"
 
 
-class _Part(BaseModel):
+class _Part(Shown, BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
@@ -60,7 +65,7 @@ class PerformanceStats(_Part):
     max_concurrent_requests: int | None = None
 
 
-class LLMResponse(BaseModel):
+class LLMResponse(Shown, BaseModel):
     """The answers of one call. ``dataset`` (a ``datasets.Dataset``) has the rows of ``parse``, in order.
 
     Rows without a usable answer are not in it: ``failures`` counts them by reason, and
@@ -92,6 +97,18 @@ class LLMResponse(BaseModel):
     max_tokens_per_minute: float | None = None
     notes: tuple[str, ...] = ()
     metadata: dict[str, Any] = {}
+
+    def to_pandas(self) -> DataFrame:
+        """The rows as a pandas frame; an empty one where there are none."""
+        import pandas
+
+        return pandas.DataFrame() if self.dataset is None else self.dataset.to_pandas()
+
+    def to_dataset(self) -> Dataset:
+        """The rows, as ``dataset`` has them; an empty Dataset where there are none."""
+        from ftkit.data.tabled import dataset_of
+
+        return dataset_of([]) if self.dataset is None else self.dataset
 
     def get_failed_requests(self) -> Iterator[dict[str, Any]]:
         """Rows without a usable answer: ``row`` (from 1), ``input``, ``messages``, ``error``, ``answer``."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ftkit.data import open_jsonl_writer
 from ftkit.data.files import put_in_place, temporary_beside
-from ftkit.errors import DataError, UsageError, storage_error
+from ftkit.data.tabled import dataset_of
+from ftkit.errors import UsageError, storage_error
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -22,30 +23,7 @@ _AT_ONCE = 1000
 
 def to_dataset(rows: Sequence[Mapping[str, Any]]) -> Dataset:
     """Rows as a Dataset of all columns that any of them has; DataError where one column has several types."""
-    import datasets
-    import pyarrow
-
-    columns = dict.fromkeys(name for row in rows for name in row)
-    made = {name: [row.get(name) for row in rows] for name in columns}
-    try:
-        return datasets.Dataset.from_dict(made)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError) as error:
-        guilty = next((name for name, cells in made.items() if not _one_type(cells)), None)
-        which = f"the column {guilty!r} has" if guilty is not None else "a column has"
-        raise DataError(
-            f"{which} values of several types, which a Dataset cannot hold: {str(error).splitlines()[0]}",
-            hint="Let parse return one type for each column, for example texts.",
-        ) from error
-
-
-def _one_type(cells: list[Any]) -> bool:
-    import pyarrow
-
-    try:
-        pyarrow.array(cells)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError):
-        return False
-    return True
+    return dataset_of(rows, hint="Let parse return one type for each column, for example texts.")
 
 
 def check_kind(path: Path) -> str:

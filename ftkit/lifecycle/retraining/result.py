@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from ftkit.display.html import Shown
 from ftkit.lifecycle.estimate import Estimate
 from ftkit.lifecycle.retraining.asking import AskingCost
 
@@ -26,7 +27,7 @@ EXIT_CODES: dict[str, int] = {
 """Beside these, errors have theirs: 1 to 4 (see ``ftkit.errors``); what they end has failed."""
 
 
-class _Result(BaseModel):
+class _Result(Shown, BaseModel):
     model_config = ConfigDict(frozen=True, protected_namespaces=())
 
 

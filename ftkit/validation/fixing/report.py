@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 from ftkit.validation.report import ValidationReport
 
 
@@ -30,7 +31,7 @@ class WrittenFile(BaseModel):
     sha256: str
 
 
-class FixReport(BaseModel):
+class FixReport(Shown, BaseModel):
     """What ``fix`` read, changed and wrote. ``accepted + rejected == read``, always.
 
     A row is what can be one: two objects on a line are two rows, an object over several lines is one, each

@@ -1,0 +1,85 @@
+"""Shows results and lists of them: drawn in a notebook, as text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ftkit.data.tabled import frame_of
+from ftkit.display import Display, choose_display
+from ftkit.display.html.card import card
+from ftkit.display.html.elements import Html, safe, table
+from ftkit.display.html.shown import facts, worded, words
+from ftkit.display.notebook import NotebookDisplay, Slot, in_notebook
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+MOST_ROWS = 200
+"""Rows of a table that are drawn; ``frame`` has them all."""
+
+
+def display(*, widgets: bool | None = None) -> Display:
+    """What progress and notices are shown by: bars in a notebook, the terminal's display elsewhere.
+
+    Every function of ftkit that takes ``display`` takes this. ``widgets`` says whether bars are
+    ipywidgets'; by default they are where these are installed.
+    """
+    return NotebookDisplay(widgets=widgets) if in_notebook() else choose_display()
+
+
+def show(*results: Any) -> None:
+    """Show results, each in a frame of its own; several of one kind in a list or an iterator as a table.
+
+    Elsewhere than in a notebook they are printed.
+    """
+    for result in results:
+        html, text = _shown(result)
+        if in_notebook():
+            Slot().put(html, text)
+        else:
+            sys.stdout.write(f"{text}\n")
+
+
+def frame(results: Iterable[Any]) -> DataFrame:
+    """Results as a pandas frame, a row for each: jobs, events, batches, models, findings, answers...
+
+    A result that is a table itself has its own ``to_pandas``.
+    """
+    return frame_of(map(_record, results))
+
+
+def _record(result: Any) -> Mapping[str, Any]:
+    made: Any = result if isinstance(result, Mapping) else result.model_dump()
+    return dict(made)
+
+
+def _shown(result: Any) -> tuple[Html, str]:
+    if callable(drawn := getattr(result, "_repr_html_", None)):
+        return Html(drawn()), repr(result)
+    if isinstance(result, str | Mapping) or not isinstance(result, Iterable):
+        return card(type(result).__name__, safe(result)), repr(result)
+    rows = list(islice(iter(result), MOST_ROWS + 1))
+    more = len(rows) > MOST_ROWS
+    listed = rows[:MOST_ROWS]
+    about = f"the first {MOST_ROWS}" if more else f"{len(listed)}"
+    kind = type(listed[0]).__name__ if listed else "Nothing"
+    text = "\n".join(map(repr, listed)) or "(nothing)"
+    return card(kind, _table(listed), about=about), text
+
+
+def _table(rows: list[Any]) -> Html:
+    """The fields that any of the results has a value of."""
+    if not all(hasattr(type(row), "model_fields") for row in rows):
+        return table((), ([repr(row)] for row in rows))
+    found = [facts(row) for row in rows]
+    names = [n for n in dict.fromkeys(name for row in found for name in row)
+             if any(row.get(n) not in (None, "", (), [], {}) for row in found)]  # fmt: skip
+    return table(map_words(names), ([worded(name, row.get(name)) for name in names] for row in found))
+
+
+def map_words(names: Iterable[str]) -> list[str]:
+    """Names of fields as headers."""
+    return [words(name) for name in names]
