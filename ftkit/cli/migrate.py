@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ def inventory(app: App, folder: Path | None) -> None:
     platform=True,
     examples=[
         "ftkit migrate export --platform openai --folder house",
-        "ftkit migrate export --platform openai --folder house --model ft:gpt-4.1-mini-2025-04-14:me:news:ab12",
+        "ftkit migrate export --platform openai --folder house --model ft:gpt-4.1-mini:me:news:ab12",
     ],
 )
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="The migration's folder.")
@@ -80,7 +80,7 @@ def _show_inventory(console: Console, found: Inventory) -> None:
         console.print(note, markup=False)
 
 
-def _inventory_row(model: TunedModel) -> Iterable[Any]:
+def _inventory_row(model: TunedModel) -> Sequence[Any]:
     files = [file for file in (model.training_file, model.validation_file) if file is not None]
     gone = [file for file in files if file.there is False]
     lives = {True: "yes", False: "no", None: None}[model.alive]

@@ -62,8 +62,8 @@ def record(app: App, folder: Path, parameters: tuple[str, ...], no_logprobs: boo
     platform=True,
     examples=[
         "ftkit migrate retrain --folder house --base linear",
-        "ftkit migrate retrain --folder house --base meta-llama/Llama-3.3-70B-Instruct --platform nebius "
-        "--over-limit truncate --max-cost 20",
+        "ftkit migrate retrain --folder house --base linear --over-limit truncate",
+        "ftkit migrate retrain --folder house --platform nebius --base Qwen/Qwen3-32B --max-cost 20",
     ],
 )
 @_FOLDER

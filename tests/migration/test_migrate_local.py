@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -335,12 +336,9 @@ def test_a_damaged_record_is_said_with_its_place(old: Old, exported: Path) -> No
 
 def test_two_at_once_do_not_write_over_each_other(old: Old, exported: Path) -> None:
     place = MigrationFolder(exported).models()[0]
-    with (
-        place.alone("recording"),
-        old.connect() as platform,
-        pytest.raises(UsageError, match="another recording is at work"),
-    ):
-        migration.record(platform, exported)
+    with place.alone("recording"), old.connect() as platform, ThreadPoolExecutor(1) as other:
+        with pytest.raises(UsageError, match="another recording is at work"):
+            other.submit(migration.record, platform, exported).result()
 
 
 def test_a_model_that_answers_nothing_is_no_record(old: Old, exported: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import NotOnPlatform, PlatformError
 from ftkit.gateway.results import FileInfo, Job, ModelInfo
@@ -136,7 +136,7 @@ class _Listing:
             **_use(used.get(info.id)),
         )
 
-    def _end(self, base: str, *told: ModelInfo | None) -> dict[str, object]:
+    def _end(self, base: str, *told: ModelInfo | None) -> dict[str, Any]:
         """The last days: the platform's own word before the catalog's, and of both the platform's closing."""
         provider = self.platform.provider
         entry = self.platform.catalog.model(base, provider.name)
@@ -221,5 +221,5 @@ def _remote(file: str | None, files: Mapping[str, FileInfo] | None) -> RemoteFil
     )
 
 
-def _use(use: Use | None) -> dict[str, object]:
+def _use(use: Use | None) -> dict[str, Any]:
     return {"last_used": use[0], "last_used_by": use[1]} if use is not None else {}

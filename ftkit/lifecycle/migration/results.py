@@ -185,9 +185,9 @@ class Compared(_Record):
     """The old model's recorded answers against a new model's, on the same rows.
 
     ``against`` is what makes an answer right: the rows' own right answers, or what the old model said.
-    Figures are shares, 0 to 1: ``difference`` is new minus old; with ``confidence`` it is above ``low``, and with the
-    same confidence below ``high``. ``within`` is the smallest margin that parity is shown for. ``agreement``
-    is the share of rows that both answer in the same way (``agreement_low`` to ``agreement_high``).
+    Figures are shares, 0 to 1: ``difference`` is new minus old; with ``confidence`` it is above ``low``, and
+    with the same confidence below ``high``. ``within`` is the smallest margin that parity is shown for.
+    ``agreement`` is the share of rows that both answer in the same way, with its interval.
     ``rows_needed`` would show parity for ``margin``, where these do not. ``statement`` says it in words.
     """
 
