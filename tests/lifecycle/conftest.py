@@ -24,12 +24,12 @@ LABELS = {
 QUICK = 0.05  # seconds between two looks at a job or batch
 
 
-def write_rows(file: Path) -> Path:
-    """60 labelled rows in a CSV with a header, unlike those of any other test: nothing is there already."""
+def write_rows(file: Path, each: int = 30) -> Path:
+    """So many rows of each label in a CSV, unlike those of any other test: nothing is there already."""
     unit = secrets.token_hex(4)
     lines = ["label,text"]
     for label, phrases in LABELS.items():
-        lines += [f"{label},{phrases[i % 5]} in region {i} of the unit {unit}" for i in range(30)]
+        lines += [f"{label},{phrases[i % 5]} in region {i} of the unit {unit}" for i in range(each)]
     file.write_text("\n".join(lines) + "\n")
     return file
 
@@ -94,9 +94,9 @@ def own_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Path:
-    """The data of ``recipe``."""
-    return write_rows(tmp_path / "rows.csv")
+def rows(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The data of ``recipe``; a module may say how many ROWS_EACH label has."""
+    return write_rows(tmp_path / "rows.csv", getattr(request.module, "ROWS_EACH", 30))
 
 
 @pytest.fixture

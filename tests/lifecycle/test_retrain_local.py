@@ -17,6 +17,7 @@ from ftkit.registry import open_registry
 from ftkit.settings import Settings
 from ftkit.splitting import SplitOptions, split
 
+ROWS_EACH = 120  # enough that the tuned model is surely better than its base
 QUICK = 0.05  # seconds between two looks
 PRICED = {"linear": {"provider": "local", "price": {"train": 1000.0}}}
 
@@ -148,7 +149,7 @@ def test_too_few_new_rows_wait_for_more(recipe: Path, rows: Path, at: Settings) 
 
 
 def test_what_costs_too_much_is_blocked_and_begins_when_it_may(recipe: Path, at: Settings) -> None:
-    priced = at.model_copy(update={"models": PRICED})
+    priced = Settings.model_validate(at.model_dump() | {"models": PRICED})
     before = jobs(at)
     blocked = retrain(recipe, RetrainOptions(max_cost=0.01), settings=priced)
     assert (blocked.outcome, blocked.exit_code) == ("blocked", 12)
@@ -159,13 +160,13 @@ def test_what_costs_too_much_is_blocked_and_begins_when_it_may(recipe: Path, at:
 
 
 def test_the_budget_of_the_platform_blocks_as_well(recipe: Path, at: Settings) -> None:
-    priced = at.model_copy(update={"models": PRICED, "budget": 0.001})
+    priced = Settings.model_validate(at.model_dump() | {"models": PRICED, "budget": 0.001})
     assert retrain(recipe, settings=priced).outcome == "blocked"
     assert retrain(recipe, RetrainOptions(dry_run=True), settings=priced).outcome == "blocked"
 
 
 def test_the_recipe_may_say_the_limit_and_the_lower_one_holds(recipe: Path, at: Settings) -> None:
-    priced = at.model_copy(update={"models": PRICED})
+    priced = Settings.model_validate(at.model_dump() | {"models": PRICED})
     with_policy(recipe, "max_cost = 0.01")
     assert retrain(recipe, RetrainOptions(max_cost=1000), settings=priced).outcome == "blocked"
 
@@ -213,7 +214,7 @@ ENDS = {"linear": {"provider": "local", "shutdown": {"no_new_jobs_after": "2026-
 
 def test_a_base_model_that_ends_gives_way_to_its_successor(recipe: Path, at: Settings) -> None:
     first = retrain(recipe, settings=at)
-    late = at.model_copy(update={"models": ENDS})
+    late = Settings.model_validate(at.model_dump() | {"models": ENDS})
     warned = retrain(recipe, settings=late)
     assert warned.outcome == "nothing to do"
     assert warned.reasons[-1] == "linear ends on 2026-01-01: name a `successor` in [retrain]"
@@ -229,7 +230,7 @@ def test_a_base_model_that_ends_gives_way_to_its_successor(recipe: Path, at: Set
 
 @pytest.mark.parametrize("kind", ["compare", "generate"])
 def test_what_tunes_nothing_cannot_be_retrained(kind: str, at: Settings) -> None:
-    name = {"compare": "genre", "generate": "curate"}[kind]
+    name = {"compare": "judge", "generate": "curate"}[kind]
     with pytest.raises(UsageError, match=r"tunes no model|generates its data"):
         retrain(name, settings=at)
 
@@ -262,7 +263,7 @@ def test_a_split_that_trains_on_tested_rows_is_refused(recipe: Path, at: Setting
     examples = splits(first).parent / "examples.jsonl"
     split(examples, test=20, seed=99, out=tmp_path / "other")
     with pytest.raises(DataError, match="tested on in the last round") as error:
-        retrain(recipe, RetrainOptions(data=tmp_path / "other"), settings=at)
+        retrain(recipe, RetrainOptions(data=tmp_path / "other", force=True), settings=at)
     assert "--keep" in str(error.value.hint)
     split(examples, test=20, out=tmp_path / "good", options=SplitOptions(keep=splits(first)), validation=10)
     good = retrain(recipe, RetrainOptions(data=tmp_path / "good"), settings=at)

@@ -20,6 +20,9 @@ from ftkit.registry import open_registry
 from ftkit.settings import Settings
 
 
+ROWS_EACH = 120  # enough that the tuned model is surely better than its base
+
+
 @pytest.fixture
 def call(own_platform: Path, recipe: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts ``ftkit retrain`` on a platform of the test's own."""

@@ -12,6 +12,7 @@ from ftkit.data import prompt_of, read_jsonl
 from ftkit.lifecycle.estimate import Span
 
 if TYPE_CHECKING:
+    from ftkit.benchmarking.results import Role
     from ftkit.catalog import Model
     from ftkit.settings import Settings
 
@@ -55,7 +56,7 @@ def _cost(tests: Path, rows: int, model: Asked, max_tokens: int | None) -> Askin
     from ftkit.errors import TokenizerMissing
 
     made = AskingCost(model=model.name, requests=rows)
-    role = "tuned" if model.tuned else "base"
+    role: Role = "tuned" if model.tuned else "base"
     free = batch_cost(model.entry, role, 0, 0)
     if model.entry is None or free.dollars is None:
         return made.model_copy(update={"note": free.note})

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from ftkit.ledger import Claim, Ledger, Operation
+    from ftkit.ledger import Claim, Kind, Ledger, Operation
 
-KIND = "retraining"
+KIND: Kind = "retraining"
 
 
 class Round(BaseModel):
