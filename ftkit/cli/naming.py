@@ -127,12 +127,12 @@ def card(app: App, name: str) -> None:
 @click.option(
     "--to", required=True, type=click.Choice(["mlflow", "wandb", "huggingface"]), help="Whose registry."
 )
-@click.option("--project", metavar="NAME", help="Project of Weights & Biases, or MLflow's experiment. [ftkit]")
+@click.option("--project", metavar="NAME", help="Project of Weights & Biases, MLflow's experiment. [ftkit]")
 @click.option("--uri", metavar="URI", help="MLflow's tracking address. [default: MLFLOW_TRACKING_URI]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the card, or of offline runs.")
 @click.option("--offline", is_flag=True, help="Weights & Biases: send nothing; `wandb sync` does later.")
 def export(app: App, name: str, to: str, **given: Any) -> None:
-    """Write the model that NAME stands for to MLflow, Weights & Biases or a folder for the Hugging Face Hub."""
+    """Write the model that NAME stands for to MLflow, Weights & Biases or a folder for the Hub."""
     from ftkit.registry.exports import ExportOptions
     from ftkit.registry.exports import export as do
 

@@ -148,7 +148,7 @@ def read_run(directory: Path) -> RunResult:
 
 
 def find_run(model: str, settings: Settings) -> RunResult | None:
-    """The newest run in ``settings.runs_dir`` that made ``model`` on the platform of the settings; else None."""
+    """The newest run in ``runs_dir`` that made ``model`` on the platform of the settings; else None."""
     found = settings.runs_dir.glob(f"*/{RUN_FILE}")
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
         try:

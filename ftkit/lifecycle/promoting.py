@@ -18,7 +18,7 @@ def promote(
     name: str,
     model: str | None = None,
     *,
-    run: Path | RunResult | None = None,
+    run: str | Path | RunResult | None = None,
     alias: str = CHAMPION,
     reason: str = "",
     expected: int | None = None,
@@ -50,10 +50,10 @@ def promote(
         registry.close()
 
 
-def _read(run: Path | RunResult | None) -> RunResult | None:
+def _read(run: str | Path | RunResult | None) -> RunResult | None:
     from ftkit.lifecycle.lineage import read_run
 
-    return read_run(run) if isinstance(run, Path) else run
+    return read_run(Path(run)) if isinstance(run, str | Path) else run
 
 
 def _lineage(

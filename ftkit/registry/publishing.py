@@ -26,9 +26,10 @@ _KEPT = ("model", "version", "platform", "base_url")
 
 
 def names_json(names: Iterable[Name]) -> str:
-    """``{"models": {"NAME": {"ALIAS": {"model": ..., "version": ..., "platform": ..., "base_url": ...}}}}``."""
+    """``{"models": {"NAME": {"ALIAS": {"model", "version", "platform", "base_url"}}}}``."""
     models = {
-        name.name: {str(one.alias): _facts(one.model_dump(mode="json")) for one in name.aliases} for name in names
+        name.name: {str(one.alias): _facts(one.model_dump(mode="json")) for one in name.aliases}
+        for name in names
     }
     return json.dumps({"models": models}, indent=2, ensure_ascii=False) + "\n"
 
@@ -43,7 +44,7 @@ def write_names(registry: Registry, path: Path) -> None:
 
 
 def write_card(card: Card, folder: Path) -> Path:
-    """Write ``README.md`` and ``card.json`` into ``folder``; the path of the first one. Raises StorageError."""
+    """Write ``README.md`` and ``card.json`` into ``folder``: the path of the first. Raises StorageError."""
     atomic_write(folder / "card.json", card.model_dump_json(indent=2) + "\n")
     atomic_write(folder / CARD, to_markdown(card))
     return folder / CARD

@@ -29,7 +29,11 @@ def test_the_lineage_of_a_run_leads_back_to_the_data(finished: RunResult) -> Non
     rows = finished.directory.parent.parent / "rows.csv"
     assert found.source_sha256 == hashlib.sha256(rows.read_bytes()).hexdigest()
     assert (found.platform, found.base_model, found.job) == ("local", "linear", finished.job)
-    assert {name: part.rows for name, part in found.parts.items()} == {"train": 30, "validation": 10, "test": 20}
+    assert {name: part.rows for name, part in found.parts.items()} == {
+        "train": 30,
+        "validation": 10,
+        "test": 20,
+    }
     test = finished.directory / "splits" / "test.jsonl"
     assert found.parts["test"].sha256 == hashlib.sha256(test.read_bytes()).hexdigest()
     assert found.parts["train"].file and found.parts["test"].file is None
@@ -58,7 +62,9 @@ def test_a_run_is_found_by_its_model(finished: RunResult, settings: Settings) ->
     assert read_run(finished.directory).tuned_model == finished.tuned_model
 
 
-def test_damaged_records_are_passed_over_and_named(finished: RunResult, settings: Settings, tmp_path: Path) -> None:
+def test_damaged_records_are_passed_over_and_named(
+    finished: RunResult, settings: Settings, tmp_path: Path
+) -> None:
     runs = tmp_path / "some-runs"
     (runs / "bad").mkdir(parents=True)
     (runs / "bad" / "run.json").write_text(f'{{"tuned_model": "{finished.tuned_model}"')
@@ -86,7 +92,9 @@ def test_a_model_that_the_run_does_not_know_is_refused(finished: RunResult, sett
     assert promote("base", "linear", run=finished, settings=settings).model == "linear"
 
 
-def test_without_a_run_the_platform_tells_what_it_knows(finished: RunResult, settings: Settings, tmp_path: Path) -> None:
+def test_without_a_run_the_platform_tells_what_it_knows(
+    finished: RunResult, settings: Settings, tmp_path: Path
+) -> None:
     elsewhere = settings.model_copy(update={"runs_dir": tmp_path / "no-runs"})
     done = promote("told", finished.tuned_model, settings=elsewhere)
     found = open_registry(settings).find("told").lineage

@@ -58,9 +58,7 @@ def test_table_needs_tests(tmp_path: Path) -> None:
 
 def test_every_client_has_a_lock_and_a_test() -> None:
     tool = runpy.run_path(str(TOOLS / "client_environments.py"))
-    tests = "".join(
-        path.read_text("utf-8") for path in (TOOLS.parent / "tests" / "clients").glob("test_*.py")
-    )
+    tests = "".join(path.read_text("utf-8") for path in (TOOLS.parent / "tests").rglob("test_*.py"))
     for name, packages in tool["wanted"]().items():
         assert tool["lock_file"](name).exists()
         assert "@ file:" not in tool["lock_file"](name).read_text("utf-8")

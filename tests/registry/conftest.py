@@ -50,7 +50,10 @@ def lineage() -> Lineage:
         source="/home/somebody/secret-place/headlines.csv",
         source_sha256="ab" * 32,
         parameters_sha256="cd" * 32,
-        parts={"train": Part(rows=300, sha256="12" * 32, file="file-1"), "test": Part(rows=100, sha256="34" * 32)},
+        parts={
+            "train": Part(rows=300, sha256="12" * 32, file="file-1"),
+            "test": Part(rows=100, sha256="34" * 32),
+        },
         benchmarks={
             "sentiment": Benchmark(
                 metric="label",

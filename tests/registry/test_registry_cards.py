@@ -57,7 +57,7 @@ def test_it_says_data_training_evaluation_and_history(registry: Registry, lineag
         "would reach 60.0 %",
         "| up | 60 | 90.0 % | 95.0 % | 92.0 % |",
         "| champion | promoted | 1 | better \\| on \\`long\\` ones |",
-        "python 3.11.7, ftkit 0.1.0",
+        "ftkit 0.1.0, python 3.11.7",
         'ftkit.resolve("sentiment@champion")',
     ):
         assert said in text, said
@@ -106,7 +106,9 @@ def test_a_benchmark_without_the_model_is_no_result_of_it(lineage: Lineage) -> N
 def test_only_names_of_the_hub_are_linked(
     lineage: Lineage, source: str, base: str, datasets: list[str] | None, base_models: str | None
 ) -> None:
-    data = ModelCard(to_markdown(card(lineage.model_copy(update={"source": source, "base_model": base})))).data
+    data = ModelCard(
+        to_markdown(card(lineage.model_copy(update={"source": source, "base_model": base})))
+    ).data
     assert (data.datasets, data.base_model) == (datasets, base_models)
 
 

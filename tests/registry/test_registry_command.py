@@ -70,7 +70,9 @@ def test_history_tells_the_story(here: Command, two: Registry) -> None:
     assert [(move["before"], move["version"]) for move in moves] == [(None, 1), (1, 2), (2, 1)]
 
 
-def test_names_lists_and_writes_the_file_for_applications(here: Command, two: Registry, tmp_path: Path) -> None:
+def test_names_lists_and_writes_the_file_for_applications(
+    here: Command, two: Registry, tmp_path: Path
+) -> None:
     two.register("kept", "ft:9", LOCAL)
     out = tmp_path / "deep" / "models.json"
     text = said(here("models", "names", "--out", str(out)))

@@ -36,7 +36,11 @@ def test_a_promoted_model_is_what_the_name_stands_for(registry: Registry, lineag
 
 def test_the_next_one_takes_its_place_and_the_first_stays_a_version(registry: Registry) -> None:
     promoted(registry, "ft:1", "ft:2")
-    assert [stands(registry, text) for text in ("sentiment", "sentiment@1", "sentiment@2")] == ["ft:2", "ft:1", "ft:2"]
+    assert [stands(registry, text) for text in ("sentiment", "sentiment@1", "sentiment@2")] == [
+        "ft:2",
+        "ft:1",
+        "ft:2",
+    ]
     assert registry.resolve("sentiment@1").alias is None
     assert [(v.version, v.aliases) for v in registry.versions("sentiment")] == [(1, ()), (2, ("champion",))]
 

@@ -24,7 +24,8 @@ def test_a_name_with_an_alias_or_a_version(text: str, expected: Reference) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "@champion", "Sentiment", "a b", "a/b", "../a", ".a", "a@", "a@B", "a@b@c", "a@²", "ä", "x" * 65]
+    "text",
+    ["", "@champion", "Sentiment", "a b", "a/b", "../a", ".a", "a@", "a@B", "a@b@c", "a@²", "ä", "x" * 65],
 )
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be"):

@@ -20,18 +20,24 @@ from ftkit.registry import Lineage, open_registry
 from ftkit.settings import Settings
 registry = open_registry(Settings(state_dir=Path(sys.argv[1])))
 """
-RACE = HEAD + """
+RACE = (
+    HEAD
+    + """
 sys.stdin.readline()
 try:
     print(registry.promote("sentiment", sys.argv[2], Lineage(platform="local"), expected=0).version)
 except Busy:
     print("late")
 """
-MANY = HEAD + """
+)
+MANY = (
+    HEAD
+    + """
 for number in range(int(sys.argv[3])):
     registry.promote("sentiment", f"ft:{sys.argv[2]}:{number}", Lineage(platform="local"))
     print(number, flush=True)
 """
+)
 
 
 def start(code: str, settings: Settings, *arguments: str) -> subprocess.Popen[str]:

@@ -1,4 +1,8 @@
-"""The exports to MLflow and Weights & Biases, with the real packages: what their own readers find afterwards."""
+"""The exports to MLflow and Weights & Biases with the real packages: what their own readers find then.
+
+They are heavy, and want other versions of what ftkit needs: an environment of their own has them
+(``tools/client_environments.py trackers``), in which ``test_registry_environment.py`` runs this file.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,9 @@ from ftkit.errors import ConfigurationError, UsageError
 from ftkit.registry import Lineage, Registry
 from ftkit.registry.exports import Exported, ExportOptions, export
 from ftkit.settings import Settings
+
+pytest.importorskip("mlflow", reason="run in the environment of the trackers")
+pytest.importorskip("wandb", reason="run in the environment of the trackers")
 
 TUNED = "ft:linear:sentiment:ab12cd34"
 
@@ -30,6 +37,11 @@ def uri(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pat
     return str(request.param) if "sqlite" in request.param else (tmp_path / "mlruns").as_uri()
 
 
+def champion(client: Any) -> Any:
+    """MLflow's version that the alias points to."""
+    return client.get_model_version_by_alias("sentiment", "champion")
+
+
 def to_mlflow(settings: Settings, uri: str, name: str = "sentiment") -> Exported:
     return export(name, "mlflow", ExportOptions(uri=uri), settings=settings)
 
@@ -42,7 +54,7 @@ def test_mlflow_has_the_version_its_run_and_its_card(
     done = to_mlflow(settings, uri)
     client = MlflowClient(tracking_uri=uri)
     version = client.get_model_version_by_alias("sentiment", "champion")
-    assert (version.version, version.run_id) == (int(str(done.version)), done.run) or str(version.version) == done.version
+    assert (str(version.version), version.run_id) == (done.version, done.run)
     assert version.tags["ftkit.model"] == TUNED and version.tags["ftkit.source_sha256"] == "ab" * 32
     run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
@@ -50,7 +62,10 @@ def test_mlflow_has_the_version_its_run_and_its_card(
     figures = run.data.metrics
     assert (figures["accuracy"], figures["accuracy_low"], figures["base.linear.accuracy"]) == (0.9, 0.81, 0.6)
     assert figures["trained_tokens"] == 12345 and figures["f1.down"] == 0.86
-    assert {Path(f.path).name for f in client.list_artifacts(run.info.run_id, "ftkit")} == {"README.md", "card.json"}
+    assert {Path(f.path).name for f in client.list_artifacts(run.info.run_id, "ftkit")} == {
+        "README.md",
+        "card.json",
+    }
     card = client.download_artifacts(run.info.run_id, "ftkit/card.json", str(tmp_path))
     assert json.loads(Path(card).read_text())["version"]["lineage"]["job"] == "ftjob-1"
 
@@ -66,15 +81,23 @@ def test_to_export_twice_makes_one_version_and_aliases_follow(
     third = to_mlflow(settings, uri)
     client = MlflowClient(tracking_uri=uri)
     assert len(client.search_model_versions("name = 'sentiment'")) == 2
-    assert str(client.get_model_version_by_alias("sentiment", "champion").version) == third.version != first.version
+    assert (
+        str(client.get_model_version_by_alias("sentiment", "champion").version)
+        == third.version
+        != first.version
+    )
     promoted.rollback("sentiment")
     to_mlflow(settings, uri)
     assert str(client.get_model_version_by_alias("sentiment", "champion").version) == first.version
 
 
-def test_odd_names_of_metrics_and_aliases_fit_mlflow(registry: Registry, settings: Settings, lineage: Lineage) -> None:
+def test_odd_names_of_metrics_and_aliases_fit_mlflow(
+    registry: Registry, settings: Settings, lineage: Lineage
+) -> None:
     [found] = lineage.benchmarks.values()
-    odd = found.model_copy(update={"labels": tuple(one.model_copy(update={"label": "a:b?é"}) for one in found.labels)})
+    odd = found.model_copy(
+        update={"labels": tuple(one.model_copy(update={"label": "a:b?é"}) for one in found.labels)}
+    )
     registry.promote("sentiment", TUNED, lineage.model_copy(update={"benchmarks": {"t": odd}}), alias="v1")
     done = to_mlflow(settings, "sqlite:///mlflow.db")
     assert done.aliases == () and done.notes == ("MLflow keeps the alias 'v1' for itself",)

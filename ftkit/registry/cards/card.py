@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 from ftkit.registry.lineage import Lineage
 from ftkit.registry.results import Move, Version
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ftkit.settings import Settings
 
 
-class Card(BaseModel):
+class Card(Shown, BaseModel):
     """One version of a name. ``ends`` is the last day of the base model, as the catalog knows it.
 
     ``warnings`` are what must be known before a figure is believed or the model is used.

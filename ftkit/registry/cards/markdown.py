@@ -1,4 +1,4 @@
-"""A model card as Markdown, with the front matter of the Hugging Face Hub; every text from outside is escaped."""
+"""A model card as Markdown, with the front matter of the Hub; every text from outside is escaped."""
 
 from __future__ import annotations
 

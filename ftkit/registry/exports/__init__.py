@@ -1,4 +1,4 @@
-"""A version of a name in other people's registries: MLflow, Weights & Biases, the Hugging Face Hub's format."""
+"""A version of a name in other registries: MLflow, Weights & Biases, the Hugging Face Hub's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every export takes and gives, and a card as the flat parameters, metrics and tags that trackers keep."""
+"""What every export takes and gives, and a card as the flat parameters, metrics and tags of trackers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 from ftkit.errors import ConfigurationError
 from ftkit.registry.cards.card import Card
 from ftkit.registry.lineage import Benchmark, Score
@@ -33,8 +34,8 @@ class ExportOptions(_Strict):
     offline: bool = False
 
 
-class Exported(_Strict):
-    """What was written: ``version`` is the target's own number, ``run`` its id of the run, ``where`` its place.
+class Exported(Shown, _Strict):
+    """What was written: ``version`` is the target's number, ``run`` its id of the run, ``where`` its place.
 
     ``new`` is False where the version was there already and was brought up to date.
     """

@@ -25,7 +25,7 @@ TARGETS = tuple(_HOMES)
 def export(
     name: str, to: str, options: ExportOptions | None = None, *, settings: Settings | None = None
 ) -> Exported:
-    """Write what ``name`` (``NAME``, ``NAME@ALIAS`` or ``NAME@VERSION``) stands for to ``to``, one of TARGETS.
+    """Write what ``name`` (``NAME``, ``NAME@ALIAS``, ``NAME@VERSION``) stands for to ``to``, one of TARGETS.
 
     To do it twice is to do it once. Raises UsageError for an unknown name or target, ConfigurationError where
     the target's package is not installed or says no, StorageError.

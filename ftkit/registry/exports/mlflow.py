@@ -1,4 +1,4 @@
-"""MLflow: a run with the model's parameters and figures, and a version of a registered model that points to it.
+"""MLflow: a run with parameters and figures, and a version of a registered model that points to it.
 
 Stands on ``mlflow.MlflowClient`` alone, so that ``mlflow-skinny`` is enough.
 """
@@ -10,16 +10,14 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ftkit.errors import ConfigurationError
 from ftkit.registry.cards.card import Card
 from ftkit.registry.exports.base import Exported, ExportOptions, metrics_of, missing, parameters_of, tags_of
 from ftkit.registry.publishing import write_card
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 EXPERIMENT = "ftkit"
 _FOLDER = "ftkit"  # of the run's artifacts
@@ -57,31 +55,28 @@ def write(card: Card, options: ExportOptions) -> Exported:
     )
 
 
-def _client(uri: str | None) -> MlflowClient:
+def _client(uri: str | None) -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing goes out that nobody asked for
     try:
-        from mlflow import MlflowClient
+        return import_module("mlflow").MlflowClient(tracking_uri=uri)
     except ImportError as error:
         raise missing("MLflow", "mlflow", error) from error
-    return MlflowClient(tracking_uri=uri)
 
 
-def _known(client: MlflowClient, card: Card) -> Any | None:
+def _known(client: Any, card: Card) -> Any | None:
     """The version that an earlier export made of the same version; None where there is none."""
-    wanted = {name: value for name, value in tags_of(card).items() if name in ("ftkit.version", "ftkit.model")}
+    wanted = {name: tags_of(card)[name] for name in ("ftkit.version", "ftkit.model")}
     found = client.search_model_versions(f"name = '{card.version.name}'")
     return next((one for one in found if wanted.items() <= dict(one.tags).items()), None)
 
 
-def _created(client: MlflowClient, card: Card, experiment: str) -> Any:
-    from mlflow.exceptions import MlflowException
-
+def _created(client: Any, card: Card, experiment: str) -> Any:
     version = card.version
     run = _run(client, card, experiment)
     try:
         client.create_registered_model(version.name, tags={"ftkit.name": version.name})
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+    except Exception as error:
+        if getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
             raise
     return client.create_model_version(
         version.name,
@@ -92,7 +87,7 @@ def _created(client: MlflowClient, card: Card, experiment: str) -> Any:
     )
 
 
-def _run(client: MlflowClient, card: Card, experiment: str) -> Any:
+def _run(client: Any, card: Card, experiment: str) -> Any:
     """A finished run that holds what is known of the model, and its card."""
     found = client.get_experiment_by_name(experiment)
     place = found.experiment_id if found is not None else client.create_experiment(experiment)
@@ -118,8 +113,6 @@ def _said() -> Iterator[None]:
     """MLflow's own errors as ConfigurationError."""
     try:
         yield
-    except ConfigurationError:
-        raise
     except Exception as error:
         if not type(error).__module__.startswith("mlflow."):
             raise

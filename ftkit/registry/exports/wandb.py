@@ -1,9 +1,10 @@
-"""Weights & Biases: a run with the model's configuration and figures, and an artifact of the type ``model``."""
+"""Weights & Biases: a run with configuration and figures, and an artifact of the type ``model``."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,6 @@ def _log(wandb: ModuleType, run: Any, card: Card) -> None:
 
 def _wandb() -> ModuleType:
     try:
-        import wandb
+        return import_module("wandb")
     except ImportError as error:
         raise missing("wandb", "wandb", error) from error
-    return wandb
