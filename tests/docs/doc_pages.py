@@ -15,6 +15,8 @@ from typing import NamedTuple
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+LONGEST = 900
+"""Seconds for a page: a tenth of it is enough where nothing else runs."""
 _FENCE = re.compile(r"^```(\w*)(?: file=(\S+))?\n(.*?)^```$", re.M | re.S)
 _INDENTED = re.compile(r"^    (ftkit .*)$", re.M)
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
@@ -68,7 +70,7 @@ def run_script(script: str, folder: Path, **variables: str) -> subprocess.Comple
         env={**os.environ, "PATH": path, "COLUMNS": "140", **variables},
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=LONGEST,
         check=False,
     )
 

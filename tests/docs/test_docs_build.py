@@ -73,7 +73,9 @@ def test_in_a_browser_nothing_comes_from_elsewhere(address: str, tmp_path: Path)
         for page in ("", "tutorial/", "catalog/", "reference/gateway/", "howto/write-an-engine/"):
             tab.open(f"{address}/{page}")
             assert tab.value("document.querySelector('h1').innerText")
-        outside = [url for url in tab.requested() if not url.startswith((address, "data:", "about:", "blob:"))]
+        outside = [
+            url for url in tab.requested() if not url.startswith((address, "data:", "about:", "blob:"))
+        ]
         assert outside == []
         assert tab.complaints() == []
     finally:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doc_pages import DOCS, PAGES, blocks, end_server, run_script, write_files
+from doc_pages import DOCS, LONGEST, PAGES, blocks, end_server, run_script, write_files
 
 from ftkit.settings import load_settings
+
+pytestmark = pytest.mark.timeout(LONGEST)
 
 
 @pytest.fixture
@@ -79,9 +81,13 @@ def test_the_validator_in_the_settings_and_in_a_package(folder: Path) -> None:
 def test_the_metrics_of_the_page_score(folder: Path) -> None:
     page = "howto/write-a-metric.md"
     install(folder, page)
-    write_chats(folder / "prices.jsonl", [(f"Answer with one of: 10, 20. Twice {n}?", "10") for n in range(12)])
+    write_chats(
+        folder / "prices.jsonl", [(f"Answer with one of: 10, 20. Twice {n}?", "10") for n in range(12)]
+    )
     (folder / "check.py").write_text(python_of(page))
-    done = run_script(f"{shell_of(page)}\npython3 check.py\nftkit metrics brief", folder, PYTHONPATH=str(folder))
+    done = run_script(
+        f"{shell_of(page)}\npython3 check.py\nftkit metrics brief", folder, PYTHONPATH=str(folder)
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "brief 12" in done.stdout.splitlines()
     assert "Characters that a reply may be longer." in done.stdout

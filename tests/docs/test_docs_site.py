@@ -64,13 +64,18 @@ def test_commands_have_the_options_that_are_shown(page: str, line: str) -> None:
         _, found, rest = command.resolve_command(click.Context(command), rest)  # fails where there is none
         assert found is not None, line
         command = found
-    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-    assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known | {"--help", "--version"}
+    known = {
+        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    assert {word.partition("=")[0] for word in rest if word.startswith("--")} <= known | {
+        "--help",
+        "--version",
+    }
 
 
 def test_commands_were_found_on_the_pages() -> None:
     assert len(SHOWN) > 60
-    assert ("tutorial.md", 'ftkit compare runs/short runs/long') in SHOWN
+    assert ("tutorial.md", "ftkit compare runs/short runs/long") in SHOWN
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doc_pages import blocks, end_server, run_script
+from doc_pages import LONGEST, blocks, end_server, run_script
 
 from ftkit.settings import load_settings
 
 PAGE = "tour.md"
+pytestmark = pytest.mark.timeout(LONGEST)
 
 
 @pytest.fixture
@@ -47,7 +48,13 @@ def test_the_settings_on_the_page_on_configuration_say_what_they_seem_to(folder:
     assert catalog.provider("ours").dialect.job_status == {"waiting": "queued"}
     text = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text("utf-8")
     for name in Settings.model_fields:
-        shown = {"providers": "[providers.", "models": "[models.", "validation": "[validation]", "ledger": "[ledger]", "files": ""}
+        shown = {
+            "providers": "[providers.",
+            "models": "[models.",
+            "validation": "[validation]",
+            "ledger": "[ledger]",
+            "files": "",
+        }
         assert shown.get(name, f"| `{name}` |") in text
     for name in ValidationSettings.model_fields:
         assert f"\n{name} = " in text

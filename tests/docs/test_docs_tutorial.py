@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from doc_pages import DOCS, blocks, end_server, run_script
+from doc_pages import DOCS, LONGEST, blocks, end_server, run_script
 
 from ftkit.benchmarking import BenchmarkReport
 
 PAGE = "tutorial.md"
+pytestmark = pytest.mark.timeout(LONGEST)
 
 
 @pytest.fixture
