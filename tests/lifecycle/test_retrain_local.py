@@ -189,7 +189,7 @@ def test_golden_rows_are_asked_of_both_models(recipe: Path, rows: Path, at: Sett
     with_policy(recipe, 'golden = "golden.csv"')
     first = retrain(recipe, settings=at)
     assert first.golden is not None and (first.golden.rows, first.golden.regressions) == (2, None)
-    add_rows(rows, 40, "down", "profit rose")  # what was right of the first golden row is wrong from now on
+    add_rows(rows, 200, "down", "profit rose")  # what was right of the first golden row is wrong from now on
     second = retrain(recipe, settings=at)
     assert second.golden is not None and second.golden.right_before == 1
     assert second.golden.regressions == 1 and second.outcome == "kept"
@@ -206,6 +206,45 @@ def test_a_model_in_use_that_is_gone_is_replaced(recipe: Path, rows: Path, at: S
     second = retrain(recipe, settings=at)
     assert second.outcome == "promoted", second.reasons
     assert second.contests[0].against == "linear" and champion(at, second) == second.challenger
+
+
+TASKS = """
+name = "updown"
+title = "Two tasks"
+[source]
+data = "{rows}"
+[[tasks]]
+name = "word"
+system = "Answer with one word: up or down."
+user = "{{text}}"
+assistant = "{{label}}"
+labels = ["up", "down"]
+[[tasks]]
+name = "sentence"
+system = "Say in a sentence whether it goes up or down."
+user = "{{text}}"
+assistant = "It goes {{label}}."
+metric = "exact"
+[split]
+test = 0.2
+[retrain]
+name = "two-tasks"
+golden = "golden.csv"
+"""
+
+
+def test_of_several_tasks_each_is_judged(recipe: Path, rows: Path, at: Settings) -> None:
+    (recipe / "recipe.toml").write_text(TASKS.format(rows=rows))
+    (recipe / "golden.csv").write_text(GOLDEN)
+    result = retrain(recipe, settings=at)
+    assert [contest.task for contest in result.contests] == ["word", "sentence"]
+    assert result.outcome == "promoted", result.reasons
+    assert result.golden is not None and result.golden.rows == 4
+    assert result.decision is not None
+    assert {check.said.split(":")[0] for check in result.decision.checks if check.task} == {
+        "word",
+        "sentence",
+    }
 
 
 SUCCESSOR = "gpt-4.1-mini-2025-04-14"  # a stand-in, on the local platform
@@ -228,11 +267,13 @@ def test_a_base_model_that_ends_gives_way_to_its_successor(recipe: Path, at: Set
     assert retrain(recipe, settings=late).outcome == "nothing to do"
 
 
-@pytest.mark.parametrize("kind", ["compare", "generate"])
-def test_what_tunes_nothing_cannot_be_retrained(kind: str, at: Settings) -> None:
-    name = {"compare": "judge", "generate": "curate"}[kind]
-    with pytest.raises(UsageError, match=r"tunes no model|generates its data"):
-        retrain(name, settings=at)
+def test_what_tunes_nothing_cannot_be_retrained(recipe: Path, at: Settings) -> None:
+    file = recipe / "recipe.toml"
+    file.write_text(f'kind = "compare"\n{file.read_text()}')
+    with pytest.raises(UsageError, match="tunes no model"):
+        retrain(recipe, settings=at)
+    with pytest.raises(UsageError, match="generates its data"):
+        retrain("curate", settings=at)
 
 
 def test_a_round_that_fails_is_told_and_done_again(recipe: Path, rows: Path, at: Settings) -> None:
