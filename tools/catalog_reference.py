@@ -15,15 +15,26 @@ from ftkit.catalog.schema import Sourced
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "catalog.md"
 HEAD = """# Catalog
 
-Written by `make format` from the catalog (`ftkit/catalog/providers/`); not edited by hand. What is not documented, or
-depends on an account, is unknown: it stands as –, and is never taken for zero. `ftkit models platforms` and
-`ftkit models list --catalog` tell the same; `ftkit.toml` adds to it and says better
+Written by `make format` from the catalog (`ftkit/catalog/providers/`); not edited by hand. What is not
+documented, or depends on an account, is unknown: it stands as –, and is never taken for zero.
+`ftkit models platforms` and `ftkit models list --catalog` tell the same; `ftkit.toml` adds to it and says better
 ([configuration](configuration.md)).
 
-Prices are US dollars per million tokens; a batch takes its discount off. Contexts are tokens. The number behind a
-group of figures is its source.
+Prices are US dollars per million tokens; a batch takes its discount off. Contexts are tokens. The number behind
+a group of figures is its source.
 """
 UNKNOWN = "–"
+COLUMNS = (
+    "model",
+    "tuned by",
+    "context: asked / trained",
+    "training",
+    "asked: in / out",
+    "tuned: in / out",
+    "batch takes off",
+    "ends",
+    "tokenizer",
+)
 LIMITS = {
     "training_file_bytes": "bytes of a training file",
     "min_examples": "least examples",
@@ -129,8 +140,7 @@ def section(provider: Provider, models: list[Model]) -> Iterator[str]:
     sources = Sources()
     yield from facts(provider, sources)
     if models:
-        yield "\n| model | tuned by | context: asked / trained | training | asked: in / out | tuned: in / out "
-        yield "| batch takes off | ends | tokenizer |\n|" + " --- |" * 9 + "\n"
+        yield f"\n| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}\n"
         yield from [row(model, sources) for model in models]
     listed = list(sources.listed())
     if listed:

@@ -1,4 +1,4 @@
-"""Our docstrings as Markdown, for the reference: their roles and their blocks are those of reStructuredText."""
+"""Our docstrings as Markdown, for the reference: their roles and blocks are those of reStructuredText."""
 
 from __future__ import annotations
 
