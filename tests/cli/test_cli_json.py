@@ -12,11 +12,14 @@ import pytest
 
 from ftkit.cli.root import COMMANDS, cli
 from ftkit.gateway import chat_request, connect
-from ftkit.lifecycle import RunOptions, run
+from ftkit.lifecycle import RunOptions, promote, run
+from ftkit.lifecycle.migration import export
 from ftkit.settings import Settings
 
 CALLS = {
     "run": "run sentiment --out {directory}",
+    "retrain run": "retrain sentiment --dry-run",
+    "retrain history": "retrain history sentiment",
     "recipes list": "recipes list",
     "recipes show": "recipes show genre",
     "recipes copy": "recipes copy genre mein-rezept-ü",
@@ -55,6 +58,18 @@ CALLS = {
     "models show": "models show {model}",
     "models platforms": "models platforms",
     "models download": "models download {model} --out taken",
+    "models promote": "models promote mood {model} --run {directory}",
+    "models history": "models history named",
+    "models resolve": "models resolve named",
+    "models names": "models names",
+    "models card": "models card named",
+    "models export": "models export named --to huggingface --out card",
+    "migrate inventory": "migrate inventory",
+    "migrate export": "migrate export --folder {house} --model {model}",
+    "migrate record": "migrate record --folder {house}",
+    "migrate retrain": "migrate retrain --folder {house} --base linear",
+    "migrate compare": "migrate compare --folder {house}",
+    "migrate report": "migrate report --folder {house}",
     "chat": "chat linear hello",
     "ledger list": "ledger list",
     "ledger show": "ledger show {job}",
@@ -74,6 +89,7 @@ ELSEWHERE = {
     "jobs pause": "needs a job that runs",
     "jobs resume": "needs a job that was paused",
     "batches cancel": "needs a batch that runs",
+    "models rollback": "tests/registry/test_registry_command.py: each call needs one more model before",
     "models delete": "tests/cli/test_cli_platform_answers.py: the others need the model",
     "ledger forget": "tests/ledger: what is forgotten is missed by the calls after it",
 }
@@ -95,6 +111,8 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     settings = Settings(state_dir=home / "state", poll_seconds=0.05)
     with connect(settings=settings) as platform:
         result = run("sentiment", RunOptions(out=home / "run"), settings=settings)
+        export(platform, home / "house")
+        promote("named", run=result, settings=settings)
         yield {
             "state": str(home / "state"),
             "directory": str(result.directory),
@@ -105,6 +123,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
             "file": result.steps["upload validation"]["result"]["file"],
             "spare": result.steps["upload train"]["result"]["file"],
             "batch": next(platform.batches.list()).id,
+            "house": str(home / "house"),
             "requests": str(requests(home / "requests.jsonl")),
             "scores": str(result.directory / "benchmark"),
         }

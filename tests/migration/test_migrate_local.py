@@ -336,9 +336,13 @@ def test_a_damaged_record_is_said_with_its_place(old: Old, exported: Path) -> No
 
 def test_two_at_once_do_not_write_over_each_other(old: Old, exported: Path) -> None:
     place = MigrationFolder(exported).models()[0]
-    with place.alone("recording"), old.connect() as platform, ThreadPoolExecutor(1) as other:
-        with pytest.raises(UsageError, match="another recording is at work"):
-            other.submit(migration.record, platform, exported).result()
+    with (
+        place.alone("recording"),
+        old.connect() as platform,
+        ThreadPoolExecutor(1) as other,
+        pytest.raises(UsageError, match="another recording is at work"),
+    ):
+        other.submit(migration.record, platform, exported).result()
 
 
 def test_a_model_that_answers_nothing_is_no_record(old: Old, exported: Path) -> None:
