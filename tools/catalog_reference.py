@@ -17,11 +17,11 @@ HEAD = """# Catalog
 
 Written by `make format` from the catalog (`ftkit/catalog/providers/`); not edited by hand. What is not
 documented, or depends on an account, is unknown: it stands as –, and is never taken for zero.
-`ftkit models platforms` and `ftkit models list --catalog` tell the same; `ftkit.toml` adds to it and says better
-([configuration](configuration.md)).
+`ftkit models platforms` and `ftkit models list --catalog` tell the same; `ftkit.toml` adds to it and says
+better ([configuration](configuration.md)).
 
-Prices are US dollars per million tokens; a batch takes its discount off. Contexts are tokens. The number behind
-a group of figures is its source.
+Prices are US dollars per million tokens; a batch takes its discount off. Contexts are tokens. The number
+behind a group of figures is its source.
 """
 UNKNOWN = "–"
 COLUMNS = (
