@@ -30,11 +30,11 @@ def promoted(registry: Registry, lineage: Lineage) -> Registry:
     return registry
 
 
-@pytest.fixture(params=["sqlite:///mlflow.db", "./mlruns"])
+@pytest.fixture(params=["sqlite", "files"])
 def uri(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """MLflow's store: a database, or the older folder of files, which it wants to be asked for."""
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    return str(request.param) if "sqlite" in request.param else (tmp_path / "mlruns").as_uri()
+    return f"sqlite:///{tmp_path / 'mlflow.db'}" if request.param == "sqlite" else (tmp_path / "mlruns").as_uri()
 
 
 def champion(client: Any) -> Any:
@@ -92,14 +92,14 @@ def test_to_export_twice_makes_one_version_and_aliases_follow(
 
 
 def test_odd_names_of_metrics_and_aliases_fit_mlflow(
-    registry: Registry, settings: Settings, lineage: Lineage
+    registry: Registry, settings: Settings, lineage: Lineage, uri: str
 ) -> None:
     [found] = lineage.benchmarks.values()
     odd = found.model_copy(
         update={"labels": tuple(one.model_copy(update={"label": "a:b?é"}) for one in found.labels)}
     )
     registry.promote("sentiment", TUNED, lineage.model_copy(update={"benchmarks": {"t": odd}}), alias="v1")
-    done = to_mlflow(settings, "sqlite:///mlflow.db")
+    done = to_mlflow(settings, uri, "sentiment@v1")
     assert done.aliases == () and done.notes == ("MLflow keeps the alias 'v1' for itself",)
 
 

@@ -45,4 +45,6 @@ def _key(key: str) -> str:
 def _scalar(value: Any) -> str:
     """JSON; what a reader of YAML refuses to see in a text, such as control characters, is escaped."""
     said = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float) and "." not in said:
+        said = said.replace("e", ".0e")  # to YAML 1.1, 1e-09 is a text
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", said)
