@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftkit.cli.frame import App, command, table
+from ftkit.cli.scheduling import schedule
 from ftkit.cli.values import column_names
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from ftkit.lifecycle.retraining import Retrained, Round
+
+
+OUTCOMES = ("promoted", "kept", "nothing to do", "blocked", "failed", "planned")
 
 
 class _Retrain(click.Group):
@@ -64,21 +68,41 @@ def retrain() -> None:
 @click.option(
     "--summary", type=click.Path(path_type=Path), metavar="FILE", help="Add a summary (Markdown) to a file."
 )
+@click.option("--webhook", metavar="URL", help="POST a JSON object there when the call has ended.")
+@click.option("--on-finish", metavar="COMMAND", help="Run this shell command when the call has ended.")
+@click.option(
+    "--tell", "outcomes", multiple=True, type=click.Choice(OUTCOMES), help="Tell of these outcomes only."
+)
 @click.option("--exit-zero", is_flag=True, help="Exit code 0 also for kept and nothing to do.")
-def run(app: App, recipe: str, columns: tuple[str, ...], exit_zero: bool, **given: Any) -> int:
+def run(
+    app: App,
+    recipe: str,
+    columns: tuple[str, ...],
+    exit_zero: bool,
+    webhook: str | None,
+    on_finish: str | None,
+    outcomes: tuple[str, ...],
+    **given: Any,
+) -> int:
     """Retrain RECIPE, if there is a reason to; safe to call at any time, twice, or on two machines.
 
     A round begins where data is new or changed, has drifted, or a base model ends ([retrain] in the
     recipe). Rows that were tested on stay so. The new model takes the place of the one in use (in the
     registry) where it is better on the same held-out rows and breaks no rule; each round records why.
 
+    The webhook gets a JSON object (type "retrain.ended", text, outcome, reasons, champion, challenger and
+    more), the command finds FTKIT_RETRAIN_OUTCOME, _NAME, _REASONS, _CHAMPION, _CHALLENGER and _SUMMARY in
+    its environment; that nothing was to do is told only with --tell. Where either fails, that is a warning.
+
     Exit codes: 0 promoted, 10 kept, 11 nothing to do, 12 blocked by the budget, others failed.
     """
     from ftkit.lifecycle.retraining import RetrainOptions
     from ftkit.lifecycle.retraining import retrain as retrain_recipe
+    from ftkit.lifecycle.retraining.notifying import WORTH_TELLING, Notifier
 
     options = RetrainOptions(columns=column_names(columns), **given)
-    result = retrain_recipe(recipe, options, settings=app.settings, display=app.display)
+    tell = Notifier(app.display, webhook=webhook, command=on_finish, on=outcomes or WORTH_TELLING)
+    result = retrain_recipe(recipe, options, settings=app.settings, display=app.display, ended=tell)
     app.emit(result, lambda console: _print(console, result))
     return 0 if exit_zero and result.outcome in ("kept", "nothing to do") else result.exit_code
 
@@ -95,6 +119,7 @@ def history(app: App, recipe: str) -> None:
 
 retrain.add_command(run)
 retrain.add_command(history)
+retrain.add_command(schedule)
 
 
 def _print(console: Console, result: Retrained) -> None:

@@ -1,4 +1,4 @@
-"""Where what must not be lost or done twice is kept: rows in transactions, and locks that die with their holder.
+"""Keeps what must not be lost or done twice: rows in transactions, and locks that die with their holder.
 
 A SQLite file of the state directory, or a database that several machines share; both behind one
 :class:`Storage`, so that whoever keeps something there does not know which it is.

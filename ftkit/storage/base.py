@@ -10,13 +10,13 @@ Row = dict[str, Any]
 """One row by the names of its columns."""
 
 Waiting = Callable[[float], None]
-"""Called again and again while a lock is waited for, with the seconds so far; what it raises ends the wait."""
+"""Called again and again while a lock is waited for, with the seconds so far; it ends the wait by raising."""
 
 
 class Schema(NamedTuple):
     """The tables of one kind of memory, version by version.
 
-    ``name`` is what it is called to people (``ledger``); ``application_id`` tells its SQLite file from any
+    ``name`` is what people call it (``ledger``); ``application_id`` tells its SQLite file from any
     other. ``versions[n]`` are the statements that lead from version n to n + 1 of a SQLite file, ``shared[n]``
     those of a database, where ``{p}`` is the prefix of our tables and ``{serial}`` a number that counts up by
     itself as the primary key. Versions of the two need not be equal.

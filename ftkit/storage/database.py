@@ -164,7 +164,7 @@ class DatabaseStorage:
         return self.engine().dialect.name == "postgresql"
 
     def _version(self, connection: Connection) -> int | None:
-        """The version of our tables; None where there are none. StorageError where they are a newer ftkit's."""
+        """The version of our tables; None where there are none. StorageError for a newer ftkit's."""
         from sqlalchemy import inspect
 
         if not inspect(connection).has_table(in_dialect("{p}schema", connection.dialect.name)):

@@ -56,7 +56,8 @@ class FileWriter:
         set_ = ", ".join(f"{name} = excluded.{name}" for name in values if name not in keys)
         done = f"UPDATE SET {set_}" if set_ else "NOTHING"
         self.execute(
-            f"INSERT INTO {table} ({names}) VALUES ({given}) ON CONFLICT ({', '.join(keys)}) DO {done}", values
+            f"INSERT INTO {table} ({names}) VALUES ({given}) ON CONFLICT ({', '.join(keys)}) DO {done}",
+            values,
         )
 
 

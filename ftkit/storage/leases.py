@@ -45,7 +45,9 @@ class LeaseHold:
         with self._storage.write() as to:
             rows = to.rows("SELECT holder, beat FROM {p}leases WHERE number = :number", self._mine)
             if not rows:
-                to.execute("INSERT INTO {p}leases (number, holder, beat) VALUES (:number, :holder, 0)", self._mine)
+                to.execute(
+                    "INSERT INTO {p}leases (number, holder, beat) VALUES (:number, :holder, 0)", self._mine
+                )
                 return True
             seen = (str(rows[0]["holder"]), int(rows[0]["beat"]))
             if seen != self._seen:

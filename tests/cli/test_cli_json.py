@@ -24,6 +24,7 @@ CALLS = {
     "recipes show": "recipes show genre",
     "recipes copy": "recipes copy genre mein-rezept-ü",
     "recipes check": "recipes check genre",
+    "retrain schedule": "retrain schedule systemd sentiment",
     "validate": "validate {train} --model linear",
     "split": "split {train} --out parts --test 0.5",
     "rules": "rules",

@@ -111,8 +111,9 @@ def test_a_waiter_goes_on_when_the_holder_is_killed(start: Start, ledger: Ledger
     killer.join()
 
 
-def test_kills_at_any_moment_leave_a_ledger_that_can_be_used(start: Start, ledger: Ledger) -> None:
+def test_kills_at_any_moment_leave_a_ledger_that_can_be_used(start: Start, ledger: Ledger, kind: str) -> None:
     code = """
+ledger.remember_pass("a", "b", "c")
 print("up", flush=True)
 n = 0
 while True:
@@ -125,7 +126,7 @@ while True:
     for round_ in range(4):
         process = start(code)
         line_of(process)
-        time.sleep(0.03 + 0.023 * round_)
+        time.sleep((0.03 + 0.023 * round_) * (1 if kind == "file" else 8))
         process.kill()
         process.wait()
         states = [o.state for o in ledger.operations()]
@@ -144,9 +145,7 @@ class Told(SilentDisplay):
         self.notes.append(text)
 
 
-def test_a_long_wait_is_said_once(
-    place: Path | str, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_wait_is_said_once(place: Path | str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ftkit.ledger.ledger.NOTE_AFTER", 0.1)
     holder = start(HOLD)
     line_of(holder)

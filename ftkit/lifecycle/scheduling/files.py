@@ -1,0 +1,241 @@
+"""Makes the files of one scheduler from what is to be called, where and when."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ftkit.data import atomic_write
+from ftkit.errors import UsageError, storage_error
+from ftkit.lifecycle.scheduling.calendar import Calendar, parse_cron
+
+Kind = Literal["cron", "systemd", "github-actions", "kubernetes", "airflow"]
+KINDS: tuple[str, ...] = get_args(Kind)
+_OWN_TIME = {"cron": "the machine's own time", "github-actions": "UTC"}
+_NO_LETTER = re.compile(r"[^a-z0-9]+")
+_ZONE = re.compile(r"^[A-Za-z0-9_+\-/]+$")
+_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class ScheduleOptions(BaseModel):
+    """What a scheduler is to call, and when.
+
+    ``cron`` are five fields; None is once a night, at a minute that differs by recipe. ``timezone`` is one
+    such as ``Europe/Berlin``; None leaves it to the scheduler. ``arguments`` go to ``ftkit retrain`` after the
+    recipe. ``folder`` is the directory in which it is called, ``program`` the command. ``env_file`` holds the
+    keys as ``NAME=value`` lines (cron, systemd); ``secrets`` are the names of variables that the scheduler
+    keeps (GitHub, Kubernetes); ``image`` is the container's (Kubernetes).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recipe: str = Field(min_length=1)
+    cron: str | None = None
+    timezone: str | None = None
+    arguments: tuple[str, ...] = ()
+    name: str | None = None
+    folder: Path = Path()
+    program: str = "ftkit"
+    env_file: Path | None = None
+    secrets: tuple[str, ...] = ()
+    image: str = "ftkit:latest"
+
+    @field_validator("secrets", mode="after")
+    @classmethod
+    def _variables(cls, secrets: tuple[str, ...]) -> tuple[str, ...]:
+        for name in secrets:
+            if not _VARIABLE.match(name):
+                raise UsageError(f"{name!r} is no name of an environment variable")
+        return secrets
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, timezone: str | None) -> str | None:
+        if timezone is not None and not _ZONE.match(timezone):
+            raise UsageError(f"{timezone!r} is no time zone", hint="It looks like Europe/Berlin.")
+        return timezone
+
+    @cached_property
+    def called(self) -> str:
+        """The name of the files, jobs and units: small letters, digits and ``-``, at most 40."""
+        given = self.name or f"ftkit-retrain-{Path(self.recipe).name}"
+        return _NO_LETTER.sub("-", given.lower()).strip("-")[:40].strip("-") or "ftkit-retrain"
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """When. Raises UsageError for fields that are none."""
+        if self.cron is not None:
+            return parse_cron(self.cron)
+        spread = int(hashlib.sha256(self.called.encode()).hexdigest(), 16)
+        return Calendar((spread % 60,), (3,), None, None, None)
+
+    @property
+    def words(self) -> list[str]:
+        """The command as its words."""
+        return [self.program, "retrain", self.recipe, *self.arguments]
+
+
+class ScheduleFile(BaseModel):
+    """One file: ``path`` is where it belongs within the folder that it is written to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    text: str
+
+
+class Schedule(BaseModel):
+    """The files of one scheduler and, in ``steps``, what a person does with them. ``cron`` says when."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    name: str
+    cron: str
+    files: tuple[ScheduleFile, ...]
+    steps: tuple[str, ...]
+    written: tuple[Path, ...] = ()
+
+    def write(self, folder: Path, *, overwrite: bool = False) -> Schedule:
+        """Write the files into ``folder``; the schedule with their places in ``written``.
+
+        Raises UsageError where one is there with another content and is not to be overwritten.
+        """
+        places = tuple(folder / file.path for file in self.files)
+        for place, file in zip(places, self.files, strict=True):
+            if not overwrite and place.exists() and place.read_text("utf-8") != file.text:
+                raise UsageError(
+                    "this file is there, and differs",
+                    where=str(place),
+                    hint="Say --overwrite to replace it, or name another folder with --out.",
+                )
+        for place, file in zip(places, self.files, strict=True):
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise storage_error(error, place.parent) from error
+            atomic_write(place, file.text)
+        return self.model_copy(update={"written": places})
+
+
+class _Made(BaseModel):
+    files: dict[str, str]  # the template of each path
+    steps: tuple[str, ...]
+
+
+def schedule(kind: str, options: ScheduleOptions) -> Schedule:
+    """The files of a scheduler. Nothing is written, started or asked.
+
+    Raises UsageError for a kind that is none, times that cannot be read, and a command that a scheduler's
+    file cannot hold.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"no scheduler is called {kind!r}", hint=f"Known are {', '.join(KINDS)}.")
+    for word in (*options.words, str(options.folder)):
+        if any(ord(character) < 32 for character in word):
+            raise UsageError(f"{word!r} has a character that a schedule cannot hold")
+    if options.timezone is not None and (own := _OWN_TIME.get(kind)) is not None:
+        raise UsageError(f"{kind} runs in {own}", hint="Say the time in that, and leave --timezone away.")
+    made = _FILES[kind](options.called)
+    values = _values(options)
+    files = tuple(
+        ScheduleFile(path=path, text=_rendered(template, values)) for path, template in made.files.items()
+    )
+    return Schedule.model_validate(
+        {
+            "kind": kind,
+            "name": options.called,
+            "cron": options.calendar.cron,
+            "files": files,
+            "steps": tuple(step.format(name=options.called) for step in made.steps),
+        }
+    )
+
+
+_FILES: dict[str, Callable[[str], _Made]] = {
+    "cron": lambda name: _Made(
+        files={f"{name}.crontab": "cron.crontab.j2"},
+        steps=("(crontab -l; cat {name}.crontab) | crontab -",),
+    ),
+    "systemd": lambda name: _Made(
+        files={f"{name}.service": "systemd.service.j2", f"{name}.timer": "systemd.timer.j2"},
+        steps=(
+            "cp {name}.service {name}.timer ~/.config/systemd/user/",
+            "systemctl --user daemon-reload",
+            "systemctl --user enable --now {name}.timer",
+            "loginctl enable-linger",
+        ),
+    ),
+    "github-actions": lambda name: _Made(
+        files={f".github/workflows/{name}.yml": "github-actions.yml.j2"},
+        steps=("git add .github/workflows/{name}.yml", "gh workflow run {name}.yml"),
+    ),
+    "kubernetes": lambda name: _Made(
+        files={f"{name}.yaml": "kubernetes.yaml.j2"},
+        steps=(
+            "kubectl apply -f {name}.yaml",
+            "kubectl create job --from=cronjob/{name} {name}-by-hand",
+        ),
+    ),
+    "airflow": lambda name: _Made(
+        files={f"{name.replace('-', '_')}.py": "airflow.py.j2"},
+        steps=("cp *.py $AIRFLOW_HOME/dags/", "airflow dags test {name}"),
+    ),
+}
+
+
+def _values(options: ScheduleOptions) -> dict[str, Any]:
+    return {
+        "name": options.called,
+        "title": " ".join(options.recipe.split()),
+        "options": options,
+        "cron": options.calendar.cron,
+        "on_calendar": options.calendar.systemd(options.timezone),
+        "shell": shlex.join(options.words),
+        "words": options.words,
+    }
+
+
+def _rendered(template: str, values: dict[str, Any]) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # nothing of it is HTML; every value goes through the filter of its format
+    environment = Environment(
+        loader=PackageLoader("ftkit.lifecycle.scheduling"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+        variable_start_string="<<",
+        variable_end_string=">>",
+    )
+    environment.filters |= {
+        "sh": shlex.quote,
+        "cron": lambda text: text.replace("%", "\\%"),
+        "json": lambda value: json.dumps(value, ensure_ascii=False),
+        "python": repr,
+        "systemd": _systemd_word,
+        "specifier": lambda text: text.replace("%", "%%"),
+        "untemplated": _untemplated,
+    }
+    return environment.get_template(template).render(values)
+
+
+def _systemd_word(word: str) -> str:
+    """A word of ``ExecStart=``: quoted, with what systemd would expand doubled (systemd.service)."""
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{plain}"' if plain != word or re.search(r"[\s';]", word) or not word else word
+
+
+def _untemplated(text: str) -> str:
+    """A text that Airflow renders as a template, so that it stays as it is."""
+    return f"{{% raw %}}{text}{{% endraw %}} " if "{" in text else f"{text} "
