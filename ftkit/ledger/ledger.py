@@ -226,7 +226,7 @@ def _row(to: Writer, claim: Claim, state: State, *, first: bool) -> dict[str, ob
         "result": canonical_json(claim.result).decode(),
         "intended_at": now if first else before["intended_at"],
         "done_at": now if state == "done" else None,
-        "attempts": before["attempts"] + first,
+        "attempts": int(before["attempts"] or 0) + first,
         "pid": pid,
         "host": host,
         "version": version,
@@ -245,9 +245,7 @@ def _number(key: str) -> int:
 
 
 def _impatiently(seconds: float) -> None:
-    raise Busy(
-        "another process or thread is at this operation now", hint="Try again when it has ended."
-    )
+    raise Busy("another process or thread is at this operation now", hint="Try again when it has ended.")
 
 
 def _moment(seconds: float | None) -> datetime | None:

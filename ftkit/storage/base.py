@@ -16,8 +16,8 @@ Waiting = Callable[[float], None]
 class Schema(NamedTuple):
     """The tables of one kind of memory, version by version.
 
-    ``name`` is what people call it (``ledger``); ``application_id`` tells its SQLite file from any
-    other. ``versions[n]`` are the statements that lead from version n to n + 1 of a SQLite file, ``shared[n]``
+    ``name`` is what people call it; ``application_id`` tells its SQLite file from any other.
+    ``versions[n]`` are the statements that lead from version n to n + 1 of a SQLite file, ``shared[n]``
     those of a database, where ``{p}`` is the prefix of our tables and ``{serial}`` a number that counts up by
     itself as the primary key. Versions of the two need not be equal.
     """
@@ -75,7 +75,7 @@ class Storage(Protocol):
         """One transaction: all of it is durable when the block ends, or none of it."""
 
     def holding(self, number: int, waiting: Waiting) -> AbstractContextManager[Hold]:
-        """Hold ``number`` (0 to 2**60) alone among all who use this storage; it is freed when the holder dies.
+        """Hold ``number`` (0 to 2**60) alone among all who use this storage; freed when the holder dies.
 
         Raises RuntimeError where this very thread holds it already and would wait for itself.
         """

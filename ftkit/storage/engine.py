@@ -1,4 +1,4 @@
-"""Connections to a database: its address and packages checked, its sessions made to last and to be durable."""
+"""Connections to a database: its address and packages checked, its sessions lasting and durable."""
 
 from __future__ import annotations
 

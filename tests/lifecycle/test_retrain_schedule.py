@@ -1,4 +1,4 @@
-"""The files that let schedulers call ``ftkit retrain``: each read by the scheduler's own tools where they are."""
+"""The files that let schedulers call ``ftkit retrain``, read by the schedulers' own tools where they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells people and programs how a call of ``retrain`` has ended: a POST to an address, a command of their own.
+"""Tells people and programs how a call of ``retrain`` has ended: a POST to an address, a command of theirs.
 
 Neither decides about the model: what goes wrong here is a warning.
 """
