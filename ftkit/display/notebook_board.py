@@ -10,7 +10,7 @@ from typing import Any
 from ftkit.display.board import Line, LogLines, figure
 from ftkit.display.html.card import card
 from ftkit.display.html.curve import curves
-from ftkit.display.html.elements import Html, Tone, bar, code, element, folded, pill, table
+from ftkit.display.html.elements import Html, Tone, bar, code, element, folded, joined, pill, table
 from ftkit.display.layout import clock, left_text
 from ftkit.display.notebook import EVERY_SECONDS, Place, Slot
 
@@ -99,14 +99,8 @@ class NotebookBoard:
             more = len(lines) - _MOST_LINES
             return card(self._title, shown, f"and {more} more" if more > 0 else "", self._folded())
         (line,) = lines
-        body = element(
-            "p",
-            _steps(line),
-            " ",
-            _figures(line),
-            " ",
-            element("span", _time(line, self._drawn), cls="quiet"),
-        )
+        parts = [part for part in (_steps(line), _figures(line)) if part]
+        body = element("p", joined(parts, ", "), " ", element("span", _time(line, self._drawn), cls="quiet"))
         result = element("p", code(line.result)) if line.result else ""
         curve = curves(self._curves.get(line.id, {})) or ""
         last = element("pre", "\n".join(self._events[-_LAST_EVENTS:]))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ftkit.display.html.card import card
 from ftkit.display.html.elements import Html, bar, code, element, fields, notes, pill, shortly, table
-from ftkit.display.html.shown import tone_of
+from ftkit.display.html.shown import moment, tone_of
 
 if TYPE_CHECKING:
     from ftkit.gateway.results import Batch, Job, Problem
@@ -70,11 +69,6 @@ def jobs_table(jobs: Iterable[Job]) -> Html:
         for job in jobs
     ]  # fmt: skip
     return table(("job", "state", "model", "tuned model", "created", "error"), rows)
-
-
-def moment(time: datetime | None) -> str | None:
-    """``2026-05-01 12:00:03 UTC``."""
-    return None if time is None else f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _progress(done: int | None, total: int | None, status: str) -> Html:

@@ -11,8 +11,10 @@ from ftkit.data.tabled import frame_of
 from ftkit.display import Display, choose_display
 from ftkit.display.html.card import card
 from ftkit.display.html.elements import Html, safe, table
-from ftkit.display.html.shown import facts, worded, words
+from ftkit.display.html.shown import facts, title_of, worded, words
 from ftkit.display.notebook import NotebookDisplay, Slot, in_notebook
+from ftkit.gateway.drawn import jobs_table
+from ftkit.gateway.results import Job
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -65,21 +67,20 @@ def _shown(result: Any) -> tuple[Html, str]:
     more = len(rows) > MOST_ROWS
     listed = rows[:MOST_ROWS]
     about = f"the first {MOST_ROWS}" if more else f"{len(listed)}"
-    kind = type(listed[0]).__name__ if listed else "Nothing"
+    kind = title_of(listed[0]) if listed else "Nothing"
     text = "\n".join(map(repr, listed)) or "(nothing)"
     return card(kind, _table(listed), about=about), text
 
 
 def _table(rows: list[Any]) -> Html:
-    """The fields that any of the results has a value of."""
+    """The fields that any of the results has a value of; of jobs those that a person looks for."""
+    if rows and all(isinstance(row, Job) for row in rows):
+        return jobs_table(rows)
     if not all(hasattr(type(row), "model_fields") for row in rows):
         return table((), ([repr(row)] for row in rows))
     found = [facts(row) for row in rows]
     names = [n for n in dict.fromkeys(name for row in found for name in row)
              if any(row.get(n) not in (None, "", (), [], {}) for row in found)]  # fmt: skip
-    return table(map_words(names), ([worded(name, row.get(name)) for name in names] for row in found))
-
-
-def map_words(names: Iterable[str]) -> list[str]:
-    """Names of fields as headers."""
-    return [words(name) for name in names]
+    return table(
+        [words(name) for name in names], ([worded(name, row.get(name)) for name in names] for row in found)
+    )

@@ -230,7 +230,7 @@ class SplitResult(Shown, Tabled, BaseModel):
             for row in read_jsonl(part.path):
                 yield {"part": name, **row.data}
 
-    def to_dataset(self) -> DatasetDict:  # type: ignore[override]
+    def to_dataset(self) -> DatasetDict:
         """The rows as a DatasetDict, a Dataset for each part.
 
         Raises DataError where a column has values of several types, which a Dataset cannot hold.

@@ -351,3 +351,18 @@ def test_what_a_platform_says_runs_nothing(result: Any, page: Read) -> None:
     read = page(drawn(result))
     assert read.harmless()
     assert "\u202e" not in read.words and "alert(1)" in read.words
+
+
+def test_errors_are_open_and_warnings_wait_to_be_opened(tmp_path: Path) -> None:
+    file = tmp_path / "bad.jsonl"
+    file.write_text('{"messages": 3}\n' + chat("a", "b") * 20)
+    made = drawn(validate(file, platform="local"))
+    errors = made.split('<span class="pill error')[0]
+    assert '<details open="">' in errors and "<details><summary>" in made
+
+
+def test_times_are_of_utc_and_seeds_are_no_amounts(page: Read) -> None:
+    moment = datetime(2026, 5, 1, 12, 0, 3, tzinfo=UTC)
+    read = page(drawn(JobEvent(id="e", created_at=moment, message="m")))
+    assert "2026-05-01 12:00:03 UTC" in read.words
+    assert "1438755854" in page(drawn(Job(id="j", status="running", seed=1438755854))).words

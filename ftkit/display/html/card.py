@@ -24,9 +24,11 @@ div.ftkit .pill.warn{color:var(--warn);border-color:var(--warn)}
 div.ftkit .pill.busy{color:var(--busy);border-color:var(--busy)}
 div.ftkit div.wide{overflow-x:auto}
 div.ftkit table{border-collapse:collapse;margin:.3em 0;font-size:1em;border:0}
-div.ftkit table caption{text-align:left;caption-side:top;padding:.2em 0;color:inherit;font-weight:600}
+div.ftkit table caption{text-align:left;caption-side:top;white-space:nowrap;padding:.2em 0;color:inherit;
+font-weight:600}
 div.ftkit table th,div.ftkit table td{text-align:left;vertical-align:top;padding:.15em 1em .15em 0;border:0;
-border-bottom:1px solid var(--line);white-space:normal;max-width:34em;overflow-wrap:anywhere}
+border-bottom:1px solid var(--line);white-space:normal;max-width:34em;overflow-wrap:break-word}
+div.ftkit table thead th{white-space:nowrap}
 div.ftkit table th.n,div.ftkit table td.n{text-align:right;white-space:nowrap;
 font-variant-numeric:tabular-nums}
 div.ftkit table.fields th{font-weight:400;color:var(--quiet);white-space:nowrap}

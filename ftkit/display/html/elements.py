@@ -92,9 +92,9 @@ def notes(lines: Iterable[Any]) -> Html:
     return joined(made)
 
 
-def folded(title: Any, *content: Any) -> Html:
-    """Something to open where a person wants it."""
-    return element("details", element("summary", title), *content)
+def folded(title: Any, *content: Any, opened: bool = False) -> Html:
+    """Something to open where a person wants it; it may be open from the beginning."""
+    return element("details", element("summary", title), *content, open="" if opened else None)
 
 
 def shortly(value: Any, most: int = 200) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ftkit.display.html.elements import code, fields, shortly
@@ -56,6 +57,10 @@ def worded(name: str, value: Any) -> Any:
     """A field's value for a person; ids and paths as a machine has them."""
     if _is_result(value):
         return worded_fields(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    if name == "seed" and value is not None:
+        return str(value)
     if isinstance(value, str) and (name == "id" or name.endswith(("_id", "_file", "model", "sha256"))):
         return code(value)
     if isinstance(value, list | tuple) and value and all(map(_is_result, value)):
@@ -63,6 +68,11 @@ def worded(name: str, value: Any) -> Any:
     if isinstance(value, Mapping) and any(map(_is_result, value.values())):
         return ", ".join(map(str, value))
     return value if value in (None, "", (), [], {}) else shortly(value)
+
+
+def moment(time: datetime | None) -> str | None:
+    """``2026-05-01 12:00:03 UTC``, of a time in UTC."""
+    return None if time is None else f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _is_result(value: Any) -> bool:

@@ -19,7 +19,8 @@ _TONES: dict[str, Tone] = {"error": "bad", "warning": "warn", "info": "plain"}
 
 def report_html(report: ValidationReport) -> str:
     """The whole report: every rule that found something, with its first places."""
-    state, tone = ("valid", "good") if report.ok else ("not valid", "bad")
+    state = "valid" if report.ok else "not valid"
+    tone: Tone = "good" if report.ok else "bad"
     about = f"{counted(report.rows, 'row')}, {totals(report)}"
     groups = joined(map(_group, groups_of(report)))
     return str(
@@ -55,7 +56,7 @@ def _group(group: Group) -> Html:
     shown = [element("div", *_place(finding)) for finding in group.findings[:_PLACES]]
     more = group.total - len(shown)
     rest = element("p", f"and {more:,} more", cls="quiet") if more > 0 else ""
-    return folded(head, *shown, rest)
+    return folded(head, *shown, rest, opened=group.severity == "error")
 
 
 def _place(finding: Finding) -> Iterator[Html]:
