@@ -142,7 +142,7 @@ def test_the_policy_stands_in_the_recipe(recipe: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["min_gain = 2", 'name = "Not Good"', "unknown = 1", 'successor = " "', "significance = 0"]
+    "line", ["min_gain = 2", 'name = "Not Good"', "unknown = 1", 'successor = " "', "significance = 1"]
 )
 def test_faults_of_the_policy_are_told_with_their_place(recipe: Path, line: str) -> None:
     file = recipe / "recipe.toml"
