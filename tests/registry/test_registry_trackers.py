@@ -7,6 +7,7 @@ They are heavy, and want other versions of what ftkit needs: an environment of t
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,15 @@ def records(folder: Path) -> Iterator[Any]:
             held = b""
 
 
+def whole(folder: Path) -> list[Any]:
+    """All records, once the last one is there: its own process writes them, a moment after the call."""
+    deadline = time.monotonic() + 30
+    while not any(r.WhichOneof("record_type") == "exit" for r in (found := list(records(folder)))):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
 @pytest.fixture
 def quiet_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the person's own: no key, no folder of theirs."""
@@ -149,7 +159,7 @@ def test_wandb_keeps_an_offline_run_with_its_artifact(
     options = ExportOptions(project="reviews", out=tmp_path / "wb", offline=True)
     done = export("sentiment", "wandb", options, settings=settings)
     assert "wandb sync" in done.notes[0] and done.aliases == ("champion", "version-1")
-    found = list(records(Path(done.where)))
+    found = whole(Path(done.where))
     [run] = [r.run for r in found if r.WhichOneof("record_type") == "run"]
     assert (run.project, run.job_type, run.run_id) == ("reviews", "promotion", done.run)
     config = {item.key: json.loads(item.value_json) for item in run.config.update}
