@@ -138,7 +138,7 @@ def records(folder: Path) -> Iterator[Any]:
 def whole(folder: Path) -> list[Any]:
     """All records, once the last one is there: its own process writes them, a moment after the call."""
     deadline = time.monotonic() + 30
-    while not any(r.WhichOneof("record_type") == "exit" for r in (found := list(records(folder)))):
+    while not (found := list(records(folder))) or found[-1].WhichOneof("record_type") != "exit":
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return found
