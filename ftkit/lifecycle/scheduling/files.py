@@ -28,11 +28,11 @@ _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 class ScheduleOptions(BaseModel):
     """What a scheduler is to call, and when.
 
-    ``cron`` are five fields; None is once a night, at a minute of the recipe's own. ``timezone`` is a name
-    such as ``Europe/Berlin``; None leaves it to the scheduler. ``arguments`` follow the
-    recipe in ``ftkit retrain``. ``folder`` is the directory in which it is called, ``program`` the command. ``env_file`` holds the
-    keys as ``NAME=value`` lines (cron, systemd); ``secrets`` are the names of variables that the scheduler
-    keeps (GitHub, Kubernetes); ``image`` is the container's (Kubernetes).
+    ``cron`` are five fields; None is once a night, at a minute of the recipe's own. ``timezone`` is a
+    name such as ``Europe/Berlin``; None leaves it to the scheduler. ``arguments`` follow the recipe in
+    ``ftkit retrain``. ``folder`` is the directory in which it is called, ``program`` the command.
+    ``env_file`` holds the keys as ``NAME=value`` lines (cron, systemd); ``secrets`` are the names of
+    variables that the scheduler keeps (GitHub, Kubernetes); ``image`` is the container's (Kubernetes).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
