@@ -19,7 +19,6 @@ from ftkit.ledger import open_ledger
 from ftkit.registry import open_registry
 from ftkit.settings import Settings
 
-
 ROWS_EACH = 120  # enough that the tuned model is surely better than its base
 
 
@@ -86,6 +85,7 @@ def asked(state: Path) -> bool:
     return any(open_ledger(settings(state)).operations("batch"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [begun, launched, asked])
 def test_a_call_that_is_killed_is_gone_on_with(
     call: Any, own_platform: Path, rows: Path, moment: Callable[[Path], bool]
