@@ -136,7 +136,7 @@ def test_the_page_on_retraining(folder: Path) -> None:
     assert done.stdout.splitlines()[-1] in ("positive", "negative", "neutral")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith(("howto/", "configuration"))])
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("howto/")])
 def test_the_settings_of_the_pages_are_good(page: str, tmp_path: Path) -> None:
     for number, block in enumerate(blocks(page)):
         if block.language != "toml" or block.file not in (None, "ftkit.toml") or "[benchmark]" in block.code:
