@@ -38,7 +38,7 @@ class TableShape:
         header = (
             f"header: row one names the columns {names}"
             if self.header
-            else f"header: none; columns named {names}"
+            else f"header: none; columns named {names}, and row one is data"
         )
         delimiter = f"delimiter: {DELIMITERS.get(self.delimiter, repr(self.delimiter))}"
         return (delimiter, header)

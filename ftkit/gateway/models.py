@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 from builtins import list as List
 from pathlib import Path
 from typing import Any
 
-from ftkit.errors import NotOnPlatform
+from ftkit.errors import NotOnPlatform, PlatformError
 from ftkit.gateway.model_files import ModelFiles
 from ftkit.gateway.reading import read_model
 from ftkit.gateway.results import ModelDownload, ModelFile, ModelInfo
@@ -32,12 +33,21 @@ class Models:
         method = self._wire.client.models.with_raw_response.retrieve
         try:
             reply = self._wire.call("find the model", method, checked_id("model", model_id))
-        except NotOnPlatform:
-            found = next((m for m in self.list() if m.id == model_id), None) if "/" in model_id else None
-            if found is None:
-                raise
-            return found
+        except NotOnPlatform as error:
+            known = self._known()
+            if "/" in model_id and model_id in known:
+                return known[model_id]
+            if close := difflib.get_close_matches(model_id, known, n=2):
+                error.hint = f"Did you mean {' or '.join(close)}? {error.hint or ''}".strip()
+            raise
         return read_model(reply.object)
+
+    def _known(self) -> dict[str, ModelInfo]:
+        """All models by their ids; none where the platform does not list them."""
+        try:
+            return {model.id: model for model in self.list()}
+        except PlatformError:
+            return {}
 
     def delete(self, model_id: str) -> None:
         """Delete a tuned model on the platform."""

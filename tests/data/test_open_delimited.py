@@ -128,7 +128,7 @@ def test_a_file_without_header(tmp_path: Path) -> None:
         ({"label": "neutral", "text": "Sales, flat"}, 1),
         ({"label": "positive", "text": "Up"}, 2),
     ]
-    assert "header: none; columns named label, text" in source.notes
+    assert "header: none; columns named label, text, and row one is data" in source.notes
 
 
 def test_a_header_is_known_although_names_are_given(tmp_path: Path) -> None:

@@ -24,9 +24,21 @@ def keywords_of(text: str, separators: str = ",;\n") -> frozenset[str]:
     """
     listed = _listed(text)
     if listed is None:
-        cut = re.split(f"[{re.escape(separators)}]", text)
-        listed = [_BULLET.sub("", part) for part in cut]
-    return frozenset(form for part in listed if part.strip() and (form := normalise(part)))
+        listed = [_unmarked(part) for part in _cut(separators).split(text)]
+    forms = {normalise(part) for part in listed}
+    forms.discard("")
+    return frozenset(forms)
+
+
+@lru_cache(maxsize=16)
+def _cut(separators: str) -> re.Pattern[str]:
+    return re.compile(f"[{re.escape(separators)}]")
+
+
+def _unmarked(part: str) -> str:
+    """A part without the mark of a list before it; most begin with a letter, and have none."""
+    part = part.strip()
+    return part if part[:1].isalpha() else _BULLET.sub("", f"{part} ")
 
 
 def _listed(text: str) -> list[str] | None:

@@ -8,13 +8,16 @@ import sys
 from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ftkit.benchmarking.compare import Marks
 from ftkit.errors import DataError, Where, storage_error
 
 _NEEDED = ("row", "model", "prompt", "expected", "answer", "correct")
+_AT_ONCE = 200
+"""Lines read at a time."""
 
 
 class AnsweredRow(NamedTuple):
@@ -59,17 +62,29 @@ class Table:
 
 def read_answers(path: Path) -> Iterator[AnsweredRow]:
     """The lines of ``answers.csv``, in their order. Raises DataError where it is not such a table."""
-    csv.field_size_limit(sys.maxsize)  # an answer may be longer than the module expects
     try:
         with path.open(encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
             places = _places(next(lines, []), path)
-            for cells in lines:
-                yield _answered(cells, places, path, lines.line_num)
+            for cells, line in _whole(lines):
+                yield _answered(cells, places, path, line)
     except OSError as error:
         raise storage_error(error, path) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"the table of answers is damaged: {error}", where=str(path)) from error
+
+
+def _whole(lines: Any) -> Iterator[tuple[list[str], int]]:
+    """The cells of a reader's lines, however long, with the number of the line."""
+    while True:
+        before = csv.field_size_limit(sys.maxsize)  # of the whole process: others keep what they have
+        try:
+            some = [(cells, lines.line_num) for cells in islice(lines, _AT_ONCE)]
+        finally:
+            csv.field_size_limit(before)
+        if not some:
+            return
+        yield from some
 
 
 def _places(header: list[str], path: Path) -> dict[str, int]:
