@@ -54,6 +54,12 @@ def not_found(kind: str, identifier: str, param: str = "id") -> ApiError:
     return ApiError(404, f"No such {kind}: {identifier[:_SHOWN]!r}.", param=param, code="not_found")
 
 
+def invalid_file(identifier: str, param: str) -> ApiError:
+    """A 400 for a file id, given as a parameter, that this platform does not hold (any more)."""
+    message = f"'{identifier[:_SHOWN]}' is not a file on this platform."
+    return ApiError(400, message, param=param, code="invalid_file")
+
+
 def model_not_found(model: str) -> ApiError:
     """A 404 for a model name that this platform does not know."""
     message = f"The model `{model[:_SHOWN]}` does not exist on this platform."

@@ -28,13 +28,14 @@ def state(tmp_path: Path) -> State:
 
 
 def new_job(state: State, **change: Any) -> str:
+    file = keep(state, b"{}\n")
     fields: dict[str, Any] = {
         "model": "linear",
         "engine": "linear",
         "suffix": None,
         "seed": 1,
-        "training_file": "file-a",
-        "training_sha256": "ab" * 32,
+        "training_file": file.id,
+        "training_sha256": file.sha256,
         "validation_file": None,
         "validation_sha256": None,
         "hyperparameters": {},
@@ -44,10 +45,11 @@ def new_job(state: State, **change: Any) -> str:
 
 
 def new_batch(state: State, seconds: int = 3600) -> str:
+    file = keep(state, b"{}\n")
     return state.batches.create(
         endpoint="/v1/chat/completions",
-        input_file_id="file-b",
-        input_sha256="cd" * 32,
+        input_file_id=file.id,
+        input_sha256=file.sha256,
         window="1h",
         seconds=seconds,
         metadata={},

@@ -128,6 +128,31 @@ def test_a_file_deleted_while_jobs_are_made_of_it_is_there_for_those_that_were_m
         assert {job["status"] for job in jobs} <= {"succeeded"}
 
 
+@pytest.mark.parametrize(
+    ("module", "path", "param", "body"),
+    [
+        ("job_creation", JOBS, "training_file", {"model": "linear"}),
+        ("job_creation", JOBS, "validation_file", {"model": "linear"}),
+        ("batches", BATCHES, "input_file_id", {"endpoint": CHAT, "completion_window": "24h"}),
+    ],
+)
+def test_a_file_deleted_between_its_look_up_and_the_record_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, path: str, param: str, body: dict[str, Any]
+) -> None:
+    with Platform(tmp_path) as platform:
+        files = [
+            platform.upload(training_bytes(n), "batch" if path == BATCHES else "fine-tune") for n in (12, 13)
+        ]
+        if path == JOBS:
+            body = {**body, "training_file": files[1]}
+        monkeypatch.setattr(
+            f"ftkit.local.routes.{module}.check_queue",
+            lambda context: context.state.files.delete(files[0]),
+        )
+        refused(platform.post(path, {**body, param: files[0]}), 400, "invalid_file", param)
+        assert platform.ask("GET", path).json["data"] == []
+
+
 def test_a_model_deleted_while_it_is_asked_answers_or_is_not_found(platform: Platform) -> None:
     for _ in range(3):
         name = platform.tuned(hyperparameters={"n_epochs": 1})["fine_tuned_model"]

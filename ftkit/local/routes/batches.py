@@ -9,13 +9,14 @@ from starlette.requests import Request
 
 from ftkit.local.asking.endpoints import ENDPOINTS
 from ftkit.local.context import Context
-from ftkit.local.envelope import ApiError, bad_value, not_found
+from ftkit.local.envelope import ApiError, bad_value, invalid_file, not_found
 from ftkit.local.guard.queue import check_queue
 from ftkit.local.operation import Operation, paging
 from ftkit.local.paging import list_view, unknown_cursor
 from ftkit.local.routing import body_route, read_route
 from ftkit.local.schema import METADATA, TEXT, Schema, closed, one_of, whole
 from ftkit.local.store.batches import Batch
+from ftkit.local.store.files import FileGone
 
 _WINDOW = re.compile(r"(\d{1,4})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -45,26 +46,24 @@ def create(context: Context, request: Request, body: dict[str, Any]) -> dict[str
     """Record a batch; a worker checks its input and answers it."""
     file = context.state.files.get(body["input_file_id"])
     if file is None:
-        raise ApiError(
-            400,
-            f"'{body['input_file_id'][:80]}' is not a file on this platform.",
-            param="input_file_id",
-            code="invalid_file",
-        )
+        raise invalid_file(body["input_file_id"], "input_file_id")
     if file.purpose != "batch":
         message = f"{file.id} has purpose '{file.purpose}'; it must be 'batch'."
         raise bad_value("input_file_id", message, "invalid_purpose")
     expiry = body.get("output_expires_after")
     check_queue(context)
-    batch = context.state.batches.create(
-        endpoint=body["endpoint"],
-        input_file_id=file.id,
-        input_sha256=file.sha256,
-        window=body["completion_window"],
-        seconds=_window_seconds(body["completion_window"]),
-        metadata=body.get("metadata") or {},
-        output_seconds=expiry["seconds"] if expiry else None,
-    )
+    try:
+        batch = context.state.batches.create(
+            endpoint=body["endpoint"],
+            input_file_id=file.id,
+            input_sha256=file.sha256,
+            window=body["completion_window"],
+            seconds=_window_seconds(body["completion_window"]),
+            metadata=body.get("metadata") or {},
+            output_seconds=expiry["seconds"] if expiry else None,
+        )
+    except FileGone as gone:
+        raise invalid_file(file.id, "input_file_id") from gone
     context.supervisor.notify()
     return batch.view()
 

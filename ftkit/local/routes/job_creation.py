@@ -8,11 +8,11 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from ftkit.local.context import Context
-from ftkit.local.envelope import ApiError, bad_value, model_not_found
+from ftkit.local.envelope import bad_value, invalid_file, model_not_found
 from ftkit.local.guard.queue import check_queue
 from ftkit.local.names import ServedModel
 from ftkit.local.schema import METADATA, TEXT, Schema, auto_or, closed, number, one_of, whole
-from ftkit.local.store.files import StoredFile
+from ftkit.local.store.files import FileGone, StoredFile
 from ftkit.local.store.jobs import NewJob
 
 _HYPERPARAMETERS: Final = {
@@ -66,21 +66,24 @@ def create(context: Context, request: Request, body: dict[str, Any]) -> dict[str
     if body.get("validation_file") is not None:
         validation = _file(context, body["validation_file"], "validation_file")
     check_queue(context)
-    job = context.state.jobs.create(
-        NewJob(
-            model=served.id,
-            engine=served.engine,
-            suffix=body.get("suffix") or None,
-            seed=secrets.randbelow(1 << 31) if body.get("seed") is None else body["seed"],
-            training_file=training.id,
-            training_sha256=training.sha256,
-            validation_file=validation.id if validation else None,
-            validation_sha256=validation.sha256 if validation else None,
-            hyperparameters=_hyperparameters(body, method),
-            metadata=body.get("metadata"),
-            method=method,
-        )
+    new = NewJob(
+        model=served.id,
+        engine=served.engine,
+        suffix=body.get("suffix") or None,
+        seed=secrets.randbelow(1 << 31) if body.get("seed") is None else body["seed"],
+        training_file=training.id,
+        training_sha256=training.sha256,
+        validation_file=validation.id if validation else None,
+        validation_sha256=validation.sha256 if validation else None,
+        hyperparameters=_hyperparameters(body, method),
+        metadata=body.get("metadata"),
+        method=method,
     )
+    try:
+        job = context.state.jobs.create(new)
+    except FileGone as gone:
+        param = "training_file" if gone.args[0] == training.id else "validation_file"
+        raise invalid_file(gone.args[0], param) from gone
     context.supervisor.notify()
     return job.view()
 
@@ -116,8 +119,7 @@ def _hyperparameters(body: dict[str, Any], method: str) -> dict[str, Any]:
 def _file(context: Context, identifier: str, param: str) -> StoredFile:
     file = context.state.files.get(identifier)
     if file is None:
-        message = f"'{identifier[:80]}' is not a file on this platform."
-        raise ApiError(400, message, param=param, code="invalid_file")
+        raise invalid_file(identifier, param)
     if file.purpose != "fine-tune":
         message = f"{file.id} has purpose '{file.purpose}'; it must be 'fine-tune'."
         raise bad_value(param, message, "invalid_purpose")

@@ -10,6 +10,7 @@ from ftkit.local.ids import new_id
 from ftkit.local.jsonio import dump_text, load
 from ftkit.local.paging import Page
 from ftkit.local.store.db import Database
+from ftkit.local.store.files import require_files
 
 _TIMES = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
 
@@ -78,10 +79,12 @@ class BatchStore:
     ) -> Batch:
         """Record a batch to be validated; it expires after ``seconds``.
 
-        Its files do so ``output_seconds`` after they are made, or never.
+        Its files do so ``output_seconds`` after they are made, or never. Raises ``FileGone`` when the
+        input was deleted meanwhile.
         """
         identifier, now = new_id("batch_"), int(time.time())
         with self._db.write() as connection:
+            require_files(connection, input_file_id)
             connection.execute(
                 "INSERT INTO batches (id, status, endpoint, input_file_id, input_sha256, completion_window,"
                 " metadata, created_at, expires_at, output_seconds)"

@@ -44,6 +44,23 @@ class StoredFile:
         }
 
 
+class FileGone(Exception):
+    """A file that was found is deleted by now; its id is the first argument."""
+
+
+def require_files(connection: sqlite3.Connection, *identifiers: str | None) -> None:
+    """Raise ``FileGone`` unless all these files are still there; None is passed over.
+
+    Asked in the transaction that records the work which reads them: from then on their bytes stay, and
+    before it a deletion may have come between the look-up and the record.
+    """
+    for identifier in identifiers:
+        if identifier is not None:
+            found = connection.execute("SELECT 1 FROM files WHERE id = ?", (identifier,)).fetchone()
+            if found is None:
+                raise FileGone(identifier)
+
+
 def _stored(row: sqlite3.Row) -> StoredFile:
     return StoredFile(**{name: row[name] for name in StoredFile.__slots__})
 

@@ -14,6 +14,7 @@ from ftkit.local.jsonio import dump_text, load
 from ftkit.local.paging import Page
 from ftkit.local.store.db import Database
 from ftkit.local.store.events import add_event
+from ftkit.local.store.files import require_files
 
 TERMINAL = ("succeeded", "failed", "cancelled")
 
@@ -100,9 +101,10 @@ class JobStore:
         self._db = db
 
     def create(self, new: NewJob) -> Job:
-        """Record a job and its first events."""
+        """Record a job and its first events. Raises ``FileGone`` when a file was deleted meanwhile."""
         identifier = new_id("ftjob-")
         with self._db.write() as connection:
+            require_files(connection, new.training_file, new.validation_file)
             connection.execute(
                 "INSERT INTO jobs (id, status, created_at, model, engine, suffix, seed, training_file,"
                 " training_sha256, validation_file, validation_sha256, hyperparameters, metadata,"
