@@ -22,7 +22,7 @@ from ftkit.benchmarking.words import (
     whole,
 )
 from ftkit.display.html.card import card
-from ftkit.display.html.elements import Html, code, element, folded, joined, notes, table
+from ftkit.display.html.elements import Html, code, element, folded, joined, notes, readable, table
 
 if TYPE_CHECKING:
     from ftkit.benchmarking.judging.results import JudgeReport
@@ -74,7 +74,7 @@ def _charts(report: BenchmarkReport) -> Html:
     from ftkit.benchmarking.charts import frontier_chart, score_chart
 
     drawn = (score_chart(report), frontier_chart(report))
-    return joined(Html(chart) for chart in drawn if chart)
+    return joined(Html(readable(chart)) for chart in drawn if chart)
 
 
 def _pays(report: BenchmarkReport) -> Iterator[Html]:

@@ -11,7 +11,7 @@ from ftkit.data.tabled import frame_of
 from ftkit.display import Display, choose_display
 from ftkit.display.html.card import card
 from ftkit.display.html.elements import Html, safe, table
-from ftkit.display.html.shown import facts, title_of, worded, words
+from ftkit.display.html.shown import html_of, is_result, table_of, title_of
 from ftkit.display.notebook import NotebookDisplay, Slot, in_notebook
 from ftkit.gateway.drawn import jobs_table
 from ftkit.gateway.results import Job
@@ -61,6 +61,8 @@ def _record(result: Any) -> Mapping[str, Any]:
 def _shown(result: Any) -> tuple[Html, str]:
     if callable(drawn := getattr(result, "_repr_html_", None)):
         return Html(drawn()), repr(result)
+    if is_result(result):
+        return html_of(result), repr(result)
     if isinstance(result, str | Mapping) or not isinstance(result, Iterable):
         return card(type(result).__name__, safe(result)), repr(result)
     rows = list(islice(iter(result), MOST_ROWS + 1))
@@ -76,11 +78,6 @@ def _table(rows: list[Any]) -> Html:
     """The fields that any of the results has a value of; of jobs those that a person looks for."""
     if rows and all(isinstance(row, Job) for row in rows):
         return jobs_table(rows)
-    if not all(hasattr(type(row), "model_fields") for row in rows):
+    if not all(map(is_result, rows)):
         return table((), ([repr(row)] for row in rows))
-    found = [facts(row) for row in rows]
-    names = [n for n in dict.fromkeys(name for row in found for name in row)
-             if any(row.get(n) not in (None, "", (), [], {}) for row in found)]  # fmt: skip
-    return table(
-        [words(name) for name in names], ([worded(name, row.get(name)) for name in names] for row in found)
-    )
+    return table_of(rows)

@@ -63,7 +63,7 @@ def watch_all(
     shown = display if display is not None else chosen_display()
     title = f"Job {ids[0]}" if len(ids) == 1 else f"{len(ids)} jobs"
     ended: dict[str, Job] = {}
-    with going_on(shown, *ids), open_board(shown, title, len(ids)) as board:
+    with going_on(shown, "jobs", *ids), open_board(shown, title, len(ids)) as board:
         for update in platform.jobs.watch_all(ids, timeout=timeout):
             show_update(board, update)
             if update.ended and update.job is not None:
@@ -82,7 +82,10 @@ def watch_batch(
     """Follow a batch to its end and return it, whatever the end; ``timeout`` as in :func:`watch`."""
     shown = display if display is not None else chosen_display()
     batch: Batch | None = None
-    with going_on(shown, batch_id), shown.work(title or f"Batch {batch_id}", unit="requests") as progress:
+    with (
+        going_on(shown, "batches", batch_id),
+        shown.work(title or f"Batch {batch_id}", unit="requests") as progress,
+    ):
         for batch in platform.batches.watch(batch_id, timeout):
             failed = f", {batch.failed:,} failed" if batch.failed else ""
             progress.update(batch.completed + batch.failed, batch.total or None, batch.status + failed)
@@ -91,11 +94,14 @@ def watch_batch(
 
 
 @contextmanager
-def going_on(shown: Display, *ids: str) -> Iterator[None]:
-    """Say on an interrupt that the work goes on, and how to come back to it."""
+def going_on(shown: Display, kind: str, *ids: str) -> Iterator[None]:
+    """Say on an interrupt that the work goes on, how to come back to it, and how to end it."""
     try:
         yield
     except KeyboardInterrupt:
         verb, them = ("goes", "it") if len(ids) == 1 else ("go", "them")
-        shown.note(f"{', '.join(ids)} {verb} on; the same call comes back to {them}")
+        shown.note(
+            f"{', '.join(ids)} {verb} on; the same call comes back to {them}, "
+            f"platform.{kind}.cancel({ids[0]!r}) ends {'it' if len(ids) == 1 else 'the first'}"
+        )
         raise

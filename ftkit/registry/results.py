@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,6 +20,8 @@ class _Result(Shown, BaseModel):
 class Version(_Result):
     """A model under a name: ``version`` counts from 1 within the name. ``aliases`` point to it now."""
 
+    in_tables: ClassVar = ("name", "version", "model", "aliases", "created_at")
+
     name: str
     version: int
     model: str
@@ -27,9 +29,16 @@ class Version(_Result):
     lineage: Lineage = Lineage()
     aliases: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        from ftkit.registry.drawn import version_html
+
+        return version_html(self)
+
 
 class Move(_Result):
     """An alias began to stand for ``version``, in place of ``before``, and why; who wrote it down."""
+
+    in_tables: ClassVar = ("at", "name", "alias", "what", "version", "model", "before", "reason")
 
     name: str
     alias: str

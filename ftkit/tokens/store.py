@@ -12,11 +12,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 from ftkit.errors import DataError, TokenizerMissing, UsageError, storage_error
 from ftkit.tokens.vocabulary import FILES, SPECS, VocabularyFile
 
 
-class VocabularyStatus(BaseModel):
+class VocabularyStatus(Shown, BaseModel):
     """Whether a tokenizer can be used here. ``place`` says in whose folder its file was found."""
 
     model_config = ConfigDict(frozen=True)

@@ -15,10 +15,11 @@ from ftkit.benchmarking.judging.prompts import Message, judge_messages
 from ftkit.benchmarking.judging.rubric import Rubric, rubric_of
 from ftkit.benchmarking.judging.sources import AnswerSet, Columns
 from ftkit.data import open_jsonl_writer
+from ftkit.display.html import Shown
 from ftkit.errors import UsageError
 
 
-class JudgeExamples(BaseModel):
+class JudgeExamples(Shown, BaseModel):
     """A chat file to tune a judge on: how many rows it has, and how many of each verdict."""
 
     model_config = ConfigDict(frozen=True)
