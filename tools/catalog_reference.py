@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from generated_page import write_or_check
+
 from ftkit.catalog import Model, Provider, builtin_catalog
 from ftkit.catalog.schema import Sourced
 
@@ -159,14 +161,7 @@ def page() -> str:
 
 def main() -> int:
     """0 where the page is written or current, 1 where ``--check`` finds it stale."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.exists() and PAGE.read_text("utf-8") == text:
-            return 0
-        print(f"{PAGE.name} is stale: run `make format`")
-        return 1
-    PAGE.write_text(text, "utf-8")
-    return 0
+    return write_or_check(PAGE, page())
 
 
 if __name__ == "__main__":

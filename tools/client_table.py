@@ -76,6 +76,8 @@ def missing() -> list[str]:
     text = PAGE.read_text("utf-8")
     found = []
     for name, entry in table.items():
+        if not entry.get("client", True):
+            continue
         package = re.split(r"[^a-z0-9-]", entry["packages"][0])[0]
         lock = (CLIENTS / "locks" / f"{name}.txt").read_text("utf-8").lower().replace("_", "-")
         version = next(line for line in lock.splitlines() if line.startswith(f"{package}==")).split("==")[1]

@@ -22,7 +22,7 @@ PROJECT_PAGES = {
 """Pages of the site that lie at the project's root, where people look for them."""
 _NAMED_FENCE = re.compile(r"^(```\w*) file=(\S+)$", re.M)
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)#\s]+)(#[^)]*)?\)")
-_PYTHON_PAGE = re.compile(r"reference/([a-z_.]+)\.md$")
+_PYTHON_PAGE = re.compile(r"reference/(?!index\.md)([a-z_.]+)\.md$")
 
 
 def on_files(files: Files, config: Any, **_: Any) -> Files:
@@ -32,8 +32,8 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
     for uri, name in PROJECT_PAGES.items():
         files.append(File.generated(config, uri, content=project_page((ROOT / name).read_text("utf-8"))))
     for uri in pages_of(config["nav"]):
-        if (match := _PYTHON_PAGE.search(uri)) and match[1] != "index":
-            files.append(File.generated(config, uri, content=package_page(match[1])))
+        if is_python(uri):
+            files.append(File.generated(config, uri, content=package_page(module_of(uri))))
     return files
 
 
@@ -63,12 +63,26 @@ def project_page(text: str) -> str:
     return _LINK.sub(moved, text)
 
 
-def package_page(name: str) -> str:
-    """The page of ``ftkit.NAME`` (or of ``ftkit``): what the package exports, from its docstrings."""
-    path = "ftkit" if name == "ftkit" else f"ftkit.{name}"
-    members = exported(path)
-    lines = [f"# {path}", "", f"::: {path}"]
-    if members:
+def is_python(page: str) -> bool:
+    """Whether a page is made of a module's docstrings."""
+    return _PYTHON_PAGE.match(page) is not None
+
+
+def module_of(page: str) -> str:
+    """``ftkit.splitting`` of ``reference/splitting.md``."""
+    name = page.removeprefix("reference/").removesuffix(".md")
+    return "ftkit" if name == "ftkit" else f"ftkit.{name}"
+
+
+def page_of(module: str) -> str:
+    """``reference/splitting.md`` of ``ftkit.splitting``."""
+    return f"reference/{module.removeprefix('ftkit.')}.md"
+
+
+def package_page(module: str) -> str:
+    """The page of a module: what it exports, from its docstrings."""
+    lines = [f"# {module}", "", f"::: {module}"]
+    if members := exported(module):
         lines += ["    options:", f"      members: [{', '.join(members)}]"]
     return "\n".join(lines) + "\n"
 

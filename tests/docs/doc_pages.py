@@ -12,8 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import docs_hooks
+import yaml
+
 PROJECT = Path(__file__).resolve().parents[2]
 DOCS = PROJECT / "docs"
+CONFIG = yaml.safe_load((PROJECT / "mkdocs.yml").read_text("utf-8"))
+NAV: list[str] = docs_hooks.pages_of(CONFIG["nav"])
+"""Every page of the site, also those that are made when it is built."""
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 LONGEST = 900
 """Seconds for a page: a tenth of it is enough where nothing else runs."""
@@ -39,11 +45,27 @@ def blocks(page: str) -> list[Block]:
 def commands(page: str) -> Iterator[str]:
     """Every ``ftkit ...`` that a page shows, without what stands before and behind it in its line."""
     text = (DOCS / page).read_text("utf-8")
-    shells = [block.code for block in blocks(page) if block.language in ("sh", "bash")]
+    shells = [block.code for block in blocks(page) if block.language in ("sh", "bash", "console")]
     lines = [*_INDENTED.findall(text), *"\n".join(shells).replace("\\\n", " ").splitlines()]
     for line in lines:
-        if match := re.search(r"(?:^|\$\()(ftkit [^|)#]*)", line):
+        if match := re.search(r"(?:^|^\$ |\$\()(ftkit [^|)#]*)", line):
             yield match[1].split(" > ")[0].split(" < ")[0].split("||")[0].strip()
+
+
+def mentioned(page: str) -> Iterator[str]:
+    """Every ``ftkit ...`` between backticks within a text, as far as it is one command."""
+    text = _FENCE.sub("", (DOCS / page).read_text("utf-8"))
+    for line in re.findall(r"`(ftkit [a-z][^`|]*?)\s*(?:`|\|)", text.replace("\n", " ")):
+        yield line.split(" ...")[0]
+
+
+def anchors(page: str) -> set[str]:
+    """What a link may name behind ``#``: the page's headings, in lower case with hyphens."""
+    text = _FENCE.sub("", (DOCS / page).read_text("utf-8"))
+    found = [
+        re.sub(r"[^\w\s-]", "", heading.lower()).strip() for heading in re.findall(r"^#+ (.+)$", text, re.M)
+    ]
+    return {re.sub(r"[-\s]+", "-", heading) for heading in found}
 
 
 def words(command: str) -> list[str]:

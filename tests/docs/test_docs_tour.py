@@ -30,6 +30,12 @@ def test_the_asynchronous_example_runs_as_printed(folder: Path) -> None:
     assert len((folder / "answers.jsonl").read_text().splitlines()) == 100
 
 
+def test_the_count_on_the_page_about_tokens(capsys: pytest.CaptureFixture[str]) -> None:
+    [example] = [block.code for block in blocks("concepts/tokens.md") if block.language == "python"]
+    exec(example, {})
+    assert int(capsys.readouterr().out) == 12
+
+
 def test_the_settings_are_good(folder: Path) -> None:
     [rules] = [block.code for block in blocks(PAGE) if block.language == "toml"]
     (folder / "ftkit.toml").write_text(rules)
