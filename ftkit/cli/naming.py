@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ftkit.registry import Move, Name, Promotion, Registry, Resolved
     from ftkit.registry.exports import Exported
 
-_ALIAS = click.option("--alias", default="champion", show_default=True, help="What it is promoted to.")
+_ALIAS = click.option("--alias", default="champion", show_default=True, help="Which alias of NAME moves.")
 _REASON = click.option("--reason", default="", metavar="TEXT", help="Why; it is kept.")
 _EXPECTED = click.option(
     "--expected",
@@ -55,15 +55,25 @@ def promote(app: App, name: str, model: str | None, unchecked: bool, **given: An
 
 
 @command(
-    "rollback", examples=["ftkit models rollback sentiment", "ftkit models rollback sentiment --expected 3"]
+    "rollback",
+    examples=[
+        "ftkit models rollback sentiment --reason 'worse on long reviews'",
+        "ftkit models rollback sentiment --expected 3",
+    ],
 )
 @click.argument("name")
 @_ALIAS
 @_REASON
 @_EXPECTED
-def rollback(app: App, name: str, **given: Any) -> None:
-    """Let NAME stand again for the model before; called again, for the one before that."""
-    done = _registry(app).rollback(name, **given)
+@click.option("--unchecked", is_flag=True, help="Do not ask the platform whether it still has the model.")
+def rollback(app: App, name: str, unchecked: bool, **given: Any) -> None:
+    """Let NAME stand again for the model before; called again, for the one before that.
+
+    Where the platform says that it has that model no more, nothing moves.
+    """
+    from ftkit.lifecycle.promoting import rollback as do
+
+    done = do(name, check=not unchecked, settings=app.settings, display=app.display, **given)
     app.emit(done, lambda console: _show_promotion(console, done, "stands again for"))
 
 
@@ -81,13 +91,21 @@ def history(app: App, name: str, alias: str | None) -> None:
     examples=[
         "ftkit models resolve sentiment",
         "ftkit models resolve sentiment@2 --json",
-        "MODEL=$(ftkit models resolve sentiment@champion)",
+        "MODEL=$(ftkit models resolve sentiment@champion --check)",
     ],
 )
 @click.argument("name")
-def resolve(app: App, name: str) -> None:
+@click.option("--check", is_flag=True, help="Fail where its platform has the model no more.")
+def resolve(app: App, name: str, check: bool) -> None:
     """Print the model that NAME, NAME@ALIAS or NAME@VERSION stands for."""
-    found = _registry(app).resolve(name)
+    from ftkit.lifecycle.promoting import resolve_served
+    from ftkit.registry import resolve as resolve_here
+
+    found = (
+        resolve_served(name, settings=app.settings, display=app.display)
+        if check
+        else resolve_here(name, settings=app.settings)
+    )
     app.emit(found, lambda console: click.echo(found.model))
 
 
@@ -120,23 +138,30 @@ def card(app: App, name: str) -> None:
     examples=[
         "ftkit models export sentiment --to mlflow --uri sqlite:///mlflow.db",
         "ftkit models export sentiment --to wandb --project reviews --offline",
-        "ftkit models export sentiment@2 --to huggingface --out sentiment-card",
+        "ftkit models export sentiment@2 --to huggingface --out sentiment-2",
     ],
 )
 @click.argument("name")
 @click.option(
-    "--to", required=True, type=click.Choice(["mlflow", "wandb", "huggingface"]), help="Whose registry."
+    "--to", required=True, type=click.Choice(["mlflow", "wandb", "huggingface", "hf"]), help="Whose registry."
 )
 @click.option("--project", metavar="NAME", help="Project of Weights & Biases, MLflow's experiment. [ftkit]")
 @click.option("--uri", metavar="URI", help="MLflow's tracking address. [default: MLFLOW_TRACKING_URI]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the card, or of offline runs.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the Hub, or of offline runs.")
 @click.option("--offline", is_flag=True, help="Weights & Biases: send nothing; `wandb sync` does later.")
+@click.option(
+    "--card-only", is_flag=True, help="Without what the model's platform has: its files, its curve."
+)
 def export(app: App, name: str, to: str, **given: Any) -> None:
-    """Write the model that NAME stands for to MLflow, Weights & Biases or a folder for the Hub."""
-    from ftkit.registry.exports import ExportOptions
-    from ftkit.registry.exports import export as do
+    """Write the model that NAME stands for to MLflow, Weights & Biases or a folder for the Hub.
 
-    done = do(name, to, ExportOptions(**given), settings=app.settings)
+    The trackers get the card, its figures and the curve of the training; the folder gets the card and, of a
+    model that the local platform has tuned, its files.
+    """
+    from ftkit.lifecycle.exporting import export as do
+    from ftkit.registry.exports import ExportOptions
+
+    done = do(name, to, ExportOptions(**given), settings=app.settings, display=app.display)
     app.emit(done, lambda console: _show_export(console, done))
 
 
@@ -159,14 +184,20 @@ def _show_promotion(console: Console, done: Promotion, verb: str) -> None:
         console.print(f"card: {done.card}", markup=False, soft_wrap=True)
 
 
-def _show_history(console: Console, found: Iterable[Move]) -> None:
+def _show_history(console: Console, found: Sequence[Move]) -> None:
+    if not found:
+        console.print("No alias of this name has moved yet.", markup=False)
+        return
     rows = ((when(m.at), m.alias, m.what, m.version, m.model, m.before, m.reason or None) for m in found)
     headers = ["when", "alias", "what", "version", "model", "before", "why"]
     table(console, headers, rows, right=[3, 5])
 
 
-def _show_names(console: Console, found: Iterable[Name]) -> None:
+def _show_names(console: Console, found: Sequence[Name]) -> None:
     rows: list[tuple[Any, ...]] = []
+    if not found:
+        console.print("No model has a name yet: `ftkit models promote NAME MODEL` gives one.", markup=False)
+        return
     for name in found:
         rows += [_row(one) for one in name.aliases] or [(name.name, None, None, None, None)]
     table(console, ["name", "version", "model", "platform", "since"], rows, right=[1])
@@ -177,7 +208,8 @@ def _row(one: Resolved) -> tuple[Any, ...]:
 
 
 def _show_export(console: Console, done: Exported) -> None:
-    fields = done.model_dump(exclude={"new", "notes"})
+    fields = done.model_dump(exclude={"new", "notes", "points"})
+    fields["curve"] = f"{done.points:,} steps" if done.points else None
     show_fields(console, {name: ", ".join(v) if isinstance(v, tuple) else v for name, v in fields.items()})
     for note in done.notes:
         console.print(note, markup=False, soft_wrap=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ftkit.display.html import Shown
 
-class _Facts(BaseModel):
+_PATH = re.compile(r"(?:/|~/|[A-Za-z]:[\\/])[^\n{}]*")
+
+
+class _Facts(Shown, BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
 
@@ -118,3 +125,27 @@ class Lineage(_Facts):
         known = {name for name in other.model_fields_set if getattr(other, name) not in (None, {}, ())}
         changes = {name: getattr(other, name) for name in known}
         return self.model_copy(update={**changes, "more": {**self.more, **other.more}})
+
+    def mapped(self, change: Callable[[str], str]) -> Lineage:
+        """This lineage with ``change`` done to every text in it, also within what it holds."""
+        return Lineage.model_validate(_mapped(self.model_dump(mode="json", exclude_unset=True), change))
+
+    def without_paths(self) -> Lineage:
+        """This lineage for others: of each path of this machine only the last name is left."""
+        return self.mapped(_last_name)
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _mapped(inner, change) for key, inner in value.items()}
+    return [_mapped(inner, change) for inner in value] if isinstance(value, list) else value
+
+
+def _last_name(text: str) -> str:
+    """What is left of a text that is a path from the root or home of a machine; any other text is whole."""
+    if not _PATH.fullmatch(text):
+        return text
+    kind = PureWindowsPath if text[1:2] == ":" else PurePosixPath
+    return kind(text).name or text

@@ -53,3 +53,10 @@ def checked_alias(alias: str) -> str:
             hint="Small letters, digits, dots, underscores and hyphens, at most 32, a letter first.",
         )
     return alias
+
+
+def checked_model(model: str) -> str:
+    """``model``, where it says something. Raises UsageError."""
+    if not model.strip():
+        raise UsageError("an empty text cannot be a model", hint="Give its id as its platform lists it.")
+    return model

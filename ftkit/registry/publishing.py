@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +45,20 @@ def write_names(registry: Registry, path: Path) -> None:
 
 
 def write_card(card: Card, folder: Path) -> Path:
-    """Write ``README.md`` and ``card.json`` into ``folder``: the path of the first. Raises StorageError."""
-    atomic_write(folder / "card.json", card.model_dump_json(indent=2) + "\n")
-    atomic_write(folder / CARD, to_markdown(card))
+    """Write ``README.md`` and ``card.json`` into ``folder``: the path of the first. Raises StorageError.
+
+    What is there already is left alone, so that a name of a thousand versions moves as fast as one of two.
+    """
+    _keep(folder / "card.json", card.model_dump_json(indent=2) + "\n")
+    _keep(folder / CARD, to_markdown(card))
     return folder / CARD
+
+
+def _keep(path: Path, text: str) -> None:
+    with suppress(OSError):  # what cannot be read is written, which says what is wrong
+        if path.read_bytes() == text.encode():
+            return
+    atomic_write(path, text)
 
 
 def card_folder(folder: Path, name: str, version: int) -> Path:

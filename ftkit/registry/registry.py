@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ftkit.errors import Busy, UsageError
 from ftkit.registry import rows as tables
 from ftkit.registry.lineage import Lineage
-from ftkit.registry.names import CHAMPION, Reference, checked_alias, checked_name, reference
+from ftkit.registry.names import CHAMPION, Reference, checked_alias, checked_model, checked_name, reference
 from ftkit.registry.publishing import CARD, FOLDER, card_folder, write_all
 from ftkit.registry.results import Move, Name, Promotion, Resolved, Version
 from ftkit.registry.schema import REGISTRY_FILE, SCHEMA
@@ -71,6 +71,7 @@ class Registry:
 
         A model that is one already stays the same version; what ``lineage`` knows is laid over what is kept.
         """
+        checked_model(model)
         with self._changing(name) as writer:
             number = tables.put_version(writer, name, model, lineage or Lineage())
         return self.version(name, number)
@@ -91,6 +92,7 @@ class Registry:
         decide at the same time only one moves it. Raises Busy where it stands for another one.
         """
         checked_alias(alias)
+        checked_model(model)
         with self._changing(name) as writer:
             last = tables.last_move(writer, name, alias)
             before = int(last["version"]) if last is not None else None
@@ -111,18 +113,30 @@ class Registry:
         that. Raises Busy where it stands for another one, UsageError where there is nothing to go back to.
         """
         with self._changing(name) as writer:
-            last = tables.last_move(writer, name, alias)
-            if last is None:
-                raise self._unknown(Reference(name, alias))
+            last, target = self._below(writer, name, alias, expected)
             before = int(last["version"])
-            if expected is not None and expected != before:
-                raise _moved_meanwhile(name, alias, before)
-            target = tables.move_below(writer, last)
-            if target is None:
-                raise _nothing_before(name, alias)
             number, step = int(target["version"]), last["step"] + 1
             tables.put_move(writer, (name, alias), "rolled back", number, target["below"], step, reason)
         return self._promotion(Reference(name, alias, number), before, True, reason)
+
+    def before(self, name: str, alias: str = CHAMPION, expected: int | None = None) -> Version:
+        """The version that a rollback would go back to now; raises as :meth:`rollback`."""
+        _, target = self._below(self._storage, name, alias, expected)
+        return self.version(name, int(target["version"]))
+
+    def _below(
+        self, reader: Writer | Storage, name: str, alias: str, expected: int | None
+    ) -> tuple[Row, Row]:
+        """The last move of an alias, and the one that it was made on top of."""
+        last = tables.last_move(reader, checked_name(name), checked_alias(alias))
+        if last is None:
+            raise self._unknown(Reference(name, alias))
+        if expected is not None and expected != last["version"]:
+            raise _moved_meanwhile(name, alias, int(last["version"]))
+        target = tables.move_below(reader, last)
+        if target is None:
+            raise _nothing_before(name, alias)
+        return last, target
 
     def resolve(self, text: str) -> Resolved:
         """What ``NAME``, ``NAME@ALIAS`` or ``NAME@VERSION`` stands for. Raises UsageError where for none."""
@@ -155,10 +169,11 @@ class Registry:
 
     def history(self, name: str, alias: str | None = None) -> tuple[Move, ...]:
         """Every move of a name's aliases, or of one, the oldest first. Raises UsageError for no such name."""
+        # the moves first: then the version of each is there, and what comes meanwhile is not asked for
+        found = self._storage.rows(tables.MOVES, {"name": checked_name(name)})
         models = {version.version: version.model for version in self.versions(name)}
         if not models:
             raise self._unknown(Reference(name))
-        found = self._storage.rows(tables.MOVES, {"name": name})
         return tuple(move for move in tables.moves_of(found, models) if alias in (None, move.alias))
 
     def names(self) -> tuple[Name, ...]:
@@ -192,8 +207,8 @@ class Registry:
         self.publish(name)
 
     def _aliases(self, name: str) -> tuple[Resolved, ...]:
+        heads = self._heads(name).items()  # before the versions, as in history
         versions = {version.version: version for version in self.versions(name)}
-        heads = self._heads(name).items()
         return tuple(
             tables.resolved(versions[move["version"]], alias, tables.moment(move["at"]))
             for alias, move in heads

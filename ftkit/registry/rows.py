@@ -17,7 +17,7 @@ from ftkit.registry.results import Move, Resolved, Version, What
 from ftkit.settings import redact
 
 if TYPE_CHECKING:
-    from ftkit.storage import Row, Writer
+    from ftkit.storage import Row, Storage, Writer
 
 LAST = "SELECT * FROM {p}model_moves WHERE name = :name AND alias = :alias ORDER BY step DESC LIMIT 1"
 VERSIONS = "SELECT * FROM {p}model_versions WHERE name = :name ORDER BY version"
@@ -33,17 +33,17 @@ def lock_of(name: str) -> int:
     return int(hashlib.sha256(f"model {name}".encode()).hexdigest()[:15], 16)
 
 
-def last_move(writer: Writer, name: str, alias: str) -> Row | None:
+def last_move(reader: Writer | Storage, name: str, alias: str) -> Row | None:
     """The move that says what an alias stands for; None where there is no such alias."""
-    return next(iter(writer.rows(LAST, {"name": name, "alias": alias})), None)
+    return next(iter(reader.rows(LAST, {"name": name, "alias": alias})), None)
 
 
-def move_below(writer: Writer, move: Row) -> Row | None:
+def move_below(reader: Writer | Storage, move: Row) -> Row | None:
     """The move that ``move`` was made on top of: what a rollback goes back to."""
     if move["below"] is None:
         return None
     values = {"name": move["name"], "alias": move["alias"], "step": move["below"]}
-    return next(iter(writer.rows(_STEP, values)), None)
+    return next(iter(reader.rows(_STEP, values)), None)
 
 
 def put_move(
@@ -70,7 +70,7 @@ def put_move(
 
 def put_version(writer: Writer, name: str, model: str, lineage: Lineage) -> int:
     """The number of the version that ``model`` is of ``name``, or becomes now; its lineage is kept."""
-    values = {"name": name, "place": lineage.place, "model": model}
+    values = {"name": name, "place": redact(lineage.place), "model": model}
     for row in writer.rows(_SAME, values):
         newer = Lineage.model_validate_json(row["lineage"]).with_newer(lineage)
         writer.execute(
@@ -136,4 +136,5 @@ def _insert(writer: Writer, table: str, values: Mapping[str, Any]) -> None:
 
 
 def _said(lineage: Lineage) -> str:
-    return canonical_json(lineage.model_dump(mode="json", exclude_defaults=True)).decode()
+    """As it is kept; an address or setting with a key in it is kept without the key."""
+    return canonical_json(lineage.mapped(redact).model_dump(mode="json", exclude_defaults=True)).decode()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ftkit.registry import Lineage, Registry
+from ftkit.settings import Settings
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 LOCAL = Lineage(platform="local")
@@ -45,9 +46,9 @@ def test_promote_needs_a_model_or_a_run(here: Command, tmp_path: Path) -> None:
 
 
 def test_rollback_says_both_models(here: Command, two: Registry) -> None:
-    text = said(here("models", "rollback", "sentiment", "--expected", "2"))
+    text = said(here("models", "rollback", "sentiment", "--expected", "2", "--unchecked"))
     assert "stands again for ft:1 (version 1) in place of ft:2 (version 2)" in text
-    done = here("models", "rollback", "sentiment", "--expected", "2")
+    done = here("models", "rollback", "sentiment", "--expected", "2", "--unchecked")
     assert done.returncode == 2 and "somebody moved it meanwhile" in done.stderr
     assert two.resolve("sentiment").model == "ft:1"
 
@@ -89,7 +90,17 @@ def test_card_prints_markdown_and_json(here: Command, two: Registry) -> None:
 
 def test_the_card_for_the_hub_is_exported(here: Command, two: Registry, tmp_path: Path) -> None:
     out = tmp_path / "card"
-    call = ("models", "export", "sentiment", "--to", "huggingface", "--out", str(out), "--json")
+    call = (
+        "models",
+        "export",
+        "sentiment",
+        "--to",
+        "huggingface",
+        "--out",
+        str(out),
+        "--card-only",
+        "--json",
+    )
     first, second = (json.loads(said(here(*call))) for _ in range(2))
     assert (first["new"], second["new"], first["version"]) == (True, False, "2")
     assert (out / "README.md").read_text("utf-8").startswith("---\n")
@@ -97,6 +108,51 @@ def test_the_card_for_the_hub_is_exported(here: Command, two: Registry, tmp_path
     done = here(*call)
     assert done.returncode == 2 and "left as it is" in done.stderr
     assert (out / "README.md").read_text() == "# My own words\n"
+
+
+def test_the_card_of_a_hosted_model_stands_alone(here: Command, registry: Registry, tmp_path: Path) -> None:
+    registry.promote("hosted", "ft:gpt-x", Lineage(platform="openai", base_model="gpt-4.1-mini"))
+    text = said(here("models", "export", "hosted", "--to", "hf", "--out", str(tmp_path / "card")))
+    assert "OpenAI keeps the weights of the model: the folder holds its card alone." in text
+    assert len(list((tmp_path / "card").iterdir())) == 2
+
+
+def test_a_promotion_that_must_be_the_first(here: Command, two: Registry) -> None:
+    call = ("models", "promote", "sentiment", "ft:3", "--unchecked", "--expected", "0")
+    done = here(*call)
+    assert done.returncode == 2 and "stands for version 2 now" in done.stderr
+    assert "models history sentiment" in done.stderr
+    assert said(here(*call, "--alias", "next")).startswith("sentiment@next stands for ft:3 (version 3)")
+
+
+def test_a_machine_beside_writes_the_file_anew(here: Command, two: Registry, settings: Settings) -> None:
+    names = settings.state_dir / "registry" / "models.json"
+    names.unlink()
+    said(here("models", "names", "--out", str(names)))
+    assert json.loads(names.read_text())["models"]["sentiment"]["champion"]["model"] == "ft:2"
+
+
+@pytest.mark.parametrize("command", ["promote", "rollback", "history", "resolve", "card"])
+def test_a_bad_name_is_told_before_anything_is_made(here: Command, settings: Settings, command: str) -> None:
+    call = ["models", command, "No Name", *(["ft:1", "--unchecked"] if command == "promote" else [])]
+    done = here(*call)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "'No Name'" in done.stderr and "Small letters" in done.stderr
+    assert not (settings.state_dir / "registry").exists()
+
+
+@pytest.mark.parametrize(
+    ("alias", "code"), [("champion", 2), ("Champion", 2), ("1", 2), ("a b", 2), ("blue.green-1", 0)]
+)
+def test_aliases_that_can_be_given(here: Command, two: Registry, alias: str, code: int) -> None:
+    call = ["models", "promote", "sentiment", "ft:1", "--unchecked", "--alias", alias, "--expected", "0"]
+    assert here(*call).returncode == code
+
+
+def test_nothing_is_listed_before_anything_is_named(here: Command, settings: Settings) -> None:
+    assert json.loads(said(here("models", "names", "--json"))) == []
+    assert "ftkit models promote" in said(here("models", "names"))
+    assert not settings.state_dir.exists()
 
 
 @pytest.mark.parametrize("target", ["mlflow", "wandb"])

@@ -136,6 +136,44 @@ def test_who_moved_it_stands_in_the_history_and_no_key_does(registry: Registry, 
         assert not file.is_file() or secret.encode() not in file.read_bytes()
 
 
+def test_no_key_of_an_address_or_a_recipe_is_kept(registry: Registry, settings: Settings) -> None:
+    secret, password = "sk-proj-0123456789abcdefghijklmnop", "team:hunter2hunter2"
+    told = Lineage(
+        platform="custom",
+        base_url=f"https://{password}@llm.example.com/v1",
+        parameters={"headers": {"x": [f"Bearer {secret}"]}},
+        more={"note": secret},
+    )
+    registry.promote("sentiment", "ft:1", told)
+    assert registry.promote("sentiment", "ft:1", told).changed is False, "it is still the same place"
+    found = registry.resolve("sentiment")
+    assert found.base_url == "https://[redacted]@llm.example.com/v1"
+    registry.close()
+    for file in settings.state_dir.rglob("*"):
+        if file.is_file():
+            assert secret.encode() not in file.read_bytes() and password.encode() not in file.read_bytes()
+
+
+def test_what_a_rollback_would_do_is_known_before(registry: Registry) -> None:
+    promoted(registry, "ft:1")
+    with pytest.raises(UsageError, match="no other model before"):
+        registry.before("sentiment")
+    promoted(registry, "ft:2", "ft:3")
+    registry.rollback("sentiment")
+    assert registry.before("sentiment").model == "ft:1" == registry.rollback("sentiment").model
+    with pytest.raises(Busy, match="stands for version 1 now"):
+        registry.before("sentiment", expected=3)
+
+
+def test_a_name_of_many_versions_moves_its_aliases_only(registry: Registry, settings: Settings) -> None:
+    promoted(registry, *(f"ft:{number}" for number in range(12)))
+    cards = settings.state_dir / "registry" / "cards" / "sentiment"
+    before = {path: path.stat().st_mtime_ns for path in cards.rglob("*.*")}
+    registry.rollback("sentiment")
+    changed = {path.parent.name for path, at in before.items() if path.stat().st_mtime_ns != at}
+    assert changed == {"11", "12"}, "the cards of the two that it is about"
+
+
 def test_unknown_names_are_told_with_those_there_are(registry: Registry) -> None:
     with pytest.raises(UsageError, match="no model is called 'sentiment'") as caught:
         registry.resolve("sentiment")

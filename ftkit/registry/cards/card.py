@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from ftkit.settings import Settings
 
 
+class Weights(BaseModel):
+    """The model's files beside the card: the ``library`` that opens them, and what an adapter stands on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    library: Literal["peft", "transformers", "ftkit"]
+    base: str | None = None
+
+
 class Card(Shown, BaseModel):
     """One version of a name. ``ends`` is the last day of the base model, as the catalog knows it.
 
-    ``warnings`` are what must be known before a figure is believed or the model is used.
+    ``warnings`` are what must be known before a figure is believed or the model is used. ``weights`` are None
+    where the card is alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -28,6 +38,12 @@ class Card(Shown, BaseModel):
     history: tuple[Move, ...] = ()
     ends: date | None = None
     warnings: tuple[str, ...] = ()
+    weights: Weights | None = None
+
+    def _repr_html_(self) -> str:
+        from ftkit.registry.drawn import card_html
+
+        return card_html(self)
 
     @property
     def title(self) -> str:

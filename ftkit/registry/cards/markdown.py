@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ftkit.registry.cards.card import Card
+from ftkit.registry.cards.card import Card, Weights
 from ftkit.registry.cards.metadata import metadata_of
 from ftkit.registry.cards.yaml import yaml
 from ftkit.registry.lineage import Benchmark, Label, Lineage, Score
 from ftkit.registry.results import Move
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&$])")
+_LIST = re.compile(r"^(\d*)([-+=.)])(?=[-+=\s]|$)")
+"""What would make a list or a line of the beginning of a text."""
 _MOST_LABELS = 30
 
 
@@ -20,6 +22,7 @@ def to_markdown(card: Card) -> str:
     """The whole card: metadata, what the model is, how to ask it, data, training, evaluation, history."""
     sections = {
         "How to ask it": _use(card),
+        "How to load it": _load(card.weights),
         "Before you use it": (f"- {plain(text)}" for text in card.warnings),
         "Data": _data(card.version.lineage),
         "Training": _training(card.version.lineage),
@@ -36,15 +39,20 @@ def to_markdown(card: Card) -> str:
 
 def plain(text: object) -> str:
     """A text with nothing in it that Markdown or HTML would read as markup."""
-    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+    return _LIST.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(str(text).split())))
 
 
 def code(text: object) -> str:
     """A text between backticks, with a fence that it does not hold."""
-    said = " ".join(str(text).split())
+    said = " ".join(str(text).split()) or "–"
     fence = "`" * (max((len(run) for run in re.findall("`+", said)), default=0) + 1)
     pad = " " if "`" in said else ""
     return f"{fence}{pad}{said}{pad}{fence}"
+
+
+def code_cell(text: object) -> str:
+    """A text between backticks in a table, which parts its cells before it looks for code."""
+    return code(text).replace("|", "\\|")
 
 
 def _lead(card: Card) -> Iterator[str]:
@@ -76,17 +84,34 @@ def _use(card: Card) -> Iterator[str]:
     yield "```"
 
 
+def _load(weights: Weights | None) -> Iterator[str]:
+    """The files beside the card in any program; ``HERE`` is their folder, or its name on the Hub."""
+    if weights is None:
+        return
+    if weights.library == "ftkit":
+        yield "The files beside this card are in ftkit's own format: its local platform answers with them."
+        return
+    kind = "PeftModelForCausalLM" if weights.library == "peft" else "ModelForCausalLM"
+    yield "```python"
+    yield f"from {weights.library} import Auto{kind}"
+    yield "from transformers import AutoTokenizer"
+    yield ""
+    yield f'model = Auto{kind}.from_pretrained("HERE")'
+    yield 'tokenizer = AutoTokenizer.from_pretrained("HERE")'
+    yield "```"
+
+
 def _data(lineage: Lineage) -> Iterator[str]:
     if lineage.source:
         # a path of somebody's machine is nobody else's business
         name = Path(lineage.source).name if Path(lineage.source).is_absolute() else lineage.source
         yield f"- Source: {code(name)}"
     if lineage.source_sha256:
-        yield f"- SHA-256 of the source: `{lineage.source_sha256}`"
+        yield f"- SHA-256 of the source: {code(lineage.source_sha256)}"
     if lineage.parts:
         yield ""
         rows = [
-            (plain(name), f"{part.rows:,}" if part.rows is not None else "–", f"`{part.sha256}`")
+            (plain(name), f"{part.rows:,}" if part.rows is not None else "–", code_cell(part.sha256))
             for name, part in lineage.parts.items()
         ]
         yield from table(("part", "rows", "SHA-256"), rows, right=(1,))
@@ -123,7 +148,7 @@ def _evaluation(card: Card) -> Iterator[str]:
 
 
 def _benchmark(found: Benchmark, model: str) -> Iterator[str]:
-    data = f" (SHA-256 `{found.data_sha256}`)" if found.data_sha256 else ""
+    data = f" (SHA-256 {code(found.data_sha256)})" if found.data_sha256 else ""
     yield f"{found.rows:,} held-out rows{data}, scored by {code(found.metric)}."
     yield ""
     scores = sorted(found.scores, key=lambda score: -score.value)
@@ -150,7 +175,7 @@ def _score(score: Score, this: bool) -> tuple[str, ...]:
         else "–"
     )
     price = f"{score.per_1000:,.4f}" if score.per_1000 is not None else "unknown"
-    name = code(score.model).replace("|", "\\|")  # a table parts its cells before it looks for code
+    name = code_cell(score.model)
     name = f"**{name}**" if this else name
     note = f" (stands in for {plain(score.stand_in_for)})" if score.stand_in_for else ""
     return name + note, _percent(score.value), between, f"{score.unusable:,}", price

@@ -1,8 +1,8 @@
 """The metadata of a card as the Hugging Face Hub reads it.
 
 Source: the Hub's specification of a model card's front matter,
-https://github.com/huggingface/hub-docs/blob/main/modelcard.md (fields ``base_model``, ``tags``, ``datasets``,
-``metrics`` and ``model-index``).
+https://github.com/huggingface/hub-docs/blob/main/modelcard.md (fields ``base_model``,
+``base_model_relation``, ``library_name``, ``tags``, ``datasets``, ``metrics`` and ``model-index``).
 """
 
 from __future__ import annotations
@@ -16,14 +16,18 @@ from ftkit.registry.lineage import Benchmark, Lineage, Score
 CLASSES = ("label", "one_of")
 """Metrics of models that choose among labels."""
 _DIGITS = 6
+_RELATIONS = {"peft": "adapter", "transformers": "finetune"}
 
 
 def metadata_of(card: Card) -> dict[str, Any]:
     """The front matter; what is not known is left out, because the Hub refuses empty fields."""
-    version, lineage = card.version, card.version.lineage
+    version, lineage, weights = card.version, card.version.lineage, card.weights
+    base = _hub_id(weights.base if weights is not None and weights.base else lineage.base_model)
     found = {
         "pipeline_tag": "text-generation",
-        "base_model": _hub_id(lineage.base_model),
+        "library_name": weights.library if weights is not None else None,
+        "base_model": base,
+        "base_model_relation": _RELATIONS.get(weights.library) if weights is not None and base else None,
         "tags": _tags(card),
         "datasets": [name for name in (_hub_id(lineage.source),) if name is not None],
         "metrics": _metrics(lineage),

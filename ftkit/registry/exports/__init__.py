@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from ftkit.registry.exports.base import Exported, ExportOptions
-    from ftkit.registry.exports.export import TARGETS, export
+    from ftkit.registry.exports.base import Exported, ExportOptions, Material
+    from ftkit.registry.exports.export import TARGETS, export, write
 
 _HOME = {
     "TARGETS": "ftkit.registry.exports.export",
     "ExportOptions": "ftkit.registry.exports.base",
     "Exported": "ftkit.registry.exports.base",
+    "Material": "ftkit.registry.exports.base",
     "export": "ftkit.registry.exports.export",
+    "write": "ftkit.registry.exports.export",
 }
 
-__all__ = ["TARGETS", "ExportOptions", "Exported", "export"]
+__all__ = ["TARGETS", "ExportOptions", "Exported", "Material", "export", "write"]
 
 __getattr__, __dir__ = lazy_names(__name__, _HOME)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from ftkit.display.html import Shown
 from ftkit.errors import ConfigurationError
 from ftkit.registry.cards.card import Card
+from ftkit.registry.curve import Point
 from ftkit.registry.lineage import Benchmark, Score
 
 Target = Literal["mlflow", "wandb", "huggingface"]
@@ -25,19 +26,34 @@ class ExportOptions(_Strict):
 
     ``project`` is MLflow's experiment or the project of Weights & Biases, ``uri`` MLflow's tracking address.
     ``out`` is the folder of the card for the Hub, or the one that Weights & Biases keeps its runs in.
-    ``offline`` sends nothing: Weights & Biases keeps the run for ``wandb sync``.
+    ``offline`` sends nothing: Weights & Biases keeps the run for ``wandb sync``. ``card_only`` leaves out
+    what only the model's platform has: its files and the curve of its training.
     """
 
     project: str | None = None
     uri: str | None = None
     out: Path | None = None
     offline: bool = False
+    card_only: bool = False
+
+
+class Material(_Strict):
+    """What an export has beside the card, because the model's platform told it or gave it.
+
+    ``files`` are those of the model, which lie in the folder of the export already. ``notes`` say what is
+    missing, and why.
+    """
+
+    curve: tuple[Point, ...] = ()
+    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Exported(Shown, _Strict):
     """What was written: ``version`` is the target's number, ``run`` its id of the run, ``where`` its place.
 
-    ``new`` is False where the version was there already and was brought up to date.
+    ``new`` is False where the version was there already and was brought up to date. ``points`` are steps of
+    the training's curve.
     """
 
     target: Target
@@ -47,6 +63,7 @@ class Exported(Shown, _Strict):
     where: str
     aliases: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    points: int = 0
     new: bool = True
     notes: tuple[str, ...] = ()
 

@@ -8,25 +8,38 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ftkit.errors import ConfigurationError
 from ftkit.registry.cards.card import Card
-from ftkit.registry.exports.base import Exported, ExportOptions, metrics_of, missing, parameters_of, tags_of
+from ftkit.registry.curve import Point
+from ftkit.registry.exports.base import (
+    Exported,
+    ExportOptions,
+    Material,
+    metrics_of,
+    missing,
+    parameters_of,
+    tags_of,
+)
 from ftkit.registry.publishing import write_card
 
+T = TypeVar("T")
 EXPERIMENT = "ftkit"
 _FOLDER = "ftkit"  # of the run's artifacts
 _UNFIT = re.compile(r"[^\w\-. /]")  # for the name of a metric or parameter
-_RESERVED = re.compile(r"latest|v\d+")  # MLflow's own aliases
-_MOST_PARAMETER, _MOST_TAG = 6000, 5000  # characters
+_ALIAS = re.compile(r"(?!latest$|v\d+$)[\w-]+")  # the others are MLflow's own, or no aliases to it
+_LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000  # characters
+_BATCH = 1000  # figures in a request
+_WHICH = ("ftkit.name", "ftkit.version", "ftkit.model", "ftkit.platform")
 
 
-def write(card: Card, options: ExportOptions) -> Exported:
+def write(card: Card, options: ExportOptions, material: Material) -> Exported:
     """Write a run and a version of the registered model, or bring those that are there up to date.
 
     The aliases of the version move in MLflow as they have moved here. Raises ConfigurationError where MLflow
@@ -37,12 +50,13 @@ def write(card: Card, options: ExportOptions) -> Exported:
         version = card.version
         known = _known(client, card)
         made = known or _created(client, card, options.project or EXPERIMENT)
-        aliases = [alias for alias in version.aliases if not _RESERVED.fullmatch(alias)]
+        _draw(client, made.run_id, material.curve)
+        aliases = [alias for alias in version.aliases if _ALIAS.fullmatch(alias)]
         for alias in aliases:
             client.set_registered_model_alias(version.name, alias, str(made.version))
-        for name, value in tags_of(card).items():
-            client.set_model_version_tag(version.name, str(made.version), name, value[:_MOST_TAG])
-    left = set(version.aliases) - set(aliases)
+        for name, value in _tags(card).items():
+            client.set_model_version_tag(version.name, str(made.version), name, value)
+    left = sorted(set(version.aliases) - set(aliases))
     return Exported(
         target="mlflow",
         name=version.name,
@@ -50,24 +64,43 @@ def write(card: Card, options: ExportOptions) -> Exported:
         run=made.run_id,
         where=str(client.tracking_uri),
         aliases=tuple(aliases),
+        points=len(material.curve),
         new=known is None,
-        notes=tuple(f"MLflow keeps the alias {alias!r} for itself" for alias in sorted(left)),
+        notes=(*material.notes, *(f"MLflow takes no alias {alias!r}: it stays behind" for alias in left)),
     )
 
 
+def check_installed() -> None:
+    """Raises ConfigurationError where MLflow is not installed."""
+    _mlflow()
+
+
 def _client(uri: str | None) -> Any:
+    return _mlflow().MlflowClient(tracking_uri=uri)
+
+
+def _mlflow() -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing goes out that nobody asked for
     try:
-        return import_module("mlflow").MlflowClient(tracking_uri=uri)
+        return import_module("mlflow")
     except ImportError as error:
         raise missing("MLflow", "mlflow", error) from error
 
 
 def _known(client: Any, card: Card) -> Any | None:
     """The version that an earlier export made of the same version; None where there is none."""
-    wanted = {name: tags_of(card)[name] for name in ("ftkit.version", "ftkit.model")}
     found = client.search_model_versions(f"name = '{card.version.name}'")
-    return next((one for one in found if wanted.items() <= dict(one.tags).items()), None)
+    return next((one for one in found if _same(one.tags, card)), None)
+
+
+def _same(tags: Mapping[str, str], card: Card) -> bool:
+    """Whether something with these tags was made of this version."""
+    ours = _tags(card)
+    return all(tags.get(name) == ours.get(name) for name in _WHICH)
+
+
+def _tags(card: Card) -> dict[str, str]:
+    return {name: value[:_LONGEST_TAG] for name, value in tags_of(card).items()}
 
 
 def _created(client: Any, card: Card, experiment: str) -> Any:
@@ -82,21 +115,27 @@ def _created(client: Any, card: Card, experiment: str) -> Any:
         version.name,
         source=f"{run.info.artifact_uri}/{_FOLDER}",
         run_id=run.info.run_id,
-        tags={name: value[:_MOST_TAG] for name, value in tags_of(card).items()},
+        tags=_tags(card),
         description=f"{version.model}: {card.title}",
     )
 
 
 def _run(client: Any, card: Card, experiment: str) -> Any:
-    """A finished run that holds what is known of the model, and its card."""
+    """A finished run that holds what is known of the model, and its card.
+
+    One that an export has left behind, killed before there was a version, is gone on with.
+    """
     found = client.get_experiment_by_name(experiment)
     place = found.experiment_id if found is not None else client.create_experiment(experiment)
-    run = client.create_run(place, run_name=f"{card.version.name}-{card.version.version}", tags=tags_of(card))
+    run = _left_behind(client, card, place) or client.create_run(
+        place, run_name=f"{card.version.name}-{card.version.version}", tags=_tags(card)
+    )
     run_id = run.info.run_id
-    for name, value in parameters_of(card).items():
-        client.log_param(run_id, _fit(name), value[:_MOST_PARAMETER])
-    for name, figure in metrics_of(card).items():
-        client.log_metric(run_id, _fit(name), figure)
+    for name, value in _fitting(parameters_of(card)).items():
+        if name not in run.data.params:  # which are written once
+            client.log_param(run_id, name, value[:_LONGEST_PARAMETER])
+    for name, figure in _fitting(metrics_of(card)).items():
+        client.log_metric(run_id, name, figure)
     with tempfile.TemporaryDirectory() as folder:
         write_card(card, Path(folder))
         client.log_artifacts(run_id, folder, _FOLDER)
@@ -104,8 +143,41 @@ def _run(client: Any, card: Card, experiment: str) -> Any:
     return run
 
 
+def _left_behind(client: Any, card: Card, experiment: str) -> Any | None:
+    ours = client.search_runs([experiment], f"tags.`ftkit.name` = '{card.version.name}'")
+    return next((run for run in ours if _same(run.data.tags, card)), None)
+
+
+def _draw(client: Any, run_id: str, curve: Sequence[Point]) -> None:
+    """Give the run the curve of its training, once: a second time would draw each point again."""
+    if not curve or any(client.get_metric_history(run_id, name) for name in _names(curve)):
+        return
+    metric, now = import_module("mlflow.entities").Metric, int(time.time() * 1000)
+    found = [
+        metric(_fit(name), value, int(point.at.timestamp() * 1000) if point.at else now, point.step)
+        for point in curve
+        for name, value in point.figures.items()
+    ]
+    for start in range(0, len(found), _BATCH):
+        client.log_batch(run_id, metrics=found[start : start + _BATCH])
+
+
+def _names(curve: Sequence[Point]) -> list[str]:
+    return sorted({_fit(name) for point in curve for name in point.figures})
+
+
+def _fitting(values: Mapping[str, T]) -> dict[str, T]:
+    """By names that MLflow takes; of two that become one, the first."""
+    fit: dict[str, T] = {}
+    for name, value in values.items():
+        fit.setdefault(_fit(name), value)
+    return fit
+
+
 def _fit(name: str) -> str:
-    return _UNFIT.sub("_", name)
+    """A name that MLflow takes: its signs, and no path that leads elsewhere."""
+    parts = [part for part in _UNFIT.sub("_", name).split("/") if part.strip(".")]
+    return "/".join(parts)[:_LONGEST_NAME].rstrip("/") or "_"
 
 
 @contextmanager

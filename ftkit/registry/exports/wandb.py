@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.errors import ConfigurationError
+from ftkit.errors import ConfigurationError, storage_error
 from ftkit.registry.cards.card import Card
-from ftkit.registry.exports.base import Exported, ExportOptions, metrics_of, missing, parameters_of, tags_of
+from ftkit.registry.curve import Point
+from ftkit.registry.exports.base import (
+    Exported,
+    ExportOptions,
+    Material,
+    metrics_of,
+    missing,
+    parameters_of,
+    tags_of,
+)
 from ftkit.registry.publishing import write_card
 
 if TYPE_CHECKING:
@@ -19,15 +30,14 @@ if TYPE_CHECKING:
 PROJECT = "ftkit"
 
 
-def write(card: Card, options: ExportOptions) -> Exported:
+def write(card: Card, options: ExportOptions, material: Material) -> Exported:
     """Write the run and its artifact; offline, into a folder that ``wandb sync`` sends.
 
-    Raises ConfigurationError where Weights & Biases is not installed or refuses.
+    Raises ConfigurationError where Weights & Biases is not installed or refuses, StorageError.
     """
     wandb = _wandb()
     version = card.version
-    folder = options.out or Path()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _made(options.out or Path())
     try:
         with wandb.init(
             project=options.project or PROJECT,
@@ -41,6 +51,7 @@ def write(card: Card, options: ExportOptions) -> Exported:
             settings=wandb.Settings(console="off", silent=True, disable_git=True, save_code=False),
         ) as run:
             where, offline = str(run.dir), bool(run.offline)
+            _draw(run, material.curve)
             run.summary.update(metrics_of(card))
             _log(wandb, run, card)
     except wandb.Error as error:
@@ -53,8 +64,14 @@ def write(card: Card, options: ExportOptions) -> Exported:
         run=run_id(card),
         where=place,
         aliases=_aliases(card),
-        notes=(f"Nothing was sent: `wandb sync {place}` sends it.",) if offline else (),
+        points=len(material.curve),
+        notes=(*material.notes, *([f"Nothing was sent: `wandb sync {place}` sends it."] if offline else [])),
     )
+
+
+def check_installed() -> None:
+    """Raises ConfigurationError where Weights & Biases is not installed."""
+    _wandb()
 
 
 def run_id(card: Card) -> str:
@@ -66,6 +83,12 @@ def run_id(card: Card) -> str:
 
 def _aliases(card: Card) -> tuple[str, ...]:
     return (*card.version.aliases, f"version-{card.version.version}")
+
+
+def _draw(run: Any, curve: Sequence[Point]) -> None:
+    """Log the curve of the training by its own steps; the run leaves out those that it has already."""
+    for point in curve:
+        run.log(dict(point.figures), step=point.step)
 
 
 def _log(wandb: ModuleType, run: Any, card: Card) -> None:
@@ -81,7 +104,16 @@ def _log(wandb: ModuleType, run: Any, card: Card) -> None:
     run.log_artifact(artifact, aliases=list(_aliases(card)))
 
 
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    return folder
+
+
 def _wandb() -> ModuleType:
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # nothing goes out that nobody asked for
     try:
         return import_module("wandb")
     except ImportError as error:
