@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftkit.benchmarking import phrases, words
 from ftkit.benchmarking.statistics import ALPHA, rows_words
+from ftkit.display.html.elements import Html
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -58,10 +59,12 @@ class Svg(str):
 def _trusted(value: Any) -> Any:
     from markupsafe import Markup
 
-    if isinstance(value, Svg):
+    if isinstance(value, Svg | Html):
         return Markup(str(value))
     if isinstance(value, dict):
         return {name: _trusted(one) for name, one in value.items()}
+    if type(value) in (list, tuple):
+        return [_trusted(one) for one in value]
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ftkit.cli.frame import App, command, table
-from ftkit.cli.migrate_steps import compare, record, report, retrain
+from ftkit.cli.migrate_steps import compare, record, report, retrain, show_next
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +41,7 @@ def inventory(app: App, folder: Path | None) -> None:
 
     with app.connect() as platform:
         found = take_inventory(platform, folder)
-    app.emit(found, lambda console: _show_inventory(console, found))
+    app.emit(found, lambda console: _show_inventory(console, found, folder))
 
 
 @command(
@@ -69,27 +70,41 @@ def export(app: App, folder: Path, models: tuple[str, ...]) -> int:
     return int(not found.complete)
 
 
-def _show_inventory(console: Console, found: Inventory) -> None:
-    headers = ["model", "base", "job", "data", "lives", "last day", "days", "last used"]
-    table(console, headers, (_inventory_row(model) for model in found.models), right=[6])
-    count = f"{len(found.models)} tuned model{'s' if len(found.models) != 1 else ''} on {found.title}"
-    more = [f"{len(found.unfinished)} jobs still run"] if found.unfinished else []
-    more += [f"{found.failed} jobs ended without a model"] if found.failed else []
+def _show_inventory(console: Console, found: Inventory, folder: Path | None) -> None:
+    if found.models:
+        headers = ["model", "base", "job", "data", "lives", "last day", "days", "last used"]
+        table(console, headers, (_inventory_row(model) for model in found.models), right=[6])
+    more = [f"{_many(len(found.unfinished), 'job')} still running"] if found.unfinished else []
+    more += [f"{_many(found.failed, 'job')} ended without a model"] if found.failed else []
+    count = f"{_many(len(found.models), 'tuned model')} on {found.title}"
     console.print("; ".join([count, *more]), markup=False)
-    for note in found.notes:
+    for model in found.models:
+        for note in model.notes:
+            console.print(f"{model.name}: {note}", markup=False)
+    for note in (*found.notes, *([found.notice] if found.notice else [])):
         console.print(note, markup=False)
+    if found.models:
+        place = shlex.quote(str(folder)) if folder is not None else "FOLDER"
+        option = "" if found.platform == "local" else f" --platform {found.platform}"
+        show_next(console, f"ftkit migrate export --folder {place}{option}")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _inventory_row(model: TunedModel) -> Sequence[Any]:
     files = [file for file in (model.training_file, model.validation_file) if file is not None]
     gone = [file for file in files if file.there is False]
     lives = {True: "yes", False: "no", None: None}[model.alive]
-    data = None if not files else f"{len(gone)} of {len(files)} gone" if gone else f"{len(files)} files"
+    data = None if not files else f"{len(gone)} of {len(files)} gone" if gone else _many(len(files), "file")
     used = model.last_used.date() if model.last_used is not None else None
     return model.name, model.base, model.job, data, lives, model.shutdown, model.days_left, used
 
 
 def _show_export(console: Console, found: Export) -> None:
+    from ftkit.lifecycle.migration import next_of
+
     rows = (
         (
             one.model.name,
@@ -105,6 +120,10 @@ def _show_export(console: Console, found: Export) -> None:
         for missing in one.missing:
             console.print(f"{one.model.name}: {missing.kind} is missing: {missing.reason}", markup=False)
     console.print(f"Folder  {found.folder}", soft_wrap=True, markup=False)
+    if len(found.models) == 1:
+        show_next(console, next_of(found.folder, found.models[0].model.name))
+    elif found.models:
+        show_next(console, f"ftkit migrate report --folder {shlex.quote(str(found.folder))}")
 
 
 for _command in (inventory, export, record, retrain, compare, report):

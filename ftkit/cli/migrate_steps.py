@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,15 @@ from ftkit.cli.values import json_values
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ftkit.lifecycle.migration import Compared, MigrationReport, Recorded, Retrained
+    from ftkit.inference.backends.base import Via
+    from ftkit.lifecycle.migration import (
+        Compared,
+        MigrationReport,
+        Recorded,
+        RecordPlan,
+        Retrained,
+        RetrainPlan,
+    )
 
 _FOLDER = click.option(
     "--folder", type=click.Path(path_type=Path), required=True, help="The migration's folder."
@@ -47,13 +56,33 @@ _VIA = click.option("--via", type=click.Choice(["auto", "batch", "realtime"]), h
 @click.option("--no-logprobs", is_flag=True, help="Do not ask for log probabilities.")
 @_VIA
 @click.option("--fresh", is_flag=True, help="Ask again what is recorded already.")
-def record(app: App, folder: Path, parameters: tuple[str, ...], no_logprobs: bool, **given: Any) -> None:
-    """Keep what the old model answers to a golden set, while it still lives."""
+@click.option("--dry-run", is_flag=True, help="Say how many rows would be asked and what that costs.")
+def record(
+    app: App,
+    folder: Path,
+    parameters: tuple[str, ...],
+    no_logprobs: bool,
+    via: Via | None,
+    fresh: bool,
+    dry_run: bool,
+    **given: Any,
+) -> None:
+    """Keep what the old model answers to a golden set, while it still lives.
+
+    What is recorded already is not asked again. Killed on the way, the same call goes on.
+    """
+    from ftkit.lifecycle.migration import plan_record
     from ftkit.lifecycle.migration import record as keep
 
     said = json_values(parameters, "--param")
     with app.connect() as platform:
-        found = keep(platform, folder, parameters=said, logprobs=not no_logprobs, **given)
+        if dry_run:
+            plan = plan_record(platform, folder, parameters=said, **given)
+            app.emit(plan, lambda console: _show_record_plan(console, plan))
+            return
+        found = keep(
+            platform, folder, parameters=said, logprobs=not no_logprobs, via=via, fresh=fresh, **given
+        )
     app.emit(found, lambda console: _show_recorded(console, found, folder))
 
 
@@ -64,6 +93,7 @@ def record(app: App, folder: Path, parameters: tuple[str, ...], no_logprobs: boo
         "ftkit migrate retrain --folder house --base linear",
         "ftkit migrate retrain --folder house --base linear --over-limit truncate",
         "ftkit migrate retrain --folder house --platform nebius --base Qwen/Qwen3-32B --max-cost 20",
+        "ftkit migrate retrain --folder house --base linear --dry-run",
     ],
 )
 @_FOLDER
@@ -73,6 +103,17 @@ def record(app: App, folder: Path, parameters: tuple[str, ...], no_logprobs: boo
     "--over-limit",
     type=click.Choice(["error", "drop", "truncate", "window"]),
     help="What becomes of rows that are too long for the new base. [default: the validation refuses them]",
+)
+@click.option(
+    "--max-row-tokens",
+    type=click.IntRange(1),
+    metavar="N",
+    help="How long a row may be, where the catalog does not know it or less is wanted.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["supervised"]),
+    help="Teach the better replies of preferences (DPO) as examples. [default: the old job's method]",
 )
 @click.option(
     "--hyperparameter",
@@ -91,19 +132,44 @@ def record(app: App, folder: Path, parameters: tuple[str, ...], no_logprobs: boo
 )
 @click.option("--no-wait", is_flag=True, help="Leave when the job is launched.")
 @click.option("--again", is_flag=True, help="Launch another job of the same order.")
-def retrain(app: App, folder: Path, hyperparameters: tuple[str, ...], no_wait: bool, **given: Any) -> None:
+@click.option("--dry-run", is_flag=True, help="Make the data ready, show the estimate; send nothing.")
+def retrain(
+    app: App,
+    folder: Path,
+    hyperparameters: tuple[str, ...],
+    max_cost: float | None,
+    no_wait: bool,
+    again: bool,
+    dry_run: bool,
+    **given: Any,
+) -> None:
     """Tune another base with the old model's data, its limits checked anew.
 
     Epochs are taken along; what means something else on another platform is told and left behind. The same
     call gives the same job.
     """
     from ftkit.cli.remote import detaching
+    from ftkit.lifecycle.migration import plan_retrain
     from ftkit.lifecycle.migration import retrain as tune
 
     said = json_values(hyperparameters, "--hyperparameter")
-    with app.connect() as platform, detaching(app, "the job", "ftkit jobs list"):
-        found = tune(platform, folder, hyperparameters=said, wait=not no_wait, **given)
-    app.emit(found, lambda console: _show_retrained(console, found))
+    with app.connect() as platform:
+        if dry_run:
+            plan = plan_retrain(platform, folder, hyperparameters=said, **given)
+            app.emit(plan, lambda console: _show_retrain_plan(console, plan))
+            plan.check_cost(max_cost)
+            return
+        with detaching(app, "the job", "ftkit jobs list"):
+            found = tune(
+                platform,
+                folder,
+                hyperparameters=said,
+                max_cost=max_cost,
+                wait=not no_wait,
+                again=again,
+                **given,
+            )
+    app.emit(found, lambda console: _show_retrained(console, found, folder))
 
 
 @command(
@@ -148,7 +214,7 @@ def compare(
 
     with app.connect() as platform:
         found = hold(platform, folder, margin=margin / 100, labels=name_list(labels), **given)
-    app.emit(found, lambda console: _show_compared(console, found))
+    app.emit(found, lambda console: _show_compared(console, found, folder))
     return int(fail_unless_parity and not found.parity)
 
 
@@ -157,23 +223,67 @@ def compare(
 )
 @_FOLDER
 def report(app: App, folder: Path) -> None:
-    """Say how far every model has come and what is next; write report.md."""
+    """Say how far every model has come and what is next; write it as a page and as Markdown."""
     from ftkit.lifecycle.migration import report as tell
 
     found = tell(folder)
     app.emit(found, lambda console: _show_report(console, found))
 
 
+def show_next(console: Console, step: str | None) -> None:
+    """Print the command to go on with, if there is one."""
+    if step is not None:
+        console.print(f"Next  {step}", soft_wrap=True, markup=False)
+
+
 def _show_recorded(console: Console, found: Recorded, folder: Path) -> None:
+    from ftkit.lifecycle.migration import next_of
+
     failed = f", {found.failed:,} without one" if found.failed else ""
     chances = f"; {found.with_logprobs:,} with log probabilities" if found.with_logprobs else ""
     console.print(f"{found.model}: {found.answered:,} answers recorded{failed}{chances}", markup=False)
     console.print(f"Folder  {folder}", soft_wrap=True, markup=False)
+    show_next(console, next_of(folder, found.model))
 
 
-def _show_retrained(console: Console, found: Retrained) -> None:
+def _show_record_plan(console: Console, plan: RecordPlan) -> None:
+    from ftkit.lifecycle.estimate import dollars_in_words
+
+    rows = f"{plan.rows:,} rows of {plan.source}, {plan.expected:,} with a right answer"
+    console.print(f"{plan.model} would be asked {rows}", soft_wrap=True, markup=False)
+    if plan.known:
+        console.print("All of them are recorded already: nothing would be asked.", markup=False)
+        return
+    note = f" ({plan.note})" if plan.note else ""
+    console.print(
+        f"By batch that costs {dollars_in_words(plan.dollars)}{note}.", soft_wrap=True, markup=False
+    )
+
+
+def _show_retrained(console: Console, found: Retrained, folder: Path) -> None:
+    from ftkit.lifecycle.migration import next_of
+
     name = found.model or f"job {found.job} ({found.status})"
-    console.print(f"{found.old} → {name}, {found.training_rows:,} rows on {found.platform}", markup=False)
+    console.print(f"{found.old} → {name}", soft_wrap=True, markup=False)
+    _show_data(console, found)
+    show_next(console, next_of(folder, found.old))
+
+
+def _show_retrain_plan(console: Console, plan: RetrainPlan) -> None:
+    from ftkit.lifecycle.estimate import in_words
+
+    console.print(f"{plan.old} → {plan.base}, by {plan.method} training", soft_wrap=True, markup=False)
+    _show_data(console, plan)
+    for line in in_words(plan.estimate):
+        console.print(line, markup=False, soft_wrap=True)
+    for path in (plan.training, plan.validation):
+        if path is not None:
+            console.print(f"would upload {path}", markup=False, soft_wrap=True)
+
+
+def _show_data(console: Console, found: Retrained | RetrainPlan) -> None:
+    held = f", validated on {found.validation_rows:,}" if found.validation_rows else ""
+    console.print(f"{found.training_rows:,} rows on {found.platform}{held}", markup=False)
     if (fit := found.fitting) is not None and fit.over:
         console.print(
             f"{fit.over:,} rows over {fit.limit:,} tokens: {fit.dropped:,} dropped, {fit.truncated:,} "
@@ -182,9 +292,11 @@ def _show_retrained(console: Console, found: Retrained) -> None:
     if found.left_behind:
         left = ", ".join(f"{name} {value}" for name, value in found.left_behind.items())
         console.print(f"Not taken along: {left}", markup=False)
+    for note in found.notes:
+        console.print(note, soft_wrap=True, markup=False)
 
 
-def _show_compared(console: Console, found: Compared) -> None:
+def _show_compared(console: Console, found: Compared, folder: Path) -> None:
     console.print(found.statement, soft_wrap=True, markup=False)
     low, high = found.agreement_low * 100, found.agreement_high * 100
     console.print(
@@ -193,6 +305,7 @@ def _show_compared(console: Console, found: Compared) -> None:
     for note in found.notes:
         console.print(note, soft_wrap=True, markup=False)
     console.print(f"Report  {found.report}", soft_wrap=True, markup=False)
+    show_next(console, f"ftkit migrate report --folder {shlex.quote(str(folder))}")
 
 
 def _show_report(console: Console, found: MigrationReport) -> None:
@@ -211,6 +324,6 @@ def _show_report(console: Console, found: MigrationReport) -> None:
     for one in found.models:
         for fault in one.damaged:
             console.print(f"{one.model.name}: {fault}", markup=False)
-        if one.next_step:
-            console.print(f"Next  {one.next_step}", soft_wrap=True, markup=False)
-    console.print(f"Report  {found.markdown}", soft_wrap=True, markup=False)
+        show_next(console, one.next_step)
+    console.print(f"{found.summary}.", markup=False)
+    console.print(f"Report  {found.page}", soft_wrap=True, markup=False)

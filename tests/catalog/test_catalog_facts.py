@@ -391,10 +391,10 @@ def test_what_a_platform_lacks_is_spelt_as_known(wrong: str) -> None:
         Provider.model_validate({"name": "p", "title": "P", "lacks": [wrong]})
 
 
-def test_the_readme_s_table_of_platforms_is_that_of_the_catalog() -> None:
+def test_the_tour_s_table_of_platforms_is_that_of_the_catalog() -> None:
     from pathlib import Path
 
-    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "tour.md").read_text("utf-8")
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in text.splitlines()

@@ -91,13 +91,19 @@ def test_parts_that_nobody_knows_are_sent_on() -> None:
     assert translator("openai").job({"method": method}) == {"method": method}
 
 
-@pytest.mark.parametrize("name", ["kluster", "nebius", "local"])
+@pytest.mark.parametrize("name", ["kluster", "nebius"])
 @pytest.mark.parametrize("method", [DPO, RFT, {"type": "dpo"}, {"dpo": {"beta": 0.2}}])
 def test_a_method_that_a_platform_does_not_have_is_refused_never_dropped(
     name: str, method: dict[str, Any]
 ) -> None:
     with pytest.raises(NotOnPlatform, match="trains by the method supervised only, not by"):
         translator(name).job({"model": "m", "training_file": "f", "method": method})
+
+
+def test_the_local_platform_learns_preferences_where_its_engine_can_and_no_rewards() -> None:
+    assert translator("local").job({"model": "m", "method": DPO}) == {"model": "m", "method": DPO}
+    with pytest.raises(NotOnPlatform, match="trains by the method supervised and dpo only"):
+        translator("local").job({"model": "m", "training_file": "f", "method": RFT})
 
 
 def test_a_person_s_own_platform_without_the_field_method_trains_supervised_only() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from datetime import date
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from canned_platform import Canned
 from conftest import rows, write
+from hosted import DAY, METRICS, OPENAI_JOB, TUNED, chat, file, jsonl, page, serve_openai
 
 from ftkit.errors import PlatformRefused
 from ftkit.gateway import Platform
@@ -19,80 +19,16 @@ from ftkit.lifecycle.migration.folder import MigrationFolder
 from ftkit.lifecycle.migration.retraining import carried_over
 
 To = Callable[..., Platform]
-TUNED = "ft:gpt-4.1-mini-2025-04-14:acme:news:ab12cd"
-DAY = date(2026, 11, 21)
-OPENAI_JOB = {
-    "object": "fine_tuning.job",
-    "id": "ftjob-1",
-    "model": "gpt-4.1-mini-2025-04-14",
-    "created_at": 1739488043,
-    "finished_at": 1739489043,
-    "fine_tuned_model": TUNED,
-    "organization_id": "org-1",
-    "result_files": ["file-result"],
-    "status": "succeeded",
-    "training_file": "file-train",
-    "validation_file": "file-val",
-    "hyperparameters": {"n_epochs": 3, "batch_size": 1, "learning_rate_multiplier": 1.8},
-    "method": {
-        "type": "supervised",
-        "supervised": {"hyperparameters": {"n_epochs": 3, "batch_size": 1, "learning_rate_multiplier": 1.8}},
-    },
-    "trained_tokens": 5768,
-    "seed": 42,
-    "user_provided_suffix": "news",
-    "metadata": None,
-    "error": None,
-}
 OPENAI_FAILED = {**OPENAI_JOB, "id": "ftjob-0", "status": "failed", "fine_tuned_model": None}
 OPENAI_RUNNING = {**OPENAI_JOB, "id": "ftjob-2", "status": "running", "fine_tuned_model": None}
-METRICS = "step,train_loss\n1,0.5\n2,0.25\n"
-
-
-def page(*items: Any) -> dict[str, Any]:
-    return {"object": "list", "data": list(items), "has_more": False}
-
-
-def file(name: str, size: int) -> dict[str, Any]:
-    made = {"id": name, "object": "file", "bytes": size, "created_at": 1739488000, "purpose": "fine-tune"}
-    return {**made, "filename": f"{name}.jsonl", "status": "processed"}
-
-
-def jsonl(lines: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
 
 @pytest.fixture
 def openai(canned: Canned, to_canned: To) -> Platform:
     """OpenAI with one tuned model, its checkpoint, an orphan, a failed and a running job."""
-    train, validation = jsonl(rows(0, 20)), jsonl(rows(100, 10))
+    checkpoint = {"id": f"{TUNED}:ckpt-step-60", "object": "model", "created": 1739489000}
     orphan = {"id": "ft:gpt-4o-2024-08-06:acme::zz99", "object": "model", "created": 1739000000}
-    canned.answer("GET", "/fine_tuning/jobs", page(OPENAI_RUNNING, OPENAI_JOB, OPENAI_FAILED))
-    canned.answer("GET", "/fine_tuning/jobs/ftjob-1", OPENAI_JOB)
-    canned.answer(
-        "GET",
-        "/models",
-        page(
-            {"id": "gpt-4.1-mini-2025-04-14", "object": "model", "created": 1739000000},
-            {"id": TUNED, "object": "model", "created": 1739489043, "owned_by": "acme"},
-            {"id": f"{TUNED}:ckpt-step-60", "object": "model", "created": 1739489000},
-            orphan,
-        ),
-    )
-    canned.answer("GET", "/files", page(file("file-train", len(train)), file("file-result", 60)))
-    canned.answer("GET", "/files/file-train", file("file-train", len(train)))
-    canned.answer("GET", "/files/file-train/content", (200, train))
-    canned.answer("GET", "/files/file-val", file("file-val", len(validation)))
-    canned.answer("GET", "/files/file-val/content", (200, validation))
-    canned.answer("GET", "/files/file-result/content", (200, base64.b64encode(METRICS.encode())))
-    batch = {"object": "batch", "status": "completed", "created_at": 1740000000, "model": TUNED}
-    canned.answer(
-        "GET", "/batches", page({"id": "b2", **batch}, {"id": "b1", **batch, "created_at": 1739990000})
-    )
-    events = [{"id": f"e{n}", "created_at": 1739488100 + n, "message": f"Step {n}"} for n in (3, 2, 1)]
-    canned.answer("GET", "/fine_tuning/jobs/ftjob-1/events", page(*events))
-    checkpoint = {"id": "c1", "fine_tuned_model_checkpoint": f"{TUNED}:ckpt-step-60", "step_number": 60}
-    canned.answer("GET", "/fine_tuning/jobs/ftjob-1/checkpoints", page(checkpoint))
+    serve_openai(canned, jobs=(OPENAI_RUNNING, OPENAI_FAILED), models=(checkpoint, orphan))
     return to_canned("openai")
 
 
@@ -123,7 +59,7 @@ def test_openais_models_with_their_last_days(openai: Platform) -> None:
 def test_a_model_without_a_job_is_there_and_says_so(openai: Platform) -> None:
     found = migration.inventory(openai, today=DAY)
     [orphan] = [one for one in found.models if one.job is None]
-    assert (orphan.model, orphan.base) == ("ft:gpt-4o-2024-08-06:acme::zz99", "gpt-4o")
+    assert (orphan.model, orphan.base) == ("ft:gpt-4o-2024-08-06:acme::zz99", "gpt-4o-2024-08-06")
     assert orphan.alive
     assert "cannot be exported" in orphan.notes[0]
 
@@ -180,26 +116,9 @@ def test_a_deleted_file_is_missing_and_the_rest_comes(canned: Canned, openai: Pl
     assert "**Missing:** validation file-val" in migration.report(folder).markdown.read_text()
 
 
-def chat(asked: Any) -> Any:
-    """A model that reads the text, and whose platform has no log probabilities."""
-    body = asked.json
-    if body.get("logprobs"):
-        return 400, {"error": {"message": "logprobs is not supported with this model", "param": "logprobs"}}
-    reply = (
-        "up"
-        if any(w in body["messages"][-1]["content"] for w in ("rose", "climb", "grow", "impro", "jump"))
-        else "down"
-    )
-    usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
-    message = {"role": "assistant", "content": reply}
-    return {"id": "r", "choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
-
-
 def test_answers_are_recorded_also_without_log_probabilities(
     canned: Canned, openai: Platform, folder: Any
 ) -> None:
-    canned.answer("GET", f"/models/{TUNED}", {"id": TUNED, "object": "model", "created": 1739489043})
-    canned.answer("POST", "/chat/completions", chat)
     migration.export(openai, folder, [TUNED])
     found = migration.record(openai, folder, via="realtime")
     assert (found.rows, found.answered, found.with_logprobs) == (10, 10, 0)
@@ -211,8 +130,6 @@ def test_answers_are_recorded_also_without_log_probabilities(
 def test_from_openai_to_the_local_platform(
     canned: Canned, openai: Platform, new: Platform, folder: Any
 ) -> None:
-    canned.answer("GET", f"/models/{TUNED}", {"id": TUNED, "object": "model", "created": 1739489043})
-    canned.answer("POST", "/chat/completions", chat)
     migration.export(openai, folder, [TUNED])
     migration.record(openai, folder, via="realtime")
     made = migration.retrain(new, folder, base="linear")

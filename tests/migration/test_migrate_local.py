@@ -23,6 +23,11 @@ def lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def of(told: migration.MigrationReport, old: Old) -> Any:
+    """What is told of the old model; the platform of these tests has others, too."""
+    return next(model for model in told.models if model.model.name == old.model)
+
+
 @pytest.fixture
 def exported(old: Old, folder: Path) -> Path:
     """The folder with the old model's copy in it."""
@@ -286,7 +291,7 @@ def test_a_record_that_was_touched_is_not_believed(old: Old, recorded: Path, new
     with pytest.raises(DataError, match="damaged"):
         migration.compare(new, recorded, new="linear")
     told = migration.report(recorded)
-    assert told.models[0].damaged == ("golden/answers.jsonl has changed",)
+    assert of(told, old).damaged == ("golden/answers.jsonl has changed",)
     assert "**Damaged:**" in told.markdown.read_text()
 
 
@@ -321,8 +326,8 @@ def test_a_folder_may_be_moved(old: Old, recorded: Path, new: Platform, tmp_path
     moved = recorded.rename(tmp_path / "elsewhere")
     found = migration.compare(new, moved)
     told = migration.report(moved)
-    assert told.models[0].damaged == ()
-    assert told.models[0].compared[0].report == found.report
+    assert of(told, old).damaged == ()
+    assert of(told, old).compared[0].report == found.report
     assert found.report.is_relative_to(moved)
 
 

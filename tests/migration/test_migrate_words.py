@@ -11,10 +11,10 @@ from conftest import rows, write
 from ftkit.benchmarking.statistics import Parity
 from ftkit.errors import DataError
 from ftkit.lifecycle import migration
-from ftkit.lifecycle.migration.comparing import statement, verdict_of
 from ftkit.lifecycle.migration.exporting import _unwrap
 from ftkit.lifecycle.migration.folder import INVENTORY, write_record
-from ftkit.lifecycle.migration.recording import has_truth
+from ftkit.lifecycle.migration.golden import has_truth
+from ftkit.lifecycle.migration.parity import statement, verdict_of
 from ftkit.lifecycle.migration.results import Inventory, TunedModel
 
 

@@ -225,6 +225,16 @@ def test_the_setting_on_parallel_calls(row: dict[str, Any], codes: list[str], tm
     assert found({"messages": [U, A], **row}, tmp_path) == codes
 
 
+def test_openais_own_example_of_a_preference_has_the_setting_beside_no_tools(tmp_path: Path) -> None:
+    asked = {"messages": [U], "tools": [], "parallel_tool_calls": True}
+    answers = {"preferred_output": [A], "non_preferred_output": [{**A, "content": "5"}]}
+    assert found({"input": asked, **answers}, tmp_path, ignore=("FT112", "FT6")) == []
+    del asked["tools"]
+    assert found({"input": asked, **answers}, tmp_path, ignore=("FT112", "FT6")) == [
+        "FT252 /input/parallel_tool_calls"
+    ]
+
+
 @pytest.mark.parametrize(("allowed", "codes"), [(False, ["FT251 /messages/1/tool_calls/1"]), (True, [])])
 def test_several_calls_at_once_where_one_is_promised(allowed: bool, codes: list[str], tmp_path: Path) -> None:
     row = {"messages": [U, calling(add(), add(id="c2"))], "tools": [tool()], "parallel_tool_calls": allowed}

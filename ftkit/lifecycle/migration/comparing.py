@@ -1,37 +1,25 @@
-"""Holds a new model's answers against the old model's recorded ones, and states what parity is shown."""
+"""Holds a new model's answers against the old model's recorded ones, on the same rows."""
 
 from __future__ import annotations
 
-import csv
-import sys
-from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.benchmarking import BenchmarkReport, benchmark, write_report
-from ftkit.benchmarking.metrics import normalise
 from ftkit.benchmarking.requests import slug
-from ftkit.benchmarking.statistics import (
-    CONFIDENCE,
-    Parity,
-    discordant,
-    parity_of_scores,
-    parity_of_shares,
-    parity_words,
-    rows_for_parity,
-    rows_words,
-    wilson_interval,
-)
-from ftkit.benchmarking.versus.marks import read_table
-from ftkit.data import canonical_json, open_jsonl_writer, read_jsonl, sha256_file
+from ftkit.benchmarking.statistics import CONFIDENCE
+from ftkit.data import open_jsonl_writer, read_jsonl, sha256_file
 from ftkit.errors import DataError, UsageError
 from ftkit.gateway.reading import read_answer
 from ftkit.inference.lines import read_lines
 from ftkit.lifecycle.migration.folder import PARITY, MigrationFolder, ModelFolder, make_folder, write_record
+from ftkit.lifecycle.migration.golden import has_truth
+from ftkit.lifecycle.migration.parity import Against, likeness, sides_of, statement, verdict_of
 from ftkit.lifecycle.migration.recorded import RecordedBackend
-from ftkit.lifecycle.migration.recording import has_truth
-from ftkit.lifecycle.migration.results import Compared, Recorded, Verdict
+from ftkit.lifecycle.migration.results import Compared, Recorded
+from ftkit.lifecycle.migration.retraining import refreshed
 
 if TYPE_CHECKING:
     from ftkit.benchmarking import Metric
@@ -40,7 +28,6 @@ if TYPE_CHECKING:
 
 MARGIN = 0.02
 ROWS, REPORT = "rows.jsonl", "report.html"
-Against = Literal["right answers", "old answers"]
 
 
 def compare(
@@ -73,50 +60,166 @@ def compare(
         raise UsageError(f"a margin of {margin:g} is none: give a share, 0.02 for two points")
     place, exported = MigrationFolder(folder).model(model)
     name = new or _retrained(place, platform)
-    recorded = _whole(place)
     out = place.path / "compared" / slug(f"{platform.name}-{name}")
+    contest = _Contest(place, _whole(place), exported.model.name, name, out)
+    asked = _Asked(metric, labels, group, max_tokens, via)
     with place.alone("comparison"):
-        rows, truth, skipped = _rows(place, recorded, out, against)
-        old = _other_name(exported.model.name, name)
-        asked = dict(recorded.parameters)
-        limit, temperature = asked.pop("max_tokens", None), asked.pop("temperature", None)
-        found = benchmark(
-            [old, name],
+        rows = contest.rows(against)
+        found = contest.benchmark(platform, rows.path, asked)
+        made = contest.compared(found, rows, margin, confidence)
+        write_report(found, made.report, title=f"{name} in place of {made.old}")
+        write_record(contest.out / PARITY, made)
+    return made
+
+
+class _Asked(NamedTuple):
+    """How the new model is asked and scored."""
+
+    metric: str | Mapping[str, Any] | Metric
+    labels: Sequence[str] | None
+    group: str | None
+    max_tokens: int | None
+    via: Via | None
+
+
+class _Rows(NamedTuple):
+    """The rows to score, what makes an answer right, and how many prompts have no row for want of that."""
+
+    path: Path
+    truth: Against
+    skipped: int
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """The recorded answers of ``old`` against ``new``; everything of it lies in ``out``."""
+
+    place: ModelFolder
+    recorded: Recorded
+    old: str
+    new: str
+    out: Path
+
+    @property
+    def called(self) -> str:
+        """The old model's name beside a new one of, perhaps, the same name."""
+        return self.old if self.old != self.new else f"{self.old} (old)"
+
+    def rows(self, against: Against | None) -> _Rows:
+        """Write the rows to score. Raises UsageError where nothing says what is right."""
+        known, place = self.recorded, self.place.path
+        truth: Against = against or ("right answers" if known.expected == known.rows else "old answers")
+        make_folder(self.out)
+        path, skipped = self.out / ROWS, 0
+        with open_jsonl_writer(path) as writer:
+            said = read_lines(place / known.answers)
+            for row, line in zip(read_jsonl(place / known.prompts), said, strict=True):
+                kept = _row_to_score(row.data, line, truth)
+                if kept is None:
+                    skipped += 1
+                else:
+                    writer.write(kept)
+            if not writer.rows:
+                raise UsageError("no row says what is right", where=str(place / known.prompts))
+        return _Rows(path, truth, skipped)
+
+    def benchmark(self, platform: Platform, rows: Path, asked: _Asked) -> BenchmarkReport:
+        """The benchmark of both, asked as the old one was: its part is played by the record."""
+        said = dict(self.recorded.parameters)
+        limit, temperature = said.pop("max_tokens", None), said.pop("temperature", None)
+        return benchmark(
+            [self.called, self.new],
             rows,
             platform=platform,
-            workdir=out,
-            metric=metric,
-            labels=labels,
-            group=group,
-            max_tokens=max_tokens if max_tokens is not None else limit,
+            workdir=self.out,
+            metric=asked.metric,
+            labels=asked.labels,
+            group=asked.group,
+            max_tokens=asked.max_tokens if asked.max_tokens is not None else limit,
             temperature=temperature,
-            parameters=asked,
-            tuned=[old, name],
-            via=via,
-            backends={old: RecordedBackend(place.path, recorded)},
+            parameters=said,
+            tuned=[self.called, self.new],
+            via=asked.via,
+            backends={self.called: RecordedBackend(self.place.path, self.recorded)},
             display=platform.display,
         )
-        made = _compared(found, old, name, truth, margin, confidence, out, skipped)
-        write_report(found, out / REPORT, title=f"{name} in place of {exported.model.name}")
-        write_record(out / PARITY, made.model_copy(update={"old": exported.model.name}))
-    return made.model_copy(update={"old": exported.model.name})
+
+    def compared(self, found: BenchmarkReport, rows: _Rows, margin: float, confidence: float) -> Compared:
+        """What the benchmark shows, in figures and in words."""
+        sides = sides_of(found, self.called, self.new, self.out, rows.path, confidence)
+        parity, verdict = sides.parity, verdict_of(sides.parity, margin)
+        needed = sides.rows_needed(margin) if verdict == "not shown" else None
+        words = statement(self.called, self.new, parity, verdict, margin, sides.rows, needed)
+        if rows.truth == "old answers":  # which are right by definition
+            words = likeness(self.called, self.new, sides)
+        same, low, high = sides.agreement
+        return Compared(
+            old=self.old,
+            new=self.new,
+            platform=found.platform,
+            metric=found.scored_by,
+            against=rows.truth,
+            rows=sides.rows,
+            old_score=sides.old,
+            new_score=sides.new,
+            difference=parity.estimate,
+            low=parity.low,
+            high=parity.high,
+            confidence=confidence,
+            within=parity.within,
+            margin=margin,
+            verdict=verdict,
+            agreement=same,
+            agreement_low=low,
+            agreement_high=high,
+            only_old=sides.only_old,
+            only_new=sides.only_new,
+            rows_needed=needed,
+            statement=words,
+            notes=(*_left_out(rows.skipped), *found.notes),
+            folder=self.out,
+            report=self.out / REPORT,
+        )
+
+
+def _row_to_score(row: dict[str, Any], line: dict[str, Any], truth: Against) -> dict[str, Any] | None:
+    """A row with what is right for it; None where nothing says so."""
+    if truth == "right answers":
+        return row if has_truth(row) else None
+    answer = read_answer(line)
+    return {**row, "expected": answer.text} if answer.ok and answer.text else None
+
+
+def _left_out(prompts: int) -> tuple[str, ...]:
+    if not prompts:
+        return ()
+    many = "1 prompt was" if prompts == 1 else f"{prompts:,} prompts were"
+    return (f"{many} left out: nothing says what is right there",)
 
 
 def _retrained(place: ModelFolder, platform: Platform) -> str:
-    """The one model that was retrained on this platform."""
-    models = [one.model for one in place.retrained if one.platform == platform.name and one.model]
-    if len(models) == 1 and models[0] is not None:
+    """The one model that was retrained on this platform. Raises UsageError."""
+    made = [refreshed(one, platform) for one in place.retrained if one.platform == platform.name]
+    models = [one.model for one in made if one.model is not None]
+    if len(models) == 1:
         return models[0]
-    if not models:
+    if models:
         raise UsageError(
-            f"no model was retrained on {platform.provider.title} from this one's data",
+            "several models were retrained: which one?",
             where=str(place.path),
-            hint="First: ftkit migrate retrain. Or name any model to compare with: --new MODEL.",
+            hint=f"--new, one of: {', '.join(models)}.",
+        )
+    if made:
+        jobs = ", ".join(f"{one.job} ({one.status})" for one in made)
+        raise UsageError(
+            f"the job has made no model yet: {jobs}",
+            where=str(place.path),
+            hint="The same ftkit migrate retrain waits for it. Or name any other model: --new MODEL.",
         )
     raise UsageError(
-        "several models were retrained: which one?",
+        f"no model was retrained on {platform.provider.title} from this one's data",
         where=str(place.path),
-        hint=f"--new, one of: {', '.join(map(str, models))}.",
+        hint="First: ftkit migrate retrain. Or name any model to compare with: --new MODEL.",
     )
 
 
@@ -135,166 +238,3 @@ def _whole(place: ModelFolder) -> Recorded:
         if not path.is_file() or sha256_file(path) != digest:
             raise DataError("the record of the old model is damaged: this file has changed", where=str(path))
     return recorded
-
-
-def _other_name(old: str, new: str) -> str:
-    """What the old model is called beside a new one of, perhaps, the same name."""
-    return old if old != new else f"{old} (old)"
-
-
-def _rows(
-    place: ModelFolder, recorded: Recorded, out: Path, against: Against | None
-) -> tuple[Path, Against, int]:
-    """The rows to score, what makes an answer right, and how many prompts have no row for want of that."""
-    truth: Against = against or ("right answers" if recorded.expected == recorded.rows else "old answers")
-    make_folder(out)
-    path, skipped = out / ROWS, 0
-    said = read_lines(place.path / recorded.answers)
-    with open_jsonl_writer(path) as writer:
-        for row, line in zip(read_jsonl(place.path / recorded.prompts), said, strict=True):
-            if truth == "right answers":
-                kept = row.data if has_truth(row.data) else None
-            else:
-                answer = read_answer(line)
-                kept = {**row.data, "expected": answer.text} if answer.ok and answer.text else None
-            if kept is None:
-                skipped += 1
-            else:
-                writer.write(kept)
-    if not writer.rows:
-        raise UsageError("no row says what is right", where=str(place.path / recorded.prompts))
-    return path, truth, skipped
-
-
-class _Sides(NamedTuple):
-    """Both models' marks and how often they say the same."""
-
-    parity: Parity
-    only_old: int
-    only_new: int
-    same: int
-    old: float
-    new: float
-
-
-def _sides(found: BenchmarkReport, old: str, new: str, out: Path, confidence: float) -> _Sides:
-    answers = out / found.files["answers"]
-    table = read_table(answers, (old, new))
-    first, second = table.columns[old], table.columns[new]
-    only_old, only_new = discordant(first.right, second.right)
-    scores = (found.model(old).figure[0], found.model(new).figure[0])
-    groups = _groups(out / ROWS, found.group)
-    if found.model(new).continuous:
-        parity = parity_of_scores(second.values, first.values, groups, confidence=confidence)
-    elif groups is not None:
-        parity = parity_of_scores(second.right, first.right, groups, confidence=confidence)
-    else:
-        parity = parity_of_shares(only_new, only_old, found.rows, confidence)
-    return _Sides(parity, only_old, only_new, _agreeing(answers, old, new), *scores)
-
-
-def _groups(rows: Path, group: str | None) -> array[int] | None:
-    if group is None:
-        return None
-    known: dict[bytes, int] = {}
-    return array(
-        "q", (known.setdefault(canonical_json(row.data.get(group)), len(known)) for row in read_jsonl(rows))
-    )
-
-
-def _agreeing(answers: Path, old: str, new: str) -> int:
-    """Rows on which both say the same: the same label or value read from the answers, else the same text."""
-    csv.field_size_limit(sys.maxsize)
-    said: dict[str, str] = {}
-    same = 0
-    with answers.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["model"] not in (old, new):
-                continue
-            said[row["model"]] = row["predicted"] or normalise(row["answer"])
-            if len(said) == 2:
-                same += said[old] == said[new] != ""
-                said = {}
-    return same
-
-
-def _compared(
-    found: BenchmarkReport,
-    old: str,
-    new: str,
-    truth: Against,
-    margin: float,
-    confidence: float,
-    out: Path,
-    skipped: int,
-) -> Compared:
-    sides = _sides(found, old, new, out, confidence)
-    parity, rows = sides.parity, found.rows
-    low, high = wilson_interval(sides.same, rows, confidence)
-    verdict = verdict_of(parity, margin)
-    apart = max(sides.only_old + sides.only_new, 1) / max(rows, 1)
-    needed = rows_for_parity(margin, apart, confidence) if verdict == "not shown" else None
-    words = statement(old, new, parity, verdict, margin, rows, needed)
-    if truth == "old answers":  # which are right by definition
-        words = likeness(old, new, sides.same / rows, low, high, rows)
-    notes = [f"{skipped:,} prompts were left out: nothing says what is right there"] if skipped else []
-    return Compared(
-        old=old,
-        new=new,
-        platform=found.platform,
-        metric=found.scored_by,
-        against=truth,
-        rows=rows,
-        old_score=sides.old,
-        new_score=sides.new,
-        difference=parity.estimate,
-        low=parity.low,
-        high=parity.high,
-        confidence=confidence,
-        within=parity.within,
-        margin=margin,
-        verdict=verdict,
-        agreement=sides.same / rows,
-        agreement_low=low,
-        agreement_high=high,
-        only_old=sides.only_old,
-        only_new=sides.only_new,
-        rows_needed=needed,
-        statement=words,
-        notes=(*notes, *found.notes),
-        folder=out,
-        report=out / REPORT,
-    )
-
-
-def verdict_of(parity: Parity, margin: float) -> Verdict:
-    """What is shown for a margin, in one word or two."""
-    if parity.equivalent(margin):
-        return "equivalent"
-    if parity.not_worse(margin):
-        return "not worse"
-    return "worse" if parity.high < 0 else "not shown"
-
-
-def statement(
-    old: str, new: str, parity: Parity, verdict: Verdict, margin: float, rows: int, needed: int | None
-) -> str:
-    """The parity in a sentence or two that a person may quote."""
-    ends = f"{parity.estimate * 100:+.1f} points, {parity.low * 100:+.1f} to {parity.high * 100:+.1f}"
-    text = f"On {rows:,} rows {new} is {parity_words(old, parity)} ({ends}). "
-    points = f"{margin * 100:g} points"
-    text += {
-        "equivalent": f"It is as good, within {points}.",
-        "not worse": f"It is not worse by {points} or more.",
-        "worse": "It is shown to be worse.",
-        "not shown": f"That it is as good, within {points}, is not shown.",
-    }[verdict]
-    if needed is not None and needed > rows:
-        text += f" About {rows_words(needed)} rows would show it, if the two are truly equal."
-    return text
-
-
-def likeness(old: str, new: str, same: float, low: float, high: float, rows: int) -> str:
-    """How often the new model says what the old one said, in a sentence."""
-    ends = f"{low * 100:.1f} to {high * 100:.1f} %"
-    return f"On {rows:,} rows {new} answers as {old} did in {same * 100:.1f} % ({ends})."

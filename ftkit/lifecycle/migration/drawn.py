@@ -54,7 +54,7 @@ def compared_html(found: Compared) -> str:
     needed = f"{found.rows_needed:,}" if found.rows_needed is not None else None
     facts = (
         ("new minus old", f"{points(found.difference)} points"),
-        (f"surely between ({sure} each way)", f"{points_between(found.low, found.high)} points"),
+        (f"bounds, {sure} sure each way", f"{points_between(found.low, found.high)} points"),
         ("margin", f"{found.margin * 100:g} points"),
         ("parity is shown within", f"{found.within * 100:.1f} points"),
         ("rows that would show it", needed),
@@ -77,11 +77,12 @@ def compared_html(found: Compared) -> str:
 
 def migration_html(report: MigrationReport) -> str:
     """How far every model has come, and the command that is next."""
-    headers = ("model", "days", "exported", "recorded", "retrained", "compared", "next")
+    headers = ("model", "days", "exported", "recorded", "retrained", "compared")
     shown = table(headers, map(_moved, report.models), right=(1, 3)) if report.models else ""
     damaged = [f"{one.model.name}: {fault}" for one in report.models for fault in one.damaged]
     about = f"{report.done:,} of {len(report.models):,} moved, {report.as_of}"
-    places = fields((("folder", code(report.folder)), ("report", code(report.page))))
+    steps = [("next", code(one.next_step)) for one in report.models if one.next_step]
+    places = fields((*steps, ("folder", code(report.folder)), ("report", code(report.page))))
     return str(card("Migration", shown, notes(damaged), places, about=about))
 
 
@@ -89,8 +90,14 @@ def _moved(one: Moved) -> tuple[Any, ...]:
     models = [element("div", code(r.model) if r.model else f"job {r.job}, {r.status}") for r in one.retrained]
     verdicts = [element("div", pill(c.verdict, _VERDICTS.get(c.verdict, "plain"))) for c in one.compared]
     recorded = f"{one.recorded.answered:,}" if one.recorded else None
-    return (code(one.model.name), _days(one.model.days_left), "yes" if one.exported else "no", recorded,
-            element("div", *models), element("div", *verdicts), _code(one.next_step))  # fmt: skip
+    return (
+        code(one.model.name),
+        _days(one.model.days_left),
+        "yes" if one.exported else "no",
+        recorded,
+        element("div", *models) if models else None,
+        element("div", *verdicts) if verdicts else None,
+    )
 
 
 def _share(share: float) -> Html:

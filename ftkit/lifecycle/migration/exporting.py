@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING
 
 from ftkit.data import atomic_write, open_jsonl_writer, sha256_file
 from ftkit.errors import NotOnPlatform, PlatformError, PlatformRefused, UsageError
-from ftkit.lifecycle.migration.folder import MODEL, MigrationFolder, ModelFolder, make_folder, write_record
+from ftkit.gateway.failures import transient
+from ftkit.lifecycle.migration.folder import (
+    BEGUN,
+    MODEL,
+    MigrationFolder,
+    ModelFolder,
+    make_folder,
+    write_record,
+)
 from ftkit.lifecycle.migration.listing import inventory
 from ftkit.lifecycle.migration.results import (
     Export,
@@ -40,7 +48,8 @@ def export(
     is there already, with the right hash, is not brought again; what the platform has no more is told in
     ``missing`` and stops nothing. ``known`` is an inventory made before.
 
-    Raises UsageError for a model that is not there, PlatformUnreachable where the platform is away.
+    Raises UsageError for a model that is not there, PlatformError where the platform is away or overloaded:
+    the same call goes on, and brings nothing twice.
     """
     home = MigrationFolder(folder)
     found = known if known is not None else inventory(platform, home.path)
@@ -51,7 +60,9 @@ def export(
             progress.update(number, len(chosen), model.name)
             place = home.folder_of(model.name)
             with place.alone("export"):
-                exported.append(_ModelExport(platform, place, model).run())
+                before = place.exported
+                work = _ModelExport(platform, place, remembered(model, before), before, place.begun)
+                exported.append(work.run())
         progress.update(len(chosen), len(chosen))
     return Export(folder=home.path, inventory=found, models=tuple(exported))
 
@@ -67,57 +78,89 @@ def _chosen(found: Inventory, names: Sequence[str]) -> list[TunedModel]:
     return list({known[name].name: known[name] for name in names}.values())
 
 
+def remembered(model: TunedModel, before: ExportedModel | None) -> TunedModel:
+    """A model whose job the platform has forgotten, with what an earlier export knew of the job."""
+    if before is None or before.model.job is None or model.job is not None:
+        return model
+    now = model.model_dump(include={"alive", "shutdown", "shutdown_source", "days_left", "last_used"})
+    note = f"the platform has forgotten the job {before.model.job}: this is what an earlier export knew of it"
+    notes = tuple(dict.fromkeys((*before.model.notes, note)))
+    return before.model.model_copy(update={**now, "last_used_by": model.last_used_by, "notes": notes})
+
+
 @dataclass
 class _ModelExport:
-    """The export of one model."""
+    """The export of one model. ``before`` is what an earlier one brought, ``begun`` one that broke off."""
 
     platform: Platform
     place: ModelFolder
     model: TunedModel
+    before: ExportedModel | None
+    begun: ExportedModel | None
     files: list[ExportedFile] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     fetched: int = 0
 
     def run(self) -> ExportedModel:
         """Bring all that there is, and write it down last: what is written down is whole."""
-        before = self.place.exported
-        kept = {file.id: file for file in before.files if file.id} if before is not None else {}
-        model, events = self.model, 0
+        model = self.model
         for kind, remote in (("training", model.training_file), ("validation", model.validation_file)):
             if remote is not None:
-                self._file(kind, remote.id, f"{kind}.jsonl", kept)  # type: ignore[arg-type]
+                self._file(kind, remote.id, f"{kind}.jsonl")  # type: ignore[arg-type]
         for number, file in enumerate(model.result_files):
-            self._file("result", file, f"results/{_plain(file, number)}", kept)
-        if model.job is not None:
-            events = self._job(model.job)
-        made = ExportedModel(
-            model=model,
+            self._file("result", file, f"results/{_plain(file, number)}")
+        events = self._job(model.job) if model.job is not None else 0
+        if not events and any(file.kind == "events" for file in self.files):
+            events = self.before.events if self.before is not None else 0
+        made = self._record(events)
+        return self._written(made).model_copy(update={"fetched": self.fetched})
+
+    def _record(self, events: int = 0) -> ExportedModel:
+        return ExportedModel(
+            model=self.model,
             folder=self.place.path,
             files=tuple(self.files),
             missing=tuple(self.missing),
             events=events,
             exported_at=datetime.now(UTC),
         )
-        write_record(self.place.path / MODEL, made)
-        return made.model_copy(update={"fetched": self.fetched})
 
-    def _file(self, kind: FileKind, file: str, name: str, kept: dict[str, ExportedFile]) -> None:
+    def _written(self, made: ExportedModel) -> ExportedModel:
+        """The record; where nothing has changed the one before stays as it is, byte for byte."""
+        same = self.before is not None and made.model_copy(update={"exported_at": self.before.exported_at})
+        if not same or same != self.before:
+            write_record(self.place.path / MODEL, made)
+        (self.place.path / BEGUN).unlink(missing_ok=True)
+        return made
+
+    def _whole(self, kind: FileKind, file: str | None = None) -> ExportedFile | None:
+        """What an earlier export brought, where it is here with the right bytes."""
+        known = [old for one in (self.begun, self.before) if one is not None for old in one.files]
+        for old in known:
+            path = self.place.path / old.path
+            if (old.kind, old.id) == (kind, file) and path.is_file() and sha256_file(path) == old.sha256:
+                return old
+        return None
+
+    def _file(self, kind: FileKind, file: str, name: str) -> None:
         """One file of the platform, unless it is here with the right bytes."""
-        path = self.place.path / name
-        old = kept.get(file)
-        if old is not None and path.is_file() and sha256_file(path) == old.sha256:
+        if (old := self._whole(kind, file)) is not None:
             self.files.append(old)
             return
+        path = self.place.path / name
         make_folder(path.parent)
         try:
             self.platform.files.download(file, path)
         except (NotOnPlatform, PlatformRefused) as error:
+            if transient(error):
+                raise  # it may be there tomorrow
             self._lost(kind, file, error)
             return
         if kind == "result":
             _unwrap(path)
         self.fetched += 1
         self._keep(kind, path, file)
+        write_record(self.place.path / BEGUN, self._record())  # killed after this, it is not brought again
 
     def _job(self, job: str) -> int:
         """The job as the platform tells it, its events and its checkpoints; how many events there are."""
@@ -160,12 +203,17 @@ class _ModelExport:
         )
 
     @contextmanager
-    def _losing(self, kind: FileKind, file: str) -> Iterator[None]:
-        """Note down what the platform has no more, and go on."""
+    def _losing(self, kind: FileKind, job: str) -> Iterator[None]:
+        """Keep what an earlier export brought of it, else note down that the platform has it no more."""
         try:
             yield
         except (NotOnPlatform, PlatformRefused) as error:
-            self._lost(kind, file, error)
+            if transient(error):
+                raise
+            if (old := self._whole(kind)) is not None:
+                self.files.append(old)
+            else:
+                self._lost(kind, job, error)
 
     def _lost(self, kind: FileKind, file: str, error: PlatformError) -> None:
         self.missing.append(Missing(kind=kind, id=file, reason=error.message))

@@ -8,11 +8,12 @@
                       golden/            prompts.jsonl, answers.jsonl, record.json
                       retrained/NEW/     the data as the new base takes it, retrain.json
                       compared/NEW/      the benchmark, parity.json, report.html
-    FOLDER/report.md, report.json
+    FOLDER/report.html, report.md, report.json
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ from ftkit.lifecycle.migration.results import (
     Retrained,
 )
 
-INVENTORY, MODEL = "inventory.json", "model.json"
+INVENTORY, MODEL, BEGUN = "inventory.json", "model.json", "exporting.json"
 RECORD, RETRAIN, PARITY = "golden/record.json", "retrain.json", "parity.json"
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -48,6 +49,14 @@ class ModelFolder:
         """What was exported; None where nothing was."""
         found = read_record(self.path / MODEL, ExportedModel)
         return found.model_copy(update={"folder": self.path}) if found is not None else None
+
+    @property
+    def begun(self) -> ExportedModel | None:
+        """What an export that broke off had brought; None where none did, or what it left cannot be read."""
+        try:
+            return read_record(self.path / BEGUN, ExportedModel)
+        except DataError:
+            return None  # it saves a second transfer, and nothing else
 
     @property
     def recorded(self) -> Recorded | None:
@@ -131,8 +140,17 @@ class MigrationFolder:
         return read_record(self.path / INVENTORY, Inventory)
 
     def folder_of(self, name: str) -> ModelFolder:
-        """The folder of a model (or job) of this name, there or not."""
-        return ModelFolder(self.path / "models" / slug(name))
+        """The folder of a model (or job) of this name, there or not; never that of another one.
+
+        Names that differ in signs alone (``ft:a:b``, ``ft:a-b``) would share a folder: the second to come
+        has a hash of its name behind it.
+        """
+        plain = ModelFolder(self.path / "models" / slug(name))
+        known = plain.exported
+        if known is None or known.model.name == name:
+            return plain
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        return ModelFolder(plain.path.with_name(f"{plain.path.name}-{digest}"))
 
     def models(self) -> list[ModelFolder]:
         """The models that were exported."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from ftkit.catalog import base_model_id
 from ftkit.errors import NotOnPlatform, PlatformError
 from ftkit.gateway.results import FileInfo, Job, ModelInfo
 from ftkit.gateway.values import as_text, as_time
@@ -16,9 +18,13 @@ from ftkit.lifecycle.migration.results import Inventory, RemoteFile, TunedModel
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ftkit.catalog import Catalog, Model
     from ftkit.gateway import Platform
 
 Use = tuple[datetime, str]
+Source = Literal["platform", "catalog", "family"]
+_SNAPSHOT = re.compile(r"-\d[\w.-]*")
+"""What a snapshot's name has behind its family's."""
 _CHECKPOINT = ":ckpt-step-"
 """OpenAI lists the models of checkpoints beside the finished ones: ``ft:BASE:ORG:SUFFIX:ID:ckpt-step-N``."""
 
@@ -98,6 +104,7 @@ class _Listing:
         name = job.fine_tuned_model
         notes = [] if name else ["the platform names no model for this job: its checkpoints may be files"]
         info = listed.get(name) if listed is not None and name else None
+        end = self._end(job.model or name or "", info, (listed or {}).get(job.model or ""))
         return TunedModel(
             name=name or job.id,
             model=name,
@@ -116,14 +123,14 @@ class _Listing:
             created_at=job.created_at,
             finished_at=job.finished_at,
             alive=None if listed is None or not name else info is not None,
-            notes=tuple(notes),
-            **self._end(job.model or name or "", info, (listed or {}).get(job.model or "")),
+            notes=(*notes, *_doubts(end, job.model)),
+            **end,
             **_use(used.get(name) if name else None),
         )
 
     def _of_info(self, info: ModelInfo, used: Mapping[str, Use]) -> TunedModel:
-        entry = self.platform.catalog.model(info.id, self.platform.name)
-        base = as_text(info.raw.get("root")) or (entry.id if entry is not None else None)
+        base = as_text(info.raw.get("root")) or base_of(self.platform.catalog, self.platform.name, info.id)
+        end = self._end(base or info.id, info, None)
         return TunedModel(
             name=info.id,
             model=info.id,
@@ -131,21 +138,21 @@ class _Listing:
             base=base,
             created_at=info.created_at,
             alive=True,
-            notes=("no job on the platform tells of it: its data cannot be exported",),
-            **self._end(base or info.id, info, None),
+            notes=("no job on the platform tells of it: its data cannot be exported", *_doubts(end, base)),
+            **end,
             **_use(used.get(info.id)),
         )
 
     def _end(self, base: str, *told: ModelInfo | None) -> dict[str, Any]:
         """The last days: the platform's own word before the catalog's, and of both the platform's closing."""
         provider = self.platform.provider
-        entry = self.platform.catalog.model(base, provider.name)
+        entry, by = entry_of(self.platform.catalog, provider.name, base)
         said = (as_time(info.raw.get("shutdown_date")) for info in told if info is not None)
         moment = next((moment for moment in said if moment is not None), None)
         known = entry.shutdown.on if entry is not None else None
         closes = provider.closed if isinstance(provider.closed, date) else None
         day = min((d for d in (known, closes) if d is not None), default=None)
-        end, source = (moment.date(), "platform") if moment is not None else (day, "catalog")
+        end, source = (moment.date(), "platform") if moment is not None else (day, by)
         return {
             "shutdown": end,
             "shutdown_source": source if end is not None else None,
@@ -207,6 +214,40 @@ class _Listing:
     def _note(self, what: str, error: PlatformError) -> None:
         self.notes.append(f"the {what} could not be listed: {error.message}")
         self.platform.display.warn(self.notes[-1])
+
+
+def base_of(catalog: Catalog, platform: str, tuned: str) -> str | None:
+    """The base of a tuned model that no job tells of: what its id says, where the catalog knows it, else
+    the catalog's name; None where neither is known.
+    """
+    named, entry = base_model_id(tuned), catalog.model(tuned, platform)
+    if named != tuned and entry_of(catalog, platform, named)[0] is not None:
+        return named
+    return entry.id if entry is not None else None
+
+
+def entry_of(catalog: Catalog, platform: str, base: str) -> tuple[Model | None, Source]:
+    """The catalog's entry for a base model, or for its family where the catalog does not name it.
+
+    A snapshot (``gpt-3.5-turbo-1106``) is of the family with the longest name that its own begins with.
+    """
+    entry = catalog.model(base, platform)
+    if entry is not None:
+        return entry, "catalog"
+    plain = base_model_id(base)
+    family = [
+        model
+        for model in catalog.models(platform)
+        if plain.startswith(model.id) and _SNAPSHOT.fullmatch(plain, len(model.id))
+    ]
+    return max(family, key=lambda model: len(model.id), default=None), "family"
+
+
+def _doubts(end: Mapping[str, Any], base: str | None) -> tuple[str, ...]:
+    """What to know of a last day before believing it."""
+    if end["shutdown_source"] != "family":
+        return ()
+    return (f"the catalog does not name {base}: its last day is that of its family, and may be another",)
 
 
 def _remote(file: str | None, files: Mapping[str, FileInfo] | None) -> RemoteFile | None:

@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from ftkit.data import canonical_json, open_jsonl_writer, prompt_of, read_jsonl
 from ftkit.errors import DataError
 from ftkit.inference.backends.base import Round
-from ftkit.inference.lines import no_answer, read_lines
+from ftkit.inference.lines import no_answer, read_line
 from ftkit.lifecycle.migration.results import Recorded
 
 
@@ -32,26 +33,33 @@ class RecordedBackend:
 
     def answer(self, requests: Path, out: Path, workdir: Path, *, wait: bool = True) -> Round:
         """Write ``out`` from the record. Raises DataError where the record does not go with its prompts."""
-        known = self._places
-        with open_jsonl_writer(out) as writer:
-            lines = list(read_lines(self.folder / self.record.answers)) if known else []
+        known, path = self._places, self.folder / self.record.answers
+        with open_jsonl_writer(out) as writer, path.open("rb") as answers:
             for row in read_jsonl(requests):
                 name = row.data["custom_id"]
                 place = known.get(_hash(row.data["body"]["messages"]))
-                writer.write({**lines[place], "custom_id": name} if place is not None else no_answer(name))
+                if place is None:
+                    writer.write(no_answer(name))
+                    continue
+                number, begin = place
+                answers.seek(begin)
+                writer.write({**read_line(answers.readline(), path, number), "custom_id": name})
         return Round(ended=True, via=self.name)
 
     @cached_property
-    def _places(self) -> dict[bytes, int]:
-        """Which line answers which prompt."""
-        places = {digest: place for place, digest in enumerate(self._prompts())}
-        if self.record.rows != sum(1 for _ in read_lines(self.folder / self.record.answers)):
+    def _places(self) -> dict[bytes, tuple[int, int]]:
+        """The line, from 1, that answers a prompt, and the byte that it begins with: lines can be long."""
+        with (self.folder / self.record.answers).open("rb") as file:
+            sizes = [len(line) for line in file]
+        prompts = list(self._prompts())
+        if not self.record.rows == len(sizes) == len(prompts):
             raise DataError(
                 "there is not one recorded answer for each prompt",
                 where=str(self.folder / self.record.answers),
                 hint="Record them again while the model lives: ftkit migrate record.",
             )
-        return places
+        begins = accumulate(sizes, initial=0)
+        return dict(zip(prompts, enumerate(begins, 1), strict=False))
 
     def _prompts(self) -> Iterator[bytes]:
         for row in read_jsonl(self.folder / self.record.prompts):

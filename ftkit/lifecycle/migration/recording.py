@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.benchmarking.contestants import window_of
-from ftkit.benchmarking.heldout import HeldOutRow, RowIds
+from ftkit.benchmarking.heldout import RowIds
 from ftkit.benchmarking.requests import requests_of
-from ftkit.data import canonical_json, open_jsonl_writer, prompt_of, read_jsonl, reply_of, sha256_file
-from ftkit.errors import BatchFailed, DataError, NotOnPlatform, UsageError, Where, storage_error
+from ftkit.data import canonical_json, sha256_file
+from ftkit.errors import BatchFailed, NotOnPlatform, UsageError, storage_error
 from ftkit.gateway.values import as_map
 from ftkit.inference import Asked, ask, backend_for, project_cache
 from ftkit.inference.lines import read_lines
-from ftkit.lifecycle.migration.folder import RECORD, MigrationFolder, ModelFolder, make_folder, write_record
-from ftkit.lifecycle.migration.results import ExportedModel, Recorded
+from ftkit.lifecycle.migration.folder import RECORD, MigrationFolder, ModelFolder, write_record
+from ftkit.lifecycle.migration.golden import Prompts, copy_prompts, golden_file, rows_of
+from ftkit.lifecycle.migration.results import ExportedModel, Recorded, RecordPlan
 
 if TYPE_CHECKING:
     from ftkit.gateway import Platform
@@ -59,41 +60,72 @@ def record(
     model has ended, and BatchFailed where it answered nothing.
     """
     place, exported = MigrationFolder(folder).model(model)
-    name = exported.model.model
-    if name is None:
-        raise UsageError(f"{exported.model.name} has no model that can be asked")
-    source = _golden(place, exported, golden)
-    said = {"temperature": temperature, "max_tokens": max_tokens, **(parameters or {})}
-    given = {key: value for key, value in said.items() if value is not None}
+    name, given = _name(exported), _given(temperature, max_tokens, parameters)
+    source = golden_file(place, exported, golden)
     with place.alone("recording"):
-        prompts = _copy_prompts(source, place.path / _NEW / "prompts.jsonl", limit)
+        prompts = copy_prompts(source, place.path / _NEW / "prompts.jsonl", limit)
         if not fresh and (known := _known(place, name, prompts.sha256, given)) is not None:
             platform.display.note(f"{name}: {known.answered:,} answers are recorded already")
             return known
         work = _Recording(platform, place.path / _NEW, name, given, Ways(via, window, pace), prompts, fresh)
-        found = work.asked(logprobs=logprobs)
-        made = Recorded(
-            model=name,
-            platform=platform.name,
-            source=str(source),
-            prompts=PROMPTS,
-            prompts_sha256=prompts.sha256,
-            answers=ANSWERS,
-            answers_sha256=sha256_file(found.out),
-            rows=prompts.rows,
-            answered=found.answered,
-            failed=found.failed,
-            expected=prompts.expected,
-            with_logprobs=_count_logprobs(found.out),
-            parameters=given,
-            prompt_tokens=found.prompt_tokens,
-            completion_tokens=found.completion_tokens,
-            recorded_at=datetime.now(UTC),
+        return work.kept(place, source, work.asked(logprobs=logprobs))
+
+
+def plan_record(
+    platform: Platform,
+    folder: str | Path,
+    model: str | None = None,
+    *,
+    golden: str | Path | None = None,
+    limit: int | None = MOST_ROWS,
+    max_tokens: int | None = None,
+    temperature: float | None = 0,
+    parameters: Mapping[str, Any] | None = None,
+) -> RecordPlan:
+    """What :func:`record` would ask when called so, and what it would cost; nothing is sent.
+
+    Raises UsageError where there is no golden set, DataError for a row that is none.
+    """
+    from ftkit.lifecycle.retraining.asking import Asked as OneAsked
+    from ftkit.lifecycle.retraining.asking import asking_costs
+    from ftkit.lifecycle.tables import BenchmarkTable
+
+    place, exported = MigrationFolder(folder).model(model)
+    name, given = _name(exported), _given(temperature, max_tokens, parameters)
+    source = golden_file(place, exported, golden)
+    with place.alone("recording"):
+        prompts = copy_prompts(source, place.path / _NEW / "prompts.jsonl", limit)
+    entry = platform.catalog.model(exported.model.base or name, platform.provider.name)
+    table = BenchmarkTable(max_tokens=given.get("max_tokens"))
+    [cost] = asking_costs(prompts.path, [OneAsked(name, entry, tuned=True)], table)
+    return RecordPlan(
+        model=name,
+        platform=platform.name,
+        source=str(source),
+        rows=prompts.rows,
+        expected=prompts.expected,
+        parameters=given,
+        known=_known(place, name, prompts.sha256, given) is not None,
+        dollars=cost.dollars,
+        note=cost.note,
+    )
+
+
+def _name(exported: ExportedModel) -> str:
+    """What the old model is asked as. Raises UsageError."""
+    if exported.model.model is None:
+        raise UsageError(
+            f"{exported.model.name} has no model that can be asked",
+            hint="The platform names no model for this job. Where you know its name: ftkit generate.",
         )
-        _put(prompts.path, place.path / PROMPTS)
-        _put(found.out, place.path / ANSWERS)
-        write_record(place.path / RECORD, made)
-    return made
+    return exported.model.model
+
+
+def _given(
+    temperature: float | None, max_tokens: int | None, parameters: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    said = {"temperature": temperature, "max_tokens": max_tokens, **(parameters or {})}
+    return {key: value for key, value in said.items() if value is not None}
 
 
 class Ways(NamedTuple):
@@ -102,15 +134,6 @@ class Ways(NamedTuple):
     via: Via | None = None
     window: str | None = None
     pace: Pace | None = None
-
-
-class Prompts(NamedTuple):
-    """A copy of a golden set; ``expected`` of its rows say what is right."""
-
-    path: Path
-    sha256: str
-    rows: int
-    expected: int
 
 
 @dataclass(frozen=True)
@@ -151,13 +174,13 @@ class _Recording:
     def _ask(self, extra: Mapping[str, Any]) -> Asked:
         said, path = {**self.parameters, **extra}, self.prompts.path
         ids = RowIds()
-        for row in _rows(path):
+        for row in rows_of(path):
             ids.add(row.messages)
         # what was begun with other prompts or parameters is not to be gone on with
         mark = hashlib.sha256(canonical_json([self.model, self.prompts.sha256, said])).hexdigest()[:16]
         with project_cache(self.platform.settings) as cache:
             return ask(
-                requests_of(_rows(path), ids, self.model, said),
+                requests_of(rows_of(path), ids, self.model, said),
                 self._backend(),
                 model=self.model,
                 out=self.folder / "answers.jsonl",
@@ -178,43 +201,30 @@ class _Recording:
             display=self.platform.display,
         )
 
-
-def _golden(place: ModelFolder, exported: ExportedModel, golden: str | Path | None) -> Path:
-    if golden is not None:
-        path = Path(golden)
-        if not path.is_file():
-            raise UsageError("the golden set is not there", where=str(path))
-        return path
-    file = exported.file("validation")
-    if file is None:
-        raise UsageError(
-            f"{exported.model.name} has no exported validation file, so a golden set is to be named",
-            hint="--golden FILE: a chat JSONL file of prompts that the model was not trained on.",
+    def kept(self, place: ModelFolder, source: Path, found: Asked) -> Recorded:
+        """The prompts and answers in their place, and written down last: what is written down is whole."""
+        made = Recorded(
+            model=self.model,
+            platform=self.platform.name,
+            source=str(source),
+            prompts=PROMPTS,
+            prompts_sha256=self.prompts.sha256,
+            answers=ANSWERS,
+            answers_sha256=sha256_file(found.out),
+            rows=self.prompts.rows,
+            answered=found.answered,
+            failed=found.failed,
+            expected=self.prompts.expected,
+            with_logprobs=_count_logprobs(found.out),
+            parameters=dict(self.parameters),
+            prompt_tokens=found.prompt_tokens,
+            completion_tokens=found.completion_tokens,
+            recorded_at=datetime.now(UTC),
         )
-    return place.checked(file)
-
-
-def _copy_prompts(source: Path, target: Path, limit: int | None) -> Prompts:
-    """Copy the first rows of the golden set. Raises DataError for one that is none."""
-    make_folder(target.parent)
-    expected = 0
-    with open_jsonl_writer(target) as writer:
-        for row in read_jsonl(source):
-            if limit is not None and writer.rows >= limit:
-                break
-            _check(row.data, Where(source, row.line))
-            expected += has_truth(row.data)
-            writer.write(row.data)
-        if not writer.rows:
-            raise DataError("there are no rows in it", where=str(source))
-    return Prompts(target, writer.sha256, writer.rows, expected)
-
-
-def _check(data: Any, where: Where) -> None:
-    if not isinstance(data, dict) or not isinstance(data.get("messages"), list):
-        raise DataError("a chat example is wanted", where=where)
-    if not prompt_of(data):
-        raise DataError("there is no message to send: only an assistant's", where=where)
+        _put(self.prompts.path, place.path / PROMPTS)
+        _put(found.out, place.path / ANSWERS)
+        write_record(place.path / RECORD, made)
+        return made
 
 
 def _put(path: Path, target: Path) -> None:
@@ -222,18 +232,6 @@ def _put(path: Path, target: Path) -> None:
         path.replace(target)
     except OSError as error:
         raise storage_error(error, target) from error
-
-
-def has_truth(data: Mapping[str, Any]) -> bool:
-    """Whether a row says what the right answer is."""
-    return data.get("expected") is not None or (
-        data["messages"][-1].get("role") == "assistant" and reply_of(data) is not None
-    )
-
-
-def _rows(path: Path) -> Iterator[HeldOutRow]:
-    for number, row in enumerate(read_jsonl(path)):
-        yield HeldOutRow(number, row.line, prompt_of(row.data), (), row.data)
 
 
 def _known(place: ModelFolder, model: str, digest: str, parameters: Mapping[str, Any]) -> Recorded | None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ftkit.splitting import Fitting
+from ftkit.display.html import Shown
+from ftkit.lifecycle.estimate import Estimate, Span
+from ftkit.splitting.result import Fitting
 
 FileKind = Literal["training", "validation", "result", "events", "checkpoints", "job"]
 Verdict = Literal["equivalent", "not worse", "worse", "not shown"]
 
 
-class _Record(BaseModel):
+class _Record(Shown, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
@@ -32,10 +34,13 @@ class TunedModel(_Record):
 
     ``name`` is the model's id, or the job's where the platform names no model. ``alive`` says whether the
     platform lists the model (None: it could not be asked). ``shutdown`` is the base model's last day, as the
-    platform or else the catalog says, or the day on which the platform closes; ``days_left`` counts from the
-    day of the inventory and is below 0 afterwards. ``last_used`` is the newest use that is known: a batch
-    on the platform, or an answer that is kept here; None means that none is known.
+    platform says or else the catalog, of this base or of its ``family``, or the day on which the platform
+    closes; ``days_left`` counts from the day of the inventory and is below 0 afterwards. ``last_used`` is the
+    newest use that is known: a batch on the platform, or an answer that is kept here; None means that none
+    is known.
     """
+
+    in_tables: ClassVar = ("name", "base", "job", "alive", "shutdown", "days_left", "last_used")
 
     name: str
     model: str | None
@@ -55,7 +60,7 @@ class TunedModel(_Record):
     finished_at: datetime | None = None
     alive: bool | None = None
     shutdown: date | None = None
-    shutdown_source: Literal["platform", "catalog"] | None = None
+    shutdown_source: Literal["platform", "catalog", "family"] | None = None
     no_new_jobs_after: date | None = None
     days_left: int | None = None
     last_used: datetime | None = None
@@ -78,6 +83,11 @@ class Inventory(_Record):
     failed: int = 0
     notice: str | None = None
     notes: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        from ftkit.lifecycle.migration.drawn import inventory_html
+
+        return inventory_html(self)
 
 
 class ExportedFile(_Record):
@@ -157,11 +167,57 @@ class Recorded(_Record):
     recorded_at: datetime
 
 
+class RecordPlan(_Record):
+    """What a recording would ask, before anything is sent.
+
+    ``known`` says that all of it is recorded already. ``dollars`` is from answers as long as the right ones
+    to the longest that are allowed, asked by batch; None where it is not known: ``note`` says why.
+    """
+
+    model: str
+    platform: str
+    source: str
+    rows: int
+    expected: int
+    parameters: dict[str, Any]
+    known: bool
+    dollars: Span | None = None
+    note: str | None = None
+
+
+class RetrainPlan(_Record):
+    """What a retraining would do, before anything is sent. ``training`` and ``validation`` are the files
+    that would be uploaded; the other fields are as in :class:`Retrained`.
+    """
+
+    old: str
+    base: str
+    platform: str
+    method: str
+    hyperparameters: dict[str, Any]
+    left_behind: dict[str, Any] = {}
+    training: Path
+    validation: Path | None
+    training_rows: int
+    validation_rows: int | None = None
+    fitting: Fitting | None = None
+    estimate: Estimate
+    notes: tuple[str, ...] = ()
+
+    def check_cost(self, most: float | None) -> None:
+        """OverBudget where the job may cost more than ``most`` US dollars, or nobody knows what it costs."""
+        if most is not None:
+            from ftkit.lifecycle.guards import check_cost
+
+            check_cost(self.estimate, most)
+
+
 class Retrained(_Record):
     """The old model's data on another base. ``model`` is None until the job has ended.
 
-    ``fitting`` says what became of rows that are too long for the new base, ``left_behind`` which of the
-    old hyperparameters were not taken along. ``folder`` is within the migration's.
+    ``method`` is the new job's, which may be another than the old one's. ``fitting`` says what became of rows
+    that are too long for the new base, ``left_behind`` which of the old hyperparameters were not taken along.
+    ``folder`` is within the migration's; ``dollars`` is the most that the job was estimated to cost.
     """
 
     old: str
@@ -217,6 +273,11 @@ class Compared(_Record):
     folder: Path
     report: Path
 
+    def _repr_html_(self) -> str:
+        from ftkit.lifecycle.migration.drawn import compared_html
+
+        return compared_html(self)
+
     @property
     def parity(self) -> bool:
         """Whether the new model is shown to be as good as the old one, within the margin."""
@@ -241,9 +302,29 @@ class Moved(_Record):
 
 
 class MigrationReport(_Record):
-    """The whole of a migration; ``markdown`` is where it stands in words."""
+    """The whole of a migration; ``markdown`` is where it stands in words, ``page`` where as HTML."""
 
     folder: Path
     as_of: date
     models: tuple[Moved, ...]
     markdown: Path
+    page: Path
+
+    def _repr_html_(self) -> str:
+        from ftkit.lifecycle.migration.drawn import migration_html
+
+        return migration_html(self)
+
+    @property
+    def done(self) -> int:
+        """How many models are shown to have a successor that is as good."""
+        return sum(model.done for model in self.models)
+
+    @property
+    def summary(self) -> str:
+        """The report in one sentence, without its full stop."""
+        total = len(self.models)
+        if total == 1:
+            shown = "is" if self.done else "is not yet"
+            return f"The one model {shown} shown to have a successor that is as good"
+        return f"{self.done} of {total} models are shown to have a successor that is as good"

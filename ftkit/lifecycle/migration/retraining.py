@@ -6,17 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ftkit.benchmarking.requests import slug
-from ftkit.data import read_jsonl
-from ftkit.errors import DataError, UsageError
+from ftkit.errors import DataError, NotOnPlatform, ValidationFailed
+from ftkit.gateway.method import Method
 from ftkit.gateway.orders import JobOrder, method_of
 from ftkit.gateway.values import as_map
-from ftkit.lifecycle.launching import Launched, launch
+from ftkit.lifecycle.launching import Launched, LaunchPlan, plan_launch
+from ftkit.lifecycle.migration.fitting import Another, Data, data_for, limit_of
 from ftkit.lifecycle.migration.folder import RETRAIN, MigrationFolder, ModelFolder, write_record
-from ftkit.lifecycle.migration.results import ExportedModel, Retrained
-from ftkit.splitting import SplitOptions, SplitResult, split
+from ftkit.lifecycle.migration.results import ExportedModel, Retrained, RetrainPlan
 
 if TYPE_CHECKING:
     from ftkit.gateway import Job, Platform
@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 TAKEN_ALONG = ("n_epochs", "beta")
 """Hyperparameters that mean the same everywhere. A batch size fits one machine, and a multiplier multiplies
 another number on every platform: they go only to a platform of the same name."""
+_TUNABLE = {"supervised": "sft", "dpo": "dpo", "reinforcement": "rft"}
+_TOO_LONG = ("FT301", "FT302")
+_NO_DPO = (
+    "--method supervised teaches the better replies alone. Or choose a base that learns preferences: "
+    "a Hugging Face model on the local platform, for one."
+)
+_NO_REWARDS = (
+    "A grader's reward cannot be made into examples. Have the old model answer its training prompts while "
+    "it lives, and train on its answers: ftkit generate, then ftkit jobs create."
+)
 
 
 def retrain(
@@ -33,7 +43,9 @@ def retrain(
     model: str | None = None,
     *,
     base: str,
+    method: Another | None = None,
     over_limit: OverLimit | None = None,
+    max_row_tokens: int | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
     suffix: str | None = None,
     seed: int | None = None,
@@ -44,119 +56,158 @@ def retrain(
     """Tune ``base`` on ``platform`` with the exported data of ``model``; the same call gives the same job.
 
     Every row is counted again as ``base`` counts: ``over_limit`` says what becomes of rows that are too long
-    for it (``error``, ``drop``, ``truncate``, ``window``; see ``SplitOptions``), None leaves that to the
-    validation, which refuses them. Epochs are taken along; ``hyperparameters`` are set beside or over them.
-    Without ``wait`` the call ends when the job is launched. ``max_cost`` is in US dollars.
+    for it (``error``, ``drop``, ``truncate``, ``window``; see ``SplitOptions``), ``max_row_tokens`` sets the
+    limit where the catalog does not know it or another is wanted. Without both the validation refuses such
+    rows. Epochs are taken along; ``hyperparameters`` are set beside or over them. ``method`` "supervised"
+    teaches the better replies of preferences where the new platform has no such training. Without ``wait``
+    the call ends when the job is launched. ``max_cost`` is in US dollars.
 
-    Raises UsageError and DataError as the splitter does, ValidationFailed where the data does not go with the
-    new platform, and JobFailed.
+    Raises UsageError and DataError as the splitter does, NotOnPlatform where the platform does not train by
+    the old model's method, ValidationFailed where the data does not go with it, OverBudget, and JobFailed.
     """
     place, exported = MigrationFolder(folder).model(model)
-    new = place.path / "retrained" / slug(f"{platform.name}-{base}")
+    wanted = _Wanted(base, method, over_limit, max_row_tokens, hyperparameters or {}, suffix, seed)
     with place.alone("retraining"):
-        data = _fitted(platform, place, exported, new, base, over_limit)
-        given, left = carried_over(exported, platform, hyperparameters or {})
-        method = exported.model.method or "supervised"
-        order = JobOrder(
-            model=base,
-            training_file=str(data.training),
-            validation_file=str(data.validation) if data.validation is not None else None,
-            suffix=suffix or exported.model.suffix,
-            seed=seed if seed is not None else exported.model.seed,
-            method=method_of(method, given, **_grader(place, method)),  # type: ignore[arg-type]
-        )
-        launched = launch(platform, order, max_cost=max_cost, again=again)
-        made = _told(exported, platform, base, launched, data, new, given, left)
-        write_record(new / RETRAIN, made)
-    if not wait:
-        return made
-    return _to_its_end(platform, made)
+        found = _Retraining(platform, place, exported, wanted).prepared(max_cost)
+        launched = found.launch.carry_out(platform, again=again)
+        made = found.told(launched)
+        write_record(found.new / RETRAIN, made)
+    return _to_its_end(platform, made) if wait else made
+
+
+def plan_retrain(
+    platform: Platform,
+    folder: str | Path,
+    model: str | None = None,
+    *,
+    base: str,
+    method: Another | None = None,
+    over_limit: OverLimit | None = None,
+    max_row_tokens: int | None = None,
+    hyperparameters: Mapping[str, Any] | None = None,
+    suffix: str | None = None,
+    seed: int | None = None,
+) -> RetrainPlan:
+    """What :func:`retrain` would do when called so, and what it would cost; nothing is sent.
+
+    The data is made as the base takes it, in the folder. Raises what :func:`retrain` raises before it sends.
+    """
+    place, exported = MigrationFolder(folder).model(model)
+    wanted = _Wanted(base, method, over_limit, max_row_tokens, hyperparameters or {}, suffix, seed)
+    with place.alone("retraining"):
+        return _Retraining(platform, place, exported, wanted).prepared(None).planned()
+
+
+class _Wanted(NamedTuple):
+    """What is wanted of the new model; None leaves it to the old one, or to the platform."""
+
+    base: str
+    method: Another | None
+    over_limit: OverLimit | None
+    max_row_tokens: int | None
+    hyperparameters: Mapping[str, Any]
+    suffix: str | None
+    seed: int | None
 
 
 @dataclass(frozen=True)
-class _Data:
-    """The data as the new base takes it."""
+class _Retraining:
+    """One model on its way to a new base."""
 
-    training: Path
-    validation: Path | None
-    rows: int
-    validation_rows: int | None
-    split: SplitResult | None
-    notes: tuple[str, ...] = ()
+    platform: Platform
+    place: ModelFolder
+    exported: ExportedModel
+    wanted: _Wanted
 
-
-def _fitted(
-    platform: Platform,
-    place: ModelFolder,
-    exported: ExportedModel,
-    new: Path,
-    base: str,
-    over_limit: OverLimit | None,
-) -> _Data:
-    """The exported files, rows that are too long treated by the rule."""
-    training, validation = exported.file("training"), exported.file("validation")
-    if training is None:
-        raise UsageError(
-            f"there is no training file of {exported.model.name} in the folder",
-            where=str(place.path),
-            hint="What the platform has no more cannot be exported: train on the file that you have, "
-            "ftkit jobs create --training-file FILE.",
+    def prepared(self, max_cost: float | None) -> _Prepared:
+        """All that needs no platform: method, data, limits, cost."""
+        old, wanted, platform = self.exported.model, self.wanted, self.platform
+        method = wanted.method or old.method or "supervised"
+        given, left = carried_over(self.exported, platform, wanted.hyperparameters, method)
+        check_method(platform, wanted.base, method, given)
+        new = self.place.path / "retrained" / slug(f"{platform.name}-{wanted.base}")
+        limit = limit_of(platform, wanted.base, wanted.over_limit, wanted.max_row_tokens)
+        data = data_for(self.place, self.exported, new, method, limit, platform)
+        order = JobOrder(
+            model=wanted.base,
+            training_file=str(data.training),
+            validation_file=str(data.validation) if data.validation is not None else None,
+            suffix=wanted.suffix or old.suffix,
+            seed=wanted.seed if wanted.seed is not None else old.seed,
+            method=method_of(method, given, **_grader(self.place, method)),  # type: ignore[arg-type]
         )
-    files = [place.checked(file) for file in (training, validation) if file is not None]
-    if over_limit is None:
-        return _Data(files[0], next(iter(files[1:]), None), *(_counts(files)), split=None)
-    made = [
-        split(
-            file,
-            train=1.0,
-            out=new / file.stem,
-            options=SplitOptions(
-                group=("row",), shuffle=False, model=_counting(platform, base), over_limit=over_limit
-            ),
-            settings=platform.settings,
-            display=platform.display,
+        return _Prepared(self, new, method, data, given, left, self._launch(order, max_cost))
+
+    def _launch(self, order: JobOrder, max_cost: float | None) -> LaunchPlan:
+        platform = self.platform
+        try:
+            return plan_launch(
+                platform.settings,
+                order,
+                provider=platform.provider,
+                place=platform.identity,
+                max_cost=max_cost,
+                display=platform.display,
+            )
+        except ValidationFailed as error:
+            raise _with_a_way_out(error) from None
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """All that is settled before anything is sent."""
+
+    of: _Retraining
+    new: Path
+    method: str
+    data: Data
+    given: dict[str, Any]
+    left: dict[str, Any]
+    launch: LaunchPlan
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "old": self.of.exported.model.name,
+            "base": self.of.wanted.base,
+            "platform": self.of.platform.name,
+            "method": self.method,
+            "hyperparameters": self.given,
+            "left_behind": self.left,
+            "training_rows": self.data.rows,
+            "validation_rows": self.data.validation_rows,
+            "fitting": self.data.fitting,
+            "notes": self.data.notes,
+        }
+
+    def planned(self) -> RetrainPlan:
+        """As what would be done."""
+        data, estimate = self.data, self.launch.estimate
+        return RetrainPlan(
+            **self._common(), training=data.training, validation=data.validation, estimate=estimate
         )
-        for file in files
-    ]
-    parts = [result.parts["train"] for result in made]
-    if not parts[0].rows:
-        raise DataError("no row of the training file fits the new base", where=str(files[0]))
-    kept = [part for part in parts if part.rows]
-    return _Data(
-        training=made[0].manifest.parent / "train.jsonl",
-        validation=made[1].manifest.parent / "train.jsonl" if len(kept) > 1 else None,
-        rows=parts[0].rows,
-        validation_rows=kept[1].rows if len(kept) > 1 else None,
-        split=made[0],
-        notes=tuple(note for result in made for note in result.notes),
-    )
 
-
-def _counting(platform: Platform, base: str) -> str:
-    """The model of the catalog to count by. Raises UsageError where no limit of the base is known."""
-    from ftkit.lifecycle.gate import counted_as
-
-    entry = counted_as(platform.settings, platform.provider, base)
-    if entry is None or entry.tokenizer is None:
-        raise UsageError(
-            f"the limits of {base} are not known, so no row can be called too long",
-            hint=f'Set them in ftkit.toml, [models."{base}"]: provider, tokenizer, limits.training_context.',
+    def told(self, job: Launched) -> Retrained:
+        """As what was done."""
+        dollars = job.estimate.dollars
+        return Retrained(
+            **self._common(),
+            model=job.fine_tuned_model,
+            job=job.id,
+            status=job.status,
+            folder=self.new,
+            dollars=dollars.high if dollars is not None else None,
         )
-    return entry.id
-
-
-def _counts(files: list[Path]) -> tuple[int, int | None]:
-    counts = [sum(1 for _ in read_jsonl(file)) for file in files]
-    return counts[0], counts[1] if len(counts) > 1 else None
 
 
 def carried_over(
-    exported: ExportedModel, platform: Platform, wanted: Mapping[str, Any]
+    exported: ExportedModel, platform: Platform, wanted: Mapping[str, Any], method: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The hyperparameters of the new job, and those of the old one that it does not get."""
     old, dialect = exported.model.hyperparameters, platform.provider.dialect
-    known = dialect.hyperparameters.get(exported.model.method or "supervised")
-    same = platform.name == exported.model.platform
+    was = exported.model.method or "supervised"
+    by = method or was
+    known = dialect.hyperparameters.get(by) or (() if by != was else None)
+    same = platform.name == exported.model.platform and by == was
     taken = {
         name: value
         for name, value in old.items()
@@ -168,6 +219,21 @@ def carried_over(
     given = {**taken, **{name: value for name, value in wanted.items() if value is not None}}
     left = {name: value for name, value in old.items() if value is not None and name not in given}
     return given, left
+
+
+def check_method(platform: Platform, base: str, method: str, hyperparameters: Mapping[str, Any]) -> None:
+    """NotOnPlatform where the platform, or the base on it, is not known to train by ``method``."""
+    entry = platform.catalog.model(base, platform.provider.name)
+    ways = {"dpo": _NO_DPO, "reinforcement": _NO_REWARDS}
+    if entry is not None and entry.tunable and _TUNABLE.get(method) not in entry.tunable:
+        by = " and ".join(name for name, short in _TUNABLE.items() if short in entry.tunable)
+        raise NotOnPlatform(
+            f"the old model was trained by {method}, and {base} trains by {by} only", hint=ways.get(method)
+        )
+    try:
+        Method(method, dict(hyperparameters), {}).check(platform.provider)
+    except NotOnPlatform as error:
+        raise NotOnPlatform(error.message, hint=ways.get(method, error.hint)) from None
 
 
 def _grader(place: ModelFolder, method: str) -> dict[str, Any]:
@@ -182,41 +248,32 @@ def _grader(place: ModelFolder, method: str) -> dict[str, Any]:
     return {name: said[name] for name in ("grader", "response_format") if said.get(name) is not None}
 
 
-def _told(
-    exported: ExportedModel,
-    platform: Platform,
-    base: str,
-    job: Launched,
-    data: _Data,
-    new: Path,
-    given: dict[str, Any],
-    left: dict[str, Any],
-) -> Retrained:
-    dollars = job.estimate.dollars
-    return Retrained(
-        old=exported.model.name,
-        model=job.fine_tuned_model,
-        base=base,
-        platform=platform.name,
-        job=job.id,
-        status=job.status,
-        method=exported.model.method or "supervised",
-        hyperparameters=given,
-        left_behind=left,
-        training_rows=data.rows,
-        validation_rows=data.validation_rows,
-        fitting=data.split.fitting if data.split is not None else None,
-        folder=new,
-        dollars=dollars.high if dollars is not None else None,
-        notes=data.notes,
-    )
+def _with_a_way_out(error: ValidationFailed) -> ValidationFailed:
+    """The same refusal with what can be done about it here."""
+    every = (error.hint or "").splitlines()[:1]
+    counts = getattr(error.report, "counts", {})
+    if any(code in counts for code in _TOO_LONG):
+        every.append("Rows that are too long for the new base: --over-limit drop, truncate or window.")
+    return ValidationFailed(error.message, report=error.report, where=error.where, hint="\n".join(every))
+
+
+def refreshed(made: Retrained, platform: Platform) -> Retrained:
+    """A retraining that was not waited for, as its job stands now; written down where that has changed."""
+    if made.model is not None:
+        return made
+    return _written(made, platform.jobs.get(made.job))
+
+
+def _written(made: Retrained, job: Job) -> Retrained:
+    now = made.model_copy(update={"model": job.fine_tuned_model, "status": job.status})
+    if now != made:
+        write_record(made.folder / RETRAIN, now)
+    return now
 
 
 def _to_its_end(platform: Platform, made: Retrained) -> Retrained:
     """Wait for the job and write down what came of it. Raises JobFailed."""
-    job: Job = platform.jobs.wait(made.job)
-    ended = made.model_copy(update={"model": job.fine_tuned_model, "status": job.status})
-    write_record(made.folder / RETRAIN, ended)
-    name = platform.name
+    job = platform.jobs.wait(made.job)
+    ended, name = _written(made, job), platform.name
     job.raise_if_failed("" if name == "local" else f" --platform {name}")
     return ended

@@ -144,7 +144,11 @@ def parallel_setting(row: RowView) -> Iterator[Found]:
     if not isinstance(setting.value, bool):
         what = f"'parallel_tool_calls' is {kind_of(setting.value)}, not true or false"
         yield Found(what, "Write true or false, without quotes.", setting.at)
-    elif (tools := beside_messages(row, "tools")) is None or not tools.value:
+        return
+    tools = beside_messages(row, "tools")
+    # OpenAI's own example of a preference has an empty list of tools (guide "Direct preference optimization",
+    # quoted in https://community.openai.com/t/1148642)
+    if tools is None or not (tools.value or row.kind == "preference"):
         hint = "Define the tools, or leave the setting out."
         yield Found("'parallel_tool_calls' without tools", hint, setting.at, the_key=True)
 
