@@ -27,7 +27,7 @@ from ftkit.display.html.elements import Html, code, element, folded, joined, not
 if TYPE_CHECKING:
     from ftkit.benchmarking.judging.results import JudgeReport
     from ftkit.benchmarking.results import BenchmarkReport
-    from ftkit.benchmarking.versus.results import RunComparison
+    from ftkit.benchmarking.versus.results import ModelChange, RunComparison
 
 _MOST_ROWS = 10
 _TEXT = 300
@@ -120,12 +120,18 @@ def _judge_parts(report: JudgeReport) -> Iterator[Html]:
     yield notes(f"{note}." for note in report.notes)
 
 
+def _changed(change: ModelChange) -> Html:
+    if change.same:
+        return code(change.model_b)
+    return element("div", code(change.model_b), element("div", "against ", code(change.model_a), cls="quiet"))
+
+
 def runs_html(comparison: RunComparison) -> str:
     """Two runs: what came of it, what was changed, and rows whose answers are others."""
     a, b = comparison.a.name, comparison.b.name
     rows = [
         (
-            code(change.model_b if change.same else f"{change.model_b} (against {change.model_a})"),
+            _changed(change),
             percent(change.figure_a),
             percent(change.figure_b),
             points(change.test.difference),

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from typing import Any, Protocol
 
 from ftkit.display.base import Progress
 from ftkit.display.board import Board
-from ftkit.display.html.card import card
-from ftkit.display.html.elements import Html, Tone, bar, element, safe
+from ftkit.display.html.card import framed
+from ftkit.display.html.elements import Html, Tone, bar, element, folded, safe
 from ftkit.display.plain import State
 
 EVERY_SECONDS = 0.25
 """A bar or a board is drawn anew at most so often."""
+_LAST_EVENTS, _MOST_EVENTS = 3, 400
 
 
 def in_notebook() -> bool:
@@ -51,7 +52,7 @@ class Slot:
 
 
 class _Bar(Protocol):
-    def draw(self, title: str, state: State, mark: str, seconds: float) -> None:
+    def draw(self, title: str, state: State, mark: str, seconds: float, log: Sequence[str]) -> None:
         """Show how far the work is; ``mark`` is ``•`` while it goes on, then ``✓`` or ``✗``."""
 
 
@@ -63,6 +64,7 @@ class NotebookDisplay:
 
     def __init__(self, *, widgets: bool | None = None) -> None:
         self._widgets = find_spec("ipywidgets") is not None if widgets is None else widgets
+        self._open: list[_Progress] = []
 
     def note(self, text: str) -> None:
         """A line of text."""
@@ -73,8 +75,11 @@ class NotebookDisplay:
         self._line(f"warning: {text}")
 
     def event(self, text: str) -> None:
-        """A line, indented further."""
-        self._line(f"    {text}")
+        """A line of the log of the work that goes on; where none does, a line of text, indented further."""
+        if self._open:
+            self._open[-1].event(text)
+        else:
+            self._line(f"    {text}")
 
     def _line(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")  # stderr has a red ground in notebooks
@@ -91,11 +96,13 @@ class NotebookDisplay:
         """A bar while it goes on; a mark, its state and its time when it has ended."""
         progress = _Progress(_WidgetBar() if self._widgets else _HtmlBar(), title, State(total, unit, " of "))
         progress.draw("•")
+        self._open.append(progress)
         mark = "✗"
         try:
             yield progress
             mark = "✓"
         finally:
+            self._open.remove(progress)
             progress.draw(mark)
 
 
@@ -103,16 +110,25 @@ class _Progress:
     def __init__(self, bar: _Bar, title: str, state: State) -> None:
         self._bar, self._title, self._state = bar, title, state
         self._started = self._drawn = time.monotonic()
+        self._log: list[str] = []
 
     def update(self, done: float, total: float | None = None, text: str | None = None) -> None:
         self._state.update(done, total, text)
+        self._now_and_then()
+
+    def event(self, text: str) -> None:
+        """A line of the work's log."""
+        self._log = [*self._log, text][-_MOST_EVENTS:]
+        self._now_and_then()
+
+    def _now_and_then(self) -> None:
         if time.monotonic() - self._drawn >= EVERY_SECONDS:
             self.draw("•")
 
     def draw(self, mark: str) -> None:
         """Now, however long ago it was drawn last."""
         self._drawn = time.monotonic()
-        self._bar.draw(self._title, self._state, mark, self._drawn - self._started)
+        self._bar.draw(self._title, self._state, mark, self._drawn - self._started, self._log)
 
 
 def tone_of(mark: str) -> Tone:
@@ -132,31 +148,42 @@ def _words(state: State, mark: str, seconds: float) -> str:
     return ", ".join(part for part in (state.words(ended=mark != "•"), f"{seconds:.1f} s") if part)
 
 
+def log_of(lines: Sequence[str], mark: str) -> Html:
+    """The last lines of a log while the work goes on; all of them, to be unfolded, when it has ended."""
+    if not lines:
+        return Html()
+    if mark == "•":
+        return element("pre", "\n".join(lines[-_LAST_EVENTS:]), cls="quiet")
+    return folded(f"{len(lines):,} lines of the log", element("pre", "\n".join(lines)))
+
+
 class _HtmlBar:
     def __init__(self) -> None:
         self._slot = Slot()
 
-    def draw(self, title: str, state: State, mark: str, seconds: float) -> None:
+    def draw(self, title: str, state: State, mark: str, seconds: float, log: Sequence[str]) -> None:
         words = _words(state, mark, seconds)
-        body = element("p", bar(share_of(state, mark), tone_of(mark)), " ", words)
-        self._slot.put(card(f"{mark} {title}", body), f"{mark} {title} ({words})")
+        filled = bar(share_of(state, mark), tone_of(mark)) if mark != "✓" else ""
+        line = element("p", f"{mark} {title} ", filled, " ", element("span", words, cls="quiet"))
+        self._slot.put(framed(line, log_of(log, mark)), f"{mark} {title} ({words})")
 
 
 class _WidgetBar:
     def __init__(self) -> None:
         self._box: Any = None
 
-    def draw(self, title: str, state: State, mark: str, seconds: float) -> None:
+    def draw(self, title: str, state: State, mark: str, seconds: float, log: Sequence[str]) -> None:
         import ipywidgets as widgets
         from IPython.display import display
 
         if self._box is None:
             wide = widgets.Layout(width="14em")
-            self._box = widgets.HBox(
-                [widgets.HTML(), widgets.FloatProgress(min=0, max=1, layout=wide), widgets.HTML()]
-            )
+            line = [widgets.HTML(), widgets.FloatProgress(min=0, max=1, layout=wide), widgets.HTML()]
+            self._box = widgets.VBox([widgets.HBox(line), widgets.HTML()])
             display(self._box)  # type: ignore[no-untyped-call]
-        head, filled, tail = self._box.children
+        box, below = self._box.children
+        head, filled, tail = box.children
+        below.value = str(log_of(log, mark))
         head.value = str(safe(f"{mark} {title}"))
         filled.value = min(share_of(state, mark), 1.0)
         filled.bar_style = {"✓": "success", "✗": "danger"}.get(mark, "info" if state.total is None else "")

@@ -102,7 +102,7 @@ class NotebookBoard:
         parts = [part for part in (_steps(line), _figures(line)) if part]
         body = element("p", joined(parts, ", "), " ", element("span", _time(line, self._drawn), cls="quiet"))
         result = element("p", code(line.result)) if line.result else ""
-        curve = curves(self._curves.get(line.id, {})) or ""
+        curve = curves(self._curves.get(line.id, {}), until=line.total) or ""
         last = element("pre", "\n".join(self._events[-_LAST_EVENTS:]))
         return card(
             self._title, body, curve, result, last, self._folded(), state=line.state, tone=_tone(line)

@@ -65,7 +65,7 @@ def jobs_table(jobs: Iterable[Job]) -> Html:
     """Several jobs, a line for each."""
     rows = [
         (code(job.id), pill(job.status, tone_of(job.status)), _code(job.model), _code(job.fine_tuned_model),
-         moment(job.created_at), str(job.error) if job.error else None)
+         element("span", moment(job.created_at)), str(job.error) if job.error else None)
         for job in jobs
     ]  # fmt: skip
     return table(("job", "state", "model", "tuned model", "created", "error"), rows)

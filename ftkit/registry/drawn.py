@@ -11,8 +11,10 @@ from ftkit.display.html.shown import moment, table_of
 
 if TYPE_CHECKING:
     from ftkit.registry.cards.card import Card
-    from ftkit.registry.lineage import Benchmark, Lineage, Score
+    from ftkit.registry.lineage import Benchmark, Lineage, Part, Score
     from ftkit.registry.results import Version
+
+_PARTS = ("train", "validation", "test")
 
 
 def version_html(version: Version) -> str:
@@ -61,19 +63,24 @@ def _score(score: Score, this: bool) -> tuple[Any, ...]:
     if score.low is not None and score.high is not None:
         between = f"{score.low * 100:.1f} – {score.high * 100:.1f} %"
     value = element("span", bar(score.value, "good" if this else "busy"), f" {score.value * 100:.1f} %")
-    price = f"${score.per_1000:,.4f}" if score.per_1000 is not None else "unknown"
-    return element("b", name) if this else name, value, between, f"{score.unusable:,}", price
+    return (
+        element("b", name) if this else name,
+        value,
+        between,
+        f"{score.unusable:,}",
+        _dollars(score.per_1000),
+    )
 
 
 def _origin(lineage: Lineage) -> Iterator[tuple[str, Any]]:
     yield "base model", _code(lineage.base_model)
     yield "recipe", lineage.recipe
-    yield "data", ", ".join(f"{name} {part.rows:,}" for name, part in lineage.parts.items() if part.rows)
+    yield "data", ", ".join(f"{name} {part.rows:,}" for name, part in _in_order(lineage.parts) if part.rows)
     yield "job", _code(lineage.job)
     yield "hyperparameters", shortly(lineage.hyperparameters)
     yield "seed", str(lineage.seed) if lineage.seed is not None else None
     yield "trained tokens", f"{lineage.trained_tokens:,}" if lineage.trained_tokens is not None else None
-    yield "training cost", f"${lineage.training_cost:,.2f}" if lineage.training_cost is not None else None
+    yield "training cost", _dollars(lineage.training_cost) if lineage.training_cost is not None else None
     yield "data written by", lineage.generated_by
     yield "answered by", f"{lineage.engine}, not {lineage.stand_in_for}" if lineage.stand_in_for else None
 
@@ -83,7 +90,7 @@ def _origin_in_full(lineage: Lineage) -> Html:
     pairs = [
         ("source", _code(lineage.source)),
         ("its SHA-256", _code(lineage.source_sha256)),
-        *((f"{name}, SHA-256", code(part.sha256)) for name, part in lineage.parts.items()),
+        *((f"{name}, SHA-256", code(part.sha256)) for name, part in _in_order(lineage.parts)),
         ("recipe, SHA-256", _code(lineage.parameters_sha256)),
         ("run", _code(lineage.run)),
         ("report", _code(lineage.report)),
@@ -92,6 +99,20 @@ def _origin_in_full(lineage: Lineage) -> Html:
     if not any(value for _, value in pairs):
         return Html()
     return folded("where it comes from, with hashes", fields(pairs))
+
+
+def _in_order(parts: dict[str, Part]) -> list[tuple[str, Part]]:
+    """The parts as a person names them: what is trained on first."""
+    return sorted(
+        parts.items(), key=lambda item: (_PARTS.index(item[0]) if item[0] in _PARTS else 9, item[0])
+    )
+
+
+def _dollars(value: float | None) -> str:
+    """``$0``, ``$0.0031``, ``$1.27``, ``unknown``."""
+    if not value:
+        return "unknown" if value is None else "$0"
+    return f"${value:,.2f}" if value >= 1 else f"${value:,.4f}"
 
 
 def _code(text: str | None) -> Html | None:

@@ -38,7 +38,7 @@ class Version(_Result):
 class Move(_Result):
     """An alias began to stand for ``version``, in place of ``before``, and why; who wrote it down."""
 
-    in_tables: ClassVar = ("at", "name", "alias", "what", "version", "model", "before", "reason")
+    in_tables: ClassVar = ("at", "alias", "what", "version", "model", "before", "reason")
 
     name: str
     alias: str
@@ -89,6 +89,13 @@ class Resolved(_Result):
 class Name(_Result):
     """One name: how many versions it has, and what its aliases stand for."""
 
+    in_tables: ClassVar = ("name", "versions", "stands_for")
+
     name: str
     versions: int
     aliases: tuple[Resolved, ...] = ()
+
+    @property
+    def stands_for(self) -> tuple[str, ...]:
+        """What each alias stands for, as ``champion: ft:linear:x``."""
+        return tuple(f"{one.alias}: {one.model}" for one in self.aliases)

@@ -9,9 +9,8 @@ from ftkit.display.html.elements import Html, Tone, element, joined, pill
 _COLOURS = """
 div.ftkit{--good:#1a7f37;--bad:#cf222e;--warn:#9a6700;--busy:#0969da;--ink:currentColor;--quiet:#6e7781;
 --line:#8c959f66;--tuned:#0969da;--base:#8c959f;--heat:#0969da;--on-heat:#fff;
-font:13px/1.45 system-ui,sans-serif;max-width:60em;margin:.3em 0}
+font:13px/1.45 system-ui,sans-serif;margin:.3em 0}
 """
-# A notebook's own rules for tables name one class and one tag: ours name two tags and a class.
 _RULES = """
 div.ftkit .head{display:flex;flex-wrap:wrap;gap:.5em;align-items:baseline;margin:0 0 .4em}
 div.ftkit .head b{font-size:1.1em}
@@ -27,8 +26,11 @@ div.ftkit table{border-collapse:collapse;margin:.3em 0;font-size:1em;border:0}
 div.ftkit table caption{text-align:left;caption-side:top;white-space:nowrap;padding:.2em 0;color:inherit;
 font-weight:600}
 div.ftkit table th,div.ftkit table td{text-align:left;vertical-align:top;padding:.15em 1em .15em 0;border:0;
-border-bottom:1px solid var(--line);white-space:normal;max-width:34em;overflow-wrap:break-word}
-div.ftkit table thead th{white-space:nowrap}
+border-bottom:1px solid var(--line);white-space:normal;overflow-wrap:break-word}
+div.ftkit table thead th,div.ftkit div.wide td code,div.ftkit td>span,div.ftkit td>b>span{white-space:nowrap}
+div.ftkit td.long{min-width:18em;max-width:34em}
+div.ftkit p,div.ftkit pre,div.ftkit table.fields{max-width:62em}
+div.ftkit table.fields td{overflow-wrap:anywhere}
 div.ftkit table th.n,div.ftkit table td.n{text-align:right;white-space:nowrap;
 font-variant-numeric:tabular-nums}
 div.ftkit table.fields th{font-weight:400;color:var(--quiet);white-space:nowrap}
@@ -38,6 +40,7 @@ div.ftkit pre{font:.9em/1.4 ui-monospace,monospace;white-space:pre-wrap;overflow
 background:none;color:inherit;padding:0}
 div.ftkit mark{background:none;color:inherit;text-decoration:underline wavy var(--bad)}
 div.ftkit p{margin:.3em 0}
+div.ftkit>p:only-of-type{margin:.1em 0}
 div.ftkit p.note{color:var(--warn)}
 div.ftkit details{margin:.3em 0}
 div.ftkit summary{cursor:pointer}
@@ -53,16 +56,23 @@ _DARK = """
 div.ftkit.dark{--good:#3fb950;--bad:#f85149;--warn:#d29922;--busy:#58a6ff;--quiet:#8b949e;--tuned:#58a6ff;
 --base:#6e7681;--heat:#58a6ff}
 """
-_DARK_NAMES = ("[data-jp-theme-light='false']", "body.vscode-dark", "html[theme=dark]")
-"""How JupyterLab, VS Code and Colab say that their page is dark."""
+_DARK_NAMES = ("[data-jp-theme-light='false']", "body.vscode-dark", "html[theme=dark]",
+               "[data-md-color-scheme=slate]")  # fmt: skip
+"""How JupyterLab, VS Code, Colab and our own site say that their page is dark."""
 
 
 def _dark() -> str:
     rule = _DARK.strip().removeprefix("div.ftkit.dark")
-    return "".join(f"{name} div.ftkit{rule}" for name in _DARK_NAMES)
+    return "".join(f"{name} div.ftkit.ftkit.ftkit{rule}" for name in _DARK_NAMES)
 
 
-STYLE = Html(f"<style>{(_COLOURS + _RULES).strip()}{_dark()}</style>".replace("\n", ""))
+def _sheet() -> Html:
+    # front ends have rules of their own for tables in outputs, which name up to two classes
+    rules = (_COLOURS + _RULES).strip().replace("div.ftkit", "div.ftkit.ftkit.ftkit")
+    return Html(f"<style>{rules}{_dark()}</style>".replace("\n", ""))
+
+
+STYLE = _sheet()
 
 
 def card(
@@ -74,4 +84,9 @@ def card(
         head.append(pill(state, tone))
     if about is not None:
         head.append(element("span", about, cls="quiet"))
-    return element("div", STYLE, element("div", joined(head), cls="head"), *content, cls="ftkit")
+    return framed(element("div", joined(head), cls="head"), *content)
+
+
+def framed(*content: Any) -> Html:
+    """Whatever is drawn here, with the style sheet."""
+    return element("div", STYLE, *content, cls="ftkit")

@@ -10,14 +10,15 @@ from ftkit.display.html.elements import Html, element, joined
 
 Points = Sequence[tuple[float, float]]
 MOST_POINTS = 240
-_WIDTH, _HEIGHT = 480, 140
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 8, 8, 20
+_WIDTH, _HEIGHT = 480, 150
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 8, 20, 20
 _COLOURS = ("var(--busy,#0969da)", "var(--warn,#9a6700)", "var(--good,#1a7f37)")
 
 
-def curves(lines: Mapping[str, Points], across: str = "step") -> Html | None:
-    """Curves by name over ``across``; None where none of them has two points.
+def curves(lines: Mapping[str, Points], across: str = "step", until: float | None = None) -> Html | None:
+    """Curves by name over ``across``, as wide as what there will be; None where none of them has two points.
 
+    ``until`` is where they will end: a curve that grows then grows to the right, and keeps its form.
     What is not finite (a loss that has run away) is left out; long curves are thinned to means.
     """
     drawn = {name: thinned([p for p in points if _finite(p)]) for name, points in lines.items()}
@@ -25,12 +26,12 @@ def curves(lines: Mapping[str, Points], across: str = "step") -> Html | None:
     if all(len(points) < 2 for points in drawn.values()):
         return None
     every = [point for points in drawn.values() for point in points]
-    box = _Box(every)
+    box = _Box(every, until)
     body = [*box.axes(across)]
     for number, (name, points) in enumerate(drawn.items()):
         colour = _COLOURS[number % len(_COLOURS)]
         body += _line(points, box, colour)
-        body.append(_text(_LEFT + 8 + 120 * number, _TOP + 8, name, fill=colour))
+        body.append(_text(_LEFT + 4 + 120 * number, _TOP - 7, name, fill=colour))
     label = "; ".join(f"{name} {points[0][1]:.4g} to {points[-1][1]:.4g}" for name, points in drawn.items())
     return element(
         "svg", joined(body), cls="chart", role="img", aria_label=label, viewBox=f"0 0 {_WIDTH} {_HEIGHT}"
@@ -49,9 +50,9 @@ def thinned(points: Points, most: int = MOST_POINTS) -> list[tuple[float, float]
 class _Box:
     """Where a point stands in the picture."""
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: Points, until: float | None) -> None:
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        self.x0, self.x1, self.y0, self.y1 = min(xs), max(xs), min(ys), max(ys)
+        self.x0, self.x1, self.y0, self.y1 = min(xs), max(*xs, until or xs[0]), min(ys), max(ys)
 
     def place(self, point: tuple[float, float]) -> tuple[float, float]:
         """Of a point in the units of its curve."""

@@ -9,6 +9,8 @@ from typing import Any, Literal
 Tone = Literal["good", "bad", "warn", "busy", "plain"]
 """What a mark says by its colour; the words beside it say the same."""
 
+_LONG = 32
+"""A text in a cell that has more characters is given some width."""
 _VOID = frozenset({"br", "circle", "line", "polyline", "rect"})
 
 
@@ -70,13 +72,20 @@ def table(
     figures = frozenset(right)
 
     def line(cells: Sequence[Any], tag: str) -> Html:
-        made = (element(tag, cell, cls="n" if n in figures else None) for n, cell in enumerate(cells))
+        made = (
+            element(tag, cell, cls="n" if n in figures else "long" if _is_long(cell) else None)
+            for n, cell in enumerate(cells)
+        )
         return element("tr", joined(made))
 
     head = element("thead", line(headers, "th"))
     body = element("tbody", joined(line(cells, "td") for cells in rows))
     title = () if caption is None else (element("caption", caption),)
     return element("div", element("table", *title, head, body), cls="wide")
+
+
+def _is_long(cell: Any) -> bool:
+    return isinstance(cell, str) and not isinstance(cell, Html) and len(cell) > _LONG
 
 
 def fields(pairs: Iterable[tuple[Any, Any]]) -> Html:

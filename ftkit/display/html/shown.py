@@ -20,7 +20,7 @@ _STATES: dict[str, Tone] = {
 _NOTHING: tuple[Any, ...] = (None, "", (), [], {})
 _MOST_INNER = 50
 _MOST_WORDS, _MOST_TEXT = 200, 10_000
-_CODES = ("_id", "_file", "model", "sha256")
+_CODES = ("_id", "_file", "model", "sha256", "champion", "challenger")
 
 
 class Shown:
@@ -92,7 +92,7 @@ def in_a_cell(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return moment(value)
+        return element("span", moment(value))
     if name == "seed":
         return str(value)
     if isinstance(value, PurePath) or (isinstance(value, str) and (name == "id" or name.endswith(_CODES))):
