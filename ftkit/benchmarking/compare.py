@@ -11,12 +11,15 @@ from ftkit.benchmarking.statistics import (
     ALPHA,
     Bootstrap,
     Difference,
+    Parity,
     Sought,
     detectable_difference,
     difference_interval,
     discordant,
     holm,
     mcnemar_exact,
+    parity_of_scores,
+    parity_of_shares,
     rows_needed,
     seen_by_error,
     verdict_words,
@@ -117,6 +120,22 @@ def compare(
     tests = _Tests({"first": first, "second": second}, continuous, groups)
     own = tests.difference("first", "second")
     return tests.comparison(reference, other, own, own.p, 1, names=("first", "second"))
+
+
+def parity(
+    new: Marked, old: Marked, *, continuous: bool = False, groups: Sequence[int] | None = None
+) -> Parity:
+    """How far apart two models may be, by their marks of the same rows, with 95 % confidence either way.
+
+    By the values of a ``continuous`` metric; by right and wrong otherwise, whole ``groups`` (a number from 0
+    for every row) at a time where rows come in them.
+    """
+    if continuous:
+        return parity_of_scores(new.values, old.values, groups)
+    if groups is not None:
+        return parity_of_scores(new.right, old.right, groups)
+    only_new, only_old = discordant(new.right, old.right)
+    return parity_of_shares(only_new, only_old, len(new.right))
 
 
 class _Tests:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -46,7 +47,7 @@ class LedgerSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_+]*://")
+    url: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_+]*://", repr=False)
 
 
 class Settings(BaseModel):
@@ -86,6 +87,13 @@ class Settings(BaseModel):
     def catalog(self) -> Catalog:
         """The built-in catalog with these settings' providers and models laid over it."""
         return builtin_catalog().extended(self.providers, self.models)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some settings changed; its catalog is made of its own providers and models."""
+        made = super().model_copy(update=update, deep=deep)
+        if update and not update.keys().isdisjoint(("providers", "models")):
+            made.__dict__.pop("catalog", None)  # pydantic copies what was cached, too
+        return made
 
     @property
     def platform_name(self) -> str:

@@ -29,8 +29,8 @@ def assign(
     groups there are. Counts (and fractions with ``exact``): the groups are taken in the order of their
     ranks, with strata from each stratum in proportion; a group that would make a part too large is passed
     over for smaller ones, so that counts come out exactly wherever there are enough small groups.
-    ``kept`` holds what is decided already; its rows count. Raises UsageError where there are fewer rows
-    than counts ask for.
+    ``kept`` holds what is decided already; its rows count, and where they leave too few for a part it gets
+    what is left. Raises UsageError where there are fewer rows in all than counts ask for.
     """
     import numpy as np
 
@@ -38,12 +38,13 @@ def assign(
     if exact:
         requests = as_counts(requests, int(groups.sizes[codes != OUT].sum()))
     _by_thresholds(groups, requests, codes)
+    asked = sum(count for count in requests.values() if isinstance(count, int))
     cutter = Cutter(groups, codes, movable=codes == FREE)
     for name in _TAKE:
         if isinstance(count := requests.get(name), int):
             part = PARTS.index(name)
             missing = count - int(groups.sizes[codes == part].sum())
-            if not exact:
+            if not exact and (kept is None or asked > int(groups.sizes[codes != OUT].sum())):
                 _enough(name, requests, groups, codes, missing)
             cutter.take(part, missing)
     if requests.get("train") == "rest":

@@ -135,7 +135,7 @@ class _Work:
         decision = decide(columns, groups, self.requests, self.options, self.plan.kinds, earlier)
         stage = self._stage(columns, decision)
         written, content = self._copy(columns, decision, before, stage)
-        index = self._write_index(columns, decision)
+        index = self._write_index(columns, decision, earlier)
         result = self._result(columns, groups, decision, written, content)
         if self.plan.fit is not None:
             fitting = fitting_of(self.plan.fit, columns, decision.too_long, stage, self.examples)
@@ -198,8 +198,9 @@ class _Work:
             display=self.display,
         ).run()
 
-    def _write_index(self, columns: Columns, decision: Decision) -> RowIndex:
-        content = index_bytes(columns, decision.codes, self.plan.kinds, self.plan.seed)
+    def _write_index(self, columns: Columns, decision: Decision, earlier: Earlier | None) -> RowIndex:
+        before = earlier.index if earlier is not None else None
+        content = index_bytes(columns, decision.codes, self.plan.kinds, self.plan.seed, before)
         path = self.folder / INDEX
         return RowIndex(path=path, sha256=write_index(path, content))
 

@@ -70,13 +70,25 @@ def _looked_up(known: Numbers, codes: Codes, wanted: Numbers) -> Codes:
     return found
 
 
-def index_bytes(columns: Columns, codes: Codes, kinds: tuple[str, ...], seed: int) -> bytes:
-    """The content of the file."""
+def index_bytes(
+    columns: Columns, codes: Codes, kinds: tuple[str, ...], seed: int, before: SplitIndex | None = None
+) -> bytes:
+    """The content of the file: the rows, and those of the split ``before`` that are not among them.
+
+    A row that is away from the data for a while comes back to its part.
+    """
     import numpy as np
 
-    order = np.argsort(columns.places, kind="stable")
+    known = [columns.places, *columns.keys]
+    if before is not None:
+        away = (before.codes >= 0) & ~np.isin(before.names, columns.places)
+        none = np.full(len(before.names), NONE, np.uint64)
+        earlier = [before.names, *(before.keys.get(kind, none) for kind in kinds)]
+        known = [np.concatenate([now, then[away]]) for now, then in zip(known, earlier, strict=True)]
+        codes = np.concatenate([codes, before.codes[away]])
+    order = np.argsort(known[0], kind="stable")
     head = msgspec.json.encode(_Head(len(order), list(kinds), seed))
-    numbers = [column[order].astype("<u8").tobytes() for column in (columns.places, *columns.keys)]
+    numbers = [column[order].astype("<u8").tobytes() for column in known]
     return b"".join([_MAGIC, head, b"\n", *numbers, codes[order].astype(np.int8).tobytes()])
 
 

@@ -49,7 +49,7 @@ def _part_note(name: str, part: Part, wanted: Request, options: SplitOptions) ->
     thinned = (name == "train" and options.max_tokens) or (name in options.balance_parts and options.balance)
     if thinned and rows < wanted:
         return f"{asked}, after the balance or the budget"
-    if options.keep is not None and rows > wanted:
+    if options.keep is not None:
         return f"{asked}, for kept rows stay"
     what = "with the same prompt" if options.group == ("prompt",) else "of one group"
     return f"{asked}, because examples {what} are not divided"

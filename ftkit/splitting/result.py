@@ -55,7 +55,8 @@ class SplitOptions(BaseModel):
     cut: a turn that does not fit by itself is lost (to ``truncate``: the row, where it is the last one).
     The side of a row is settled before, so that all that is made of it is in one part.
 
-    ``keep`` names the manifest (or folder) of an earlier split, whose rows stay where they were.
+    ``keep`` names the manifest (or folder) of an earlier split, whose rows stay where they were; so do those
+    that it kept itself and that are back in the data.
     ``shuffle`` puts the train part in an order that depends on the seed alone; the other parts keep
     the order of the source. ``processes``: how many read a large file; as many as there are processors,
     at most four, where it is not given.

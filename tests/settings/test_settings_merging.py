@@ -284,3 +284,21 @@ def test_a_budget_below_nothing_is_a_fault(project: Path) -> None:
     project.write_text("budget = -1")
     (fault,) = faults()
     assert fault.startswith("ftkit.toml:1: budget: ")
+
+
+def test_a_copy_has_the_catalog_of_its_own_models() -> None:
+    """pydantic copies what a property has cached: a copy with other models must not keep the old catalog."""
+    settings = load_settings()
+    assert settings.catalog.model("ours", "local") is None
+    copy = settings.model_copy(update={"models": {"ours": {"provider": "local", "title": "Ours"}}})
+    assert copy.catalog.require_model("ours", "local").title == "Ours"
+    assert settings.catalog.model("ours", "local") is None
+    moved = settings.model_copy(update={"providers": {"mine": {"base_url": "http://mine"}}})
+    assert moved.catalog.provider("mine").base_url == "http://mine"
+
+
+def test_a_copy_with_the_same_models_reads_no_catalog_again() -> None:
+    settings = load_settings()
+    catalog = settings.catalog
+    assert settings.model_copy(update={"timeout": 1.0}).catalog is catalog
+    assert settings.model_copy().catalog is catalog

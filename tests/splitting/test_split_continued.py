@@ -160,3 +160,32 @@ def test_a_split_can_continue_itself_in_place(tmp_path: Path) -> None:
     first = sides(divide(rows_of(range(50)), out=tmp_path, train=25, test=25)[1], "q")
     second = sides(divide(rows_of(range(80)), out=tmp_path, keep=tmp_path, train=0.9, test=0.1)[1], "q")
     assert first.items() <= second.items() and len(second) == 80
+
+
+@given(st.lists(st.sets(st.integers(0, 40), min_size=4), min_size=1, max_size=4), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_rows_that_were_away_come_back_to_their_part(
+    tmp_path_factory: Any, nights: list[set[int]], counted: bool
+) -> None:
+    """However often the data shrinks and grows, and counts that are free draw other rows meanwhile."""
+    folder: Path = tmp_path_factory.mktemp("away")
+    how = {"test": 2, "validation": 1} if counted else {"train": 0.6, "test": 0.4}
+    known = sides(divide(rows_of(range(41)), out=folder / "0", **how)[1], "q")
+    for number, night in enumerate([*nights, set(range(50))], start=1):
+        result, parts = divide(
+            rows_of(sorted(night)), out=folder / f"{number}", keep=folder / f"{number - 1}", **how
+        )
+        now = sides(parts, "q")
+        assert {n: side for n, side in now.items() if n in known} == {n: known[n] for n in known if n in now}
+        known = now | known
+        assert result.parent is not None and result.rows == len(night)
+
+
+def test_the_list_keeps_what_is_away_and_counts_only_what_is_there(tmp_path: Path) -> None:
+    divide(rows_of(range(40)), out=tmp_path / "a", train=20, test=10)
+    result, _ = divide(rows_of(range(10, 40)), out=tmp_path / "b", keep=tmp_path / "a")
+    assert result.index is not None and result.parent is not None
+    index = read_index(result.index.path, result.index.sha256)
+    assert len(index.names) == len(set(index.names.tolist())) <= 40
+    assert index.names.tolist() == sorted(index.names.tolist())
+    assert result.rows == 30 and result.parent.kept <= 30
