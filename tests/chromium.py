@@ -105,9 +105,10 @@ class Chromium:
 
     def _read(self, seconds: float) -> dict[str, Any] | None:
         end = time.monotonic() + seconds
+        waiting = select.poll()  # not select(), which cannot count beyond a thousand open files
+        waiting.register(self._in, select.POLLIN)
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._in], [], [], max(0.0, end - time.monotonic()))
-            if not ready:
+            if not waiting.poll(max(0.0, end - time.monotonic()) * 1000):
                 return None
             piece = os.read(self._in, 1 << 20)
             assert piece, "the browser is gone"
