@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS ?= constraints.txt
 WORKERS ?= 2
 
-.PHONY: help demo test test-all test-clients fuzz check format lint types imports style docs site picture bench lock clean
+.PHONY: help demo test test-all test-clients fuzz check format lint types imports style docs site picture tutorials bench lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -75,6 +75,9 @@ docs: $(VENV)/ready-dev ## Are the references current? Then the site, strictly, 
 
 site: $(VENV)/ready-dev ## The documentation in a browser, built anew as it is written: http://127.0.0.1:8000
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
+tutorials: $(VENV)/ready-dev ## Run the notebooks of docs/notebooks anew, and keep what they put out
+	$(BIN)/python tools/tutorials.py
 
 picture: $(VENV)/ready-dev ## Take README's picture of a report anew (needs Chromium)
 	$(BIN)/python tools/report_picture.py

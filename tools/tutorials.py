@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOKS = ROOT / "docs" / "notebooks"
-WITHOUT_WIDGETS = "import sys; sys.modules['ipywidgets'] = None"
+WITHOUT_WIDGETS = "import ftkit.display.notebook as shown; shown.find_spec = lambda name: None; del shown"
 """A page has no kernel behind it: bars are HTML in what is kept."""
 _KEPT = {"text/html", "text/plain"}
 SECONDS = 300
@@ -58,17 +58,20 @@ def ran(book: Path, folder: Path) -> Any:
             client.execute_cell(cell, number, execution_count=None)
     for number, cell in enumerate(c for c in content.cells if c.cell_type == "code"):
         cell.execution_count, cell.metadata = number + 1, {}
-        cell.outputs = [_plain(output, number + 1) for output in cell.outputs]
+        cell.outputs = [_plain(output, number + 1, f"{folder.resolve()}/") for output in cell.outputs]
     content.metadata["ftkit"] = {"ran": fingerprint(content)}
     return content
 
 
-def _plain(output: Any, number: int) -> Any:
-    """An output without what only a front end needs."""
+def _plain(output: Any, number: int, place: str) -> Any:
+    """An output without what only a front end needs, and without the place that it was run in."""
+    if "text" in output:
+        output["text"] = output["text"].replace(place, "")
     if "execution_count" in output:
         output["execution_count"] = number
     if "data" in output:
-        output["data"] = {kind: text for kind, text in output["data"].items() if kind in _KEPT}
+        kept = {kind: text for kind, text in output["data"].items() if kind in _KEPT}
+        output["data"] = {kind: text.replace(place, "") for kind, text in kept.items()}
         output["metadata"] = {}
     return output
 
@@ -79,11 +82,11 @@ def write(book: Path) -> None:
 
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        os.environ["FTKIT_STATE_DIR"] = str(folder / "state")
+        os.environ["FTKIT_STATE_DIR"] = str(folder / ".ftkit")
         try:
             content = ran(book, folder)
         finally:
-            _end_local(folder / "state")
+            _end_local(folder / ".ftkit")
     content.metadata["language_info"] = {"name": "python"}
     book.write_text(nbformat.writes(content) + "\n", "utf-8")
     print(f"{book.relative_to(ROOT)}: {book.stat().st_size:,} bytes")

@@ -11,7 +11,7 @@ import openai
 import pandas
 import pytest
 
-from ftkit.errors import BatchFailed, DataError, OutcomeError, PlatformError, UsageError
+from ftkit.errors import DataError, OutcomeError, PlatformError, UsageError
 from ftkit.gateway import Platform
 from ftkit.notebook import create_batch_job, create_tasks, get_results, monitor_job_status, save_tasks
 
@@ -162,16 +162,6 @@ def test_a_request_that_failed_leaves_a_gap_in_its_place(
     gaps = [n for n, answer in enumerate(answers) if answer is None]
     assert 7 in gaps and len(answers) == 12
     assert f"{len(gaps)} of 12 requests have no answer" in capsys.readouterr().err
-
-
-def test_waiting_ends_where_a_batch_was_cancelled(platform: Platform) -> None:
-    many = create_tasks([{"text": f"a {n}"} for n in range(3000)], "many", PROMPT, "linear", "text")
-    job = create_batch_job(save_tasks(many, "many"), platform)
-    platform.batches.cancel(job.id)
-    if platform.batches.wait(job.id).status == "completed":
-        pytest.skip("it was answered before it could be cancelled")
-    with pytest.raises(BatchFailed, match="cancelled"):
-        monitor_job_status(platform, job.id, "many")
 
 
 def test_a_batch_that_is_not_there_is_an_error(client: openai.OpenAI) -> None:

@@ -12,13 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
-import ftkit.benchmarking as benchmarking
-import ftkit.gateway as gateway
-import ftkit.inference as inference
-import ftkit.lifecycle as lifecycle
-import ftkit.validation as validation
 from ftkit import split, validate
 from ftkit.benchmarking.judging.results import Judged, JudgeReport, JudgeUsed
 from ftkit.benchmarking.results import BenchmarkReport, BreakEven, Comparison, Disagreement, ModelScore
@@ -140,37 +134,6 @@ def test_names_of_curves_are_escaped(page: Read) -> None:
 
 
 # every result
-
-
-def results_of(package: Any) -> list[type[BaseModel]]:
-    """The pydantic classes that a package exports and that a function answers with."""
-    asked = (
-        "Options",
-        "Order",
-        "Dpo",
-        "Supervised",
-        "Reinforcement",
-        "Wandb",
-        "Recipe",
-        "Rubric",
-        "Estimates",
-    )
-    exported = (getattr(package, name) for name in package.__all__)
-    models = [one for one in exported if isinstance(one, type) and issubclass(one, BaseModel)]
-    return [one for one in models if not one.__name__.endswith(asked)]
-
-
-@pytest.mark.parametrize(
-    "result",
-    [
-        one
-        for package in (benchmarking, gateway, inference, lifecycle, validation)
-        for one in results_of(package)
-    ],
-    ids=lambda one: one.__name__,
-)
-def test_every_result_draws_itself(result: type[BaseModel]) -> None:
-    assert callable(getattr(result, "_repr_html_", None))
 
 
 def test_a_job_says_what_became_of_it(page: Read) -> None:

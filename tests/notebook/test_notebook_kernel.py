@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +16,7 @@ from ftkit import notebook
 from ftkit.display import choose_display
 from ftkit.display.notebook import NotebookDisplay, in_notebook
 from ftkit.display.plain import PlainDisplay
+from ftkit.gateway import Platform
 
 Outputs = list[list[dict[str, Any]]]
 Run = Callable[..., Outputs]
@@ -39,8 +45,8 @@ def text_of(outputs: list[dict[str, Any]]) -> str:
 
 
 @pytest.fixture(scope="module")
-def cells(run_cells: Run) -> dict[str, list[dict[str, Any]]]:
-    """What a notebook puts out, by the name of its cell."""
+def ran(run_cells: Run) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a notebook puts out, and what its kernel said to do so, by the name of the cell."""
     named = {
         "setup": TRAIN,
         "launch": LAUNCH.replace("<b>", "quick"),
@@ -69,6 +75,13 @@ except ValueError:
 with notebook.display(widgets=True).work("<b>counting</b>", 4, "rows") as progress:
     progress.update(4)
 """,
+        "no widgets": """
+import sys
+kept, sys.modules["ipywidgets"] = sys.modules["ipywidgets"], None
+with notebook.display().work("plain bar", 2) as progress:
+    progress.update(2)
+sys.modules["ipywidgets"] = kept
+""",
         "batch": """
 from ftkit.gateway import chat_request
 asked = [chat_request(f"q{n}", "linear", [{"role": "user", "content": f"up or down {n}"}]) for n in range(5)]
@@ -78,7 +91,21 @@ batch.status
         "chosen": "from ftkit.display import choose_display; type(choose_display()).__name__",
         "end": "platform.stop_local()",
     }
-    return dict(zip(named, run_cells(*named.values()), strict=True))
+    said: dict[int, Any] = {}
+    outputs = dict(zip(named, run_cells(*named.values(), said=said), strict=True))
+    return outputs, {name: said[number] for number, name in enumerate(named)}
+
+
+@pytest.fixture(scope="module")
+def cells(ran: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    """What a notebook puts out, by the name of its cell."""
+    return ran[0]
+
+
+@pytest.fixture(scope="module")
+def messages(ran: tuple[dict[str, Any], dict[str, Any]]) -> dict[str, list[tuple[str, str | None]]]:
+    """Kind and display of each message about an output, by the name of its cell."""
+    return ran[1]
 
 
 def test_a_job_is_one_output_that_changed_in_its_place(cells: dict[str, Any], page: Read) -> None:
@@ -88,6 +115,15 @@ def test_a_job_is_one_output_that_changed_in_its_place(cells: dict[str, Any], pa
     assert read.harmless()
     assert "succeeded" in read.words and "ft:" in read.words and "step" in read.words
     assert "polyline" in read.tags, "the loss curve"
+
+
+@pytest.mark.parametrize("name", ["watch", "bars", "no widgets"])
+def test_what_changes_changes_in_its_place(name: str, messages: dict[str, Any]) -> None:
+    began = [which for kind, which in messages[name] if kind == "display_data"]
+    changed = [which for kind, which in messages[name] if kind == "update_display_data"]
+    assert len(began) == len(set(began)) == (2 if name == "bars" else 1), "one output for each bar or board"
+    assert None not in began and set(changed) == set(began)
+    assert len(changed) >= (2 if name == "watch" else 1)
 
 
 def test_where_no_html_is_drawn_there_is_text(cells: dict[str, Any]) -> None:
@@ -130,6 +166,11 @@ def test_widgets_are_drawn_where_they_are(cells: dict[str, Any]) -> None:
     assert "application/vnd.jupyter.widget-view+json" in shown["data"]
 
 
+def test_without_widgets_bars_are_html(cells: dict[str, Any], page: Read) -> None:
+    (html,) = html_of(cells["no widgets"])
+    assert "✓ plain bar" in page(html).words
+
+
 def test_a_batch_is_followed_to_its_end(cells: dict[str, Any]) -> None:
     assert cells["batch"][-1]["data"]["text/plain"] == "'completed'"
 
@@ -149,12 +190,15 @@ notebook.watch(platform, job)
 """
     launch = LAUNCH.replace("'n_epochs': 2", "'n_epochs': 50").replace("<b>", "slow")
     outputs = run_cells(
-        TRAIN, launch, interrupted, "print(platform.jobs.cancel(job.id).status); platform.stop_local()",
+        TRAIN, launch, interrupted, "platform.jobs.get(job.id).status",
+        "platform.jobs.cancel(job.id); notebook.watch(platform, job).status", "platform.stop_local()",
         allow_errors=True,
     )  # fmt: skip
     said = text_of(outputs[2])
     assert outputs[2][-1]["ename"] == "KeyboardInterrupt"
-    assert "goes on; the same call comes back to it" in said
+    assert "goes on; the same call comes back to it, platform.jobs.cancel('ftjob" in said
+    assert outputs[3][-1]["data"]["text/plain"] in ("'queued'", "'running'", "'validating_files'")
+    assert outputs[4][-1]["data"]["text/plain"] == "'cancelled'"
 
 
 def test_elsewhere_results_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,3 +207,33 @@ def test_elsewhere_results_are_printed(capsys: pytest.CaptureFixture[str]) -> No
     notebook.show(Job(id="ftjob-1", status="running"), [])
     out = capsys.readouterr().out
     assert "ftjob-1" in out and "(nothing)" in out
+
+
+SCRIPT = """
+import sys
+import ftkit
+from ftkit import notebook
+from ftkit.gateway import chat_request
+
+platform = ftkit.connect("local")
+train = platform.files.upload(sys.argv[1])
+job = notebook.watch(platform, platform.jobs.create(train.id, "linear", suffix="piped"))
+notebook.show(job, [job])
+asked = [chat_request("q1", "linear", [{"role": "user", "content": "up or down?"}])]
+print(notebook.watch(platform, platform.batches.submit(asked)).status)
+"""
+
+
+def test_in_a_script_whose_output_is_piped_all_of_it_is_text(platform: Platform, tmp_path: Path) -> None:
+    turns = [("system", "Answer up or down."), ("user", "profit rose"), ("assistant", "up")]
+    row = json.dumps({"messages": [{"role": r, "content": c} for r, c in turns]})
+    (tmp_path / "train.jsonl").write_text("".join(f"{row}\n".replace("rose", f"rose {n}") for n in range(30)))
+    state = str(platform.settings.state_dir)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "train.jsonl"], capture_output=True, text=True, timeout=120,
+        check=False, env={**os.environ, "FTKIT_STATE_DIR": state, "FTKIT_POLL_SECONDS": "0.05"}, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr and "<div" not in done.stdout + done.stderr
+    assert "succeeded" in done.stderr and "loss" in done.stderr
+    assert done.stdout.count("status='succeeded'") == 2 and done.stdout.endswith("completed\n")
