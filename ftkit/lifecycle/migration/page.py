@@ -57,7 +57,7 @@ def _first_end(found: MigrationReport) -> str:
 
 def _overview(found: MigrationReport) -> Html:
     rows = [_overview_row(number, one) for number, one in enumerate(found.models, 1)]
-    return element("div", table(_HEADERS, rows, right=(2,)), cls="card")
+    return element("div", table(_HEADERS, rows, right=(1, 2)), cls="card")
 
 
 def _overview_row(number: int, one: Moved) -> tuple[Any, ...]:
@@ -191,15 +191,15 @@ def _drawn(found: MigrationReport) -> Html | None:
         f"{sure} confidence; the field behind it is the margin: a line within it shows parity."
     )
     rows = [
-        (code(one.new), percent(one.old_score), percent(one.new_score), points(one.difference),
+        (code(one.old), code(one.new), percent(one.old_score), percent(one.new_score), points(one.difference),
          points_between(one.low, one.high), f"{one.margin * 100:g}", _verdict(one))
         for one in shown
     ]  # fmt: skip
-    headers = ("New model", "Old", "New", "Points", "Interval", "Margin", "Shown")
+    headers = ("Model", "New model", "Old", "New", "Points", "Interval", "Margin", "Shown")
     return joined(
         [
             element("figure", intervals(shown), element("figcaption", words), cls="card"),
-            element("div", table(headers, rows, right=(1, 2, 3, 4, 5)), cls="card"),
+            element("div", table(headers, rows, right=(2, 3, 4, 5, 6)), cls="card"),
         ]
     )
 
@@ -216,13 +216,13 @@ def intervals(shown: list[Compared]) -> Html:
         return round(half + share / reach * (half - _SIDE), 1)
 
     height = _LINE * len(shown) + 18
-    body = [_line(across(0), 0, across(0), height - 16, "var(--quiet)", 1)]
+    body: list[Html] = []
     for number, one in enumerate(shown):
         body += _interval(one, _LINE * number, across)
     ends = ((-reach / 1.1, "start"), (0.0, "middle"), (reach / 1.1, "end"))
     body += [_text(across(at), height - 3, f"{at * 100:+.1f}" if at else "0", anchor) for at, anchor in ends]
     label = "; ".join(
-        f"{one.new}: {points_between(one.low, one.high)} points, {one.verdict}" for one in shown
+        f"{one.old}: {points_between(one.low, one.high)} points, {one.verdict}" for one in shown
     )
     box = f"0 0 {_WIDTH} {height}"
     return element("svg", joined(body), cls="chart", role="img", aria_label=label, viewBox=box)
@@ -231,11 +231,12 @@ def intervals(shown: list[Compared]) -> Html:
 def _interval(one: Compared, top: int, across: Any) -> list[Html]:
     low, high, middle = across(one.low), across(one.high), top + 31
     left, right = across(-one.margin), across(one.margin)
-    name = one.new if len(one.new) <= _MOST else f"…{one.new[1 - _MOST :]}"
+    name = one.old if len(one.old) <= _MOST else f"…{one.old[1 - _MOST :]}"
     field = {"x": left, "y": top + 20, "width": round(right - left, 1), "height": 22}
     colour = {"good": "var(--good)", "bad": "var(--bad)"}.get(VERDICTS[one.verdict], "var(--ink)")
     return [
         element("rect", **field, fill="var(--line)", fill_opacity=0.6),
+        _line(across(0), top + 20, across(0), top + 42, "var(--quiet)", 1),
         _text(_SIDE, top + 13, name, "start", "var(--ink)"),
         _line(low, middle, high, middle, colour, 2),
         *(_line(end, middle - 5, end, middle + 5, colour, 2) for end in (low, high)),

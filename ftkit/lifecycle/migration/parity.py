@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import sys
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 from typing import Literal
 
@@ -111,7 +113,8 @@ def statement(
     old: str, new: str, parity: Parity, verdict: Verdict, margin: float, rows: int, needed: int | None
 ) -> str:
     """The parity in a sentence or two that a person may quote."""
-    ends = f"{parity.estimate * 100:+.1f} points, {parity.low * 100:+.1f} to {parity.high * 100:+.1f}"
+    low, high = _points(parity.low, floor), _points(parity.high, ceil)
+    ends = f"{_points(parity.estimate, round)} points, {low} to {high}"
     text = f"On {_counted(rows)} {new} is {parity_words(old, parity)} ({ends}). "
     points = f"{margin * 100:g} points"
     text += {
@@ -131,6 +134,12 @@ def likeness(old: str, new: str, sides: Sides) -> str:
     return (
         f"On {_counted(sides.rows)} {new} answers as {old} did in {same:.1f} % ({low:.1f} to {high:.1f} %)."
     )
+
+
+def _points(share: float, rounded: Callable[[float], float]) -> str:
+    """Points to a tenth; ends of an interval are rounded away from it, so that nothing too narrow is said."""
+    tenths = rounded(round(share * 1000, 6))
+    return f"{tenths / 10:+.1f}" if tenths else "0.0"
 
 
 def _counted(rows: int) -> str:

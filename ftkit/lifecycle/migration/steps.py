@@ -17,6 +17,8 @@ def next_step(moved: Moved, folder: Path, *, several: bool = True) -> str | None
     model = moved.model
     where = f"--folder {shlex.quote(str(folder))}"
     where += f" --model {shlex.quote(model.name)}" if several else ""
+    if moved.exported is None and model.job is None and model.alive is False:
+        return None  # neither data nor answers can be had
     if moved.exported is None or moved.damaged:
         return f"ftkit migrate export {where}{_on(model.platform)}"
     if moved.recorded is None and model.alive is not False and model.model is not None:
