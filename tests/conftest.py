@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from postgres_server import PostgresServer, start_or_skip
+from postgres_server import PostgresServer, running
 
 # shared machines are slow at times: an example that takes long is no failure
 settings.register_profile("shared-machine", deadline=None)
@@ -45,10 +44,15 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real PostgreSQL server, one for all tests of a process; skips where none is installed."""
-    with tempfile.TemporaryDirectory(prefix="ftkit-pg") as name:
-        server = start_or_skip(Path(name))
+    with running() as server:
         yield server
-        server.stop()
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """The address of an empty database there."""
+    with postgres.lent() as url:
+        yield url
 
 
 @pytest.fixture

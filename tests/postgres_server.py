@@ -7,8 +7,11 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,18 +31,18 @@ class PostgresServer:
     def __init__(self, folder: Path) -> None:
         self.folder, self.data = folder, folder / "data"
         self.port = _free_port()
-        self._as: tuple[str, ...] = ()
-        if os.geteuid() == 0:  # the server refuses to run as root
-            self._as = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
-            shutil.chown(folder, "nobody", "nogroup")
+        self._as = servant()
+        self._spare: list[str] = []
+        if self._as:
+            os.chown(folder, self._as["user"], self._as["group"])
         (folder / "password").write_text(PASSWORD)
-        self._run("initdb", "-D", self.data, "-U", "team", "--pwfile", folder / "password", "-A", "scram-sha-256",
-                  "--no-sync", "-E", "UTF8", "--locale=C")  # fmt: skip
+        made = ("-U", "team", "--pwfile", folder / "password", "-A", "scram-sha-256", "-E", "UTF8")
+        self._run("initdb", "-D", self.data, *made, "--no-sync", "--locale=C")
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         self._run("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start")
 
     def stop(self, mode: str = "immediate") -> None:
@@ -51,6 +54,17 @@ class PostgresServer:
         name = f"t{secrets.token_hex(6)}"
         self.sql(f"CREATE DATABASE {name}")
         return self.address(name)
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """The address of an empty database that others had before: a new one is 7 MB of files."""
+        url = self._spare.pop() if self._spare else self.database()
+        yield url
+        name = url.rpartition("/")[2]
+        self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        self.sql(f"ALTER DATABASE {name} RESET ALL")
+        self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        self._spare.append(url)
 
     def address(self, name: str) -> str:
         """The address of a database."""
@@ -69,19 +83,52 @@ class PostgresServer:
             return cursor.fetchall() if cursor.description else []
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        command: Sequence[str | Path] = [*self._as, str(find(program)), *arguments]
+        command: list[str | Path] = [str(find(program)), *arguments]
         # pg_ctl's child keeps what it inherits: a pipe would never end
         with (self.folder / "said").open("ab") as said:
-            done = subprocess.run(command, stdout=said, stderr=said, timeout=60, check=False)
+            done = subprocess.run(
+                command, stdout=said, stderr=said, timeout=120, check=False, cwd=self.folder, **self._as
+            )
         if done.returncode != 0:
             raise RuntimeError(f"{program}: {(self.folder / 'said').read_text()[-2000:]}")
 
 
-def start_or_skip(folder: Path) -> PostgresServer:
-    """A server in ``folder``; where there is no PostgreSQL the test is skipped, and says so."""
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """A server in a folder of its own, thrown away at the end; where none can run, the test is skipped."""
     if find("initdb") is None or find("pg_ctl") is None:
         pytest.skip("no PostgreSQL is installed (Debian: apt-get install postgresql)")
-    return PostgresServer(folder)
+    with tempfile.TemporaryDirectory(prefix="ftkit-pg", dir=_open_to(servant())) as name:
+        server = PostgresServer(Path(name))
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def servant() -> dict[str, Any]:
+    """What makes root's processes somebody else's, as the server refuses to run as root; else empty."""
+    if os.geteuid() != 0:
+        return {}
+    import pwd
+
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    user = known.get("postgres") or known.get("nobody")
+    if user is None:
+        pytest.skip("PostgreSQL does not run as root, and here is no user postgres or nobody")
+    found = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    try:
+        subprocess.run([str(find("initdb")), "--version"], check=True, capture_output=True, cwd="/", **found)
+    except PermissionError:
+        pytest.skip("PostgreSQL does not run as root, and this container lets root become nobody else")
+    return found
+
+
+def _open_to(other: dict[str, Any]) -> str:
+    """A folder for temporary ones that another user can enter, too."""
+    usual = Path(tempfile.gettempdir())
+    closed = other and not all(folder.stat().st_mode & 0o001 for folder in (usual, *usual.parents))
+    return "/tmp" if closed else str(usual)
 
 
 def _free_port() -> int:

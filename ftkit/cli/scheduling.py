@@ -76,6 +76,6 @@ def _print(made: Schedule) -> None:
         click.echo(f"# --- {file.path}\n{file.text}")
     for place in made.written:
         click.echo(f"written: {place}")
-    click.echo("Then:")
+    click.echo("Then, there:" if made.written else "Write with --out DIR what is above. Then, there:")
     for step in made.steps:
         click.echo(f"  {step}")

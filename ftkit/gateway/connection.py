@@ -80,12 +80,12 @@ def connect(
     return Platform(wire, server)
 
 
-def identity_of(settings: Settings) -> str:
-    """What the platform of ``settings`` is known by in the ledger; nobody is asked, nothing is started.
+def identity_of(settings: Settings, platform: str | None = None) -> str:
+    """What a platform is known by in the ledger; nobody is asked, nothing is started.
 
-    Raises UsageError for an unknown name.
+    ``platform`` None is that of ``settings``. Raises UsageError for an unknown name.
     """
-    name, address = _choice(settings, None, None)
+    name, address = _choice(settings, platform, None)
     return _identity(settings, name, address or settings.catalog.provider(name).base_url)
 
 

@@ -85,14 +85,19 @@ class Ledger:
         """
         plain = json.loads(canonical_json(dict(request)))
         key = key_of_operation(kind, platform, request)
-        waiting = self._patiently(kind) if wait else _impatiently
-        with self._store.holding(_number(key), waiting) as hold:
+        number = _number(key)
+        waiting = self._patiently(kind, number) if wait else self._impatiently(number)
+        with self._store.holding(number, waiting) as hold:
             seen = self._last_line(self._store.rows(_LAST_LINE, {"key": key}))
             claim = Claim(key, kind, platform, plain, self._known(key), partial(self._save, hold), seen)
             try:
                 yield claim
             finally:
                 claim.close()
+
+    def holder(self, kind: Kind, platform: str, request: Mapping[str, Any]) -> str | None:
+        """Who holds a claim, as ``process 4711 on build-7``; None where nobody does or it is not known."""
+        return self._store.holder(_number(key_of_operation(kind, platform, request)))
 
     def operations(
         self,
@@ -135,7 +140,8 @@ class Ledger:
         """
         if (known := self._known(key)) is None:
             raise UsageError(f"the ledger has no operation {key!r}", where=self.place)
-        with self._store.holding(_number(key), _impatiently) as hold, hold.write() as to:
+        number = _number(key)
+        with self._store.holding(number, self._impatiently(number)) as hold, hold.write() as to:
             to.execute("DELETE FROM {p}operations WHERE key = :key", {"key": key})
             to.execute(_LOG, _log_line(key, "forgotten", known.name, known.result_id or ""))
 
@@ -162,7 +168,7 @@ class Ledger:
         """Let go of the file or the connections; the next use opens them again."""
         self._store.close()
 
-    def _patiently(self, what: str) -> Callable[[float], None]:
+    def _patiently(self, what: str, number: int) -> Callable[[float], None]:
         told = False
 
         def waiting(seconds: float) -> None:
@@ -171,9 +177,19 @@ class Ledger:
                 raise Interrupted(f"stopped while another process is at the same {what}")
             if not told and seconds >= NOTE_AFTER:
                 told = True
-                self._display.note(f"another process or thread is at the same {what}; waiting for it")
+                self._display.note(f"{self._who_holds(number)} is at the same {what}; waiting for it")
 
         return waiting
+
+    def _impatiently(self, number: int) -> Callable[[float], None]:
+        def waiting(seconds: float) -> None:
+            said = f"{self._who_holds(number)} is at this operation now"
+            raise Busy(said, hint="Try again when it has ended.")
+
+        return waiting
+
+    def _who_holds(self, number: int) -> str:
+        return self._store.holder(number) or "another process or thread"
 
     def _known(self, key: str) -> Operation | None:
         rows = self._store.rows("SELECT * FROM {p}operations WHERE key = :key", {"key": key})
@@ -242,10 +258,6 @@ def _log_line(key: str, what: str, name: str, note: str) -> dict[str, object]:
 def _number(key: str) -> int:
     """The number that a key's lock has: its first 60 bits."""
     return int(key[:15], 16)
-
-
-def _impatiently(seconds: float) -> None:
-    raise Busy("another process or thread is at this operation now", hint="Try again when it has ended.")
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -43,12 +43,18 @@ class Diagnosis(Shown, BaseModel):
 
 
 def diagnose(settings: Settings, *, all_platforms: bool = False) -> Diagnosis:
-    """Look at versions, configuration, directories, platforms and vocabularies.
+    """Look at versions, configuration, directories, the ledger, platforms and vocabularies.
 
     The chosen platform is asked for its models; a local one that is not running is not started,
     because a command that needs it starts it by itself. No key is read out.
     """
-    checks = [*_versions(), *_configuration(settings), *_platforms(settings, all_platforms), *_vocabularies()]
+    checks = [
+        *_versions(),
+        *_configuration(settings),
+        _ledger(settings),
+        *_platforms(settings, all_platforms),
+        *_vocabularies(),
+    ]
     return Diagnosis(ok=all(check.state != "missing" for check in checks), checks=tuple(checks))
 
 
@@ -83,6 +89,24 @@ def _writable(folder: Path) -> bool:
     while not here.exists() and here != here.parent:
         here = here.parent
     return here.is_dir() and os.access(here, os.W_OK | os.X_OK)
+
+
+def _ledger(settings: Settings) -> Check:
+    """Whether what was done can be read: in a file, or in the database that machines share."""
+    from ftkit.ledger import open_ledger
+
+    name = "database" if settings.ledger.url is not None else "file"
+    ledger = open_ledger(settings)
+    try:
+        states = [operation.state for operation in ledger.operations()]
+    except FtkitError as error:
+        detail = f"{error.message} ({error.where})"
+        return Check(area="ledger", name=name, state="missing", detail=detail, mend=error.hint)
+    finally:
+        ledger.close()
+    begun = states.count("begun")
+    known = f"operations: {len(states)}" + (f", without a known end: {begun}" if begun else "")
+    return Check(area="ledger", name=name, state="ok", detail=f"{ledger.place} ({known})")
 
 
 def _platforms(settings: Settings, everyone: bool) -> Iterator[Check]:

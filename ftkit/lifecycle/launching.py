@@ -234,11 +234,9 @@ def _uploaded(ledger: Ledger, place: str) -> dict[str, str]:
 
 def identity_of(settings: Settings, provider: Provider) -> str:
     """What the ledger knows the platform by, told without connecting to it."""
-    from ftkit.gateway.connection import local_identity
+    from ftkit.gateway import connection
 
-    if provider.local and not settings.base_url:
-        return local_identity(settings)
-    return str(settings.base_url or provider.base_url or "").rstrip("/")
+    return connection.identity_of(settings, provider.name)
 
 
 def _told_end(platform: Platform, model: str) -> date | None:

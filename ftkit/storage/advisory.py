@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ftkit.errors import StorageError
 from ftkit.storage.base import Waiting
+from ftkit.storage.holders import in_words
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,6 +21,12 @@ POLL_SECONDS = (0.05, 1.0)
 AWAY_SECONDS = 60.0
 """For so long a database that was there is waited for while a lock is held."""
 _TRY = "SELECT pg_try_advisory_lock(:number) AS held, pg_backend_pid() AS session"
+_HOLDER = """
+SELECT activity.application_name AS name FROM pg_locks AS lock JOIN pg_stat_activity AS activity USING (pid)
+WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+    AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND (CAST(lock.classid AS BIGINT) << 32) + CAST(lock.objid AS BIGINT) = :number
+"""
 
 
 class AdvisoryHold:
@@ -105,6 +112,12 @@ class AdvisoryHold:
                 DatabaseWriter(self._connection).rows(sql, {"number": self._number})
         except SQLAlchemyError:
             self._connection.invalidate()
+
+
+def holder(storage: DatabaseStorage, number: int) -> str | None:
+    """Who has the session that holds ``number``: ftkit names its sessions."""
+    rows = storage.rows(_HOLDER, {"number": number})
+    return in_words(str(rows[0]["name"])) if rows else None
 
 
 @contextmanager

@@ -80,5 +80,8 @@ class Storage(Protocol):
         Raises RuntimeError where this very thread holds it already and would wait for itself.
         """
 
+    def holder(self, number: int) -> str | None:
+        """Who holds ``number`` now, in words; None where nobody does, or where the system does not tell."""
+
     def close(self) -> None:
         """Let go of files and connections; the next use opens them again."""

@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import StorageError
 from ftkit.settings import redact
 from ftkit.storage.base import Hold, Row, Schema, Waiting
 from ftkit.storage.engine import SCHEMA_TABLES, in_dialect, make_engine
-from ftkit.storage.threads import among_threads
+from ftkit.storage.holders import in_words, mark, this_process
+from ftkit.storage.threads import among_threads, held_beside
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult, Engine
@@ -97,15 +99,19 @@ class DatabaseStorage:
     @contextmanager
     def holding(self, number: int, waiting: Waiting) -> Iterator[Hold]:
         """Hold a number by the session of a connection (PostgreSQL), or by a lease."""
-        from ftkit.storage import advisory, leases
-
         began = time.monotonic()
-        how = advisory if self._postgres() else leases
         with (
             among_threads(self.place, number, waiting),
-            how.holding(self, number, lambda _: waiting(time.monotonic() - began)) as hold,
+            self._locks().holding(self, number, lambda _: waiting(time.monotonic() - began)) as hold,
         ):
             yield hold
+
+    def holder(self, number: int) -> str | None:
+        """Who holds a number, on this machine or another."""
+        found: str | None = self._locks().holder(self, number)
+        if found == in_words(mark()) or (found is None and held_beside(self.place, number)):
+            return this_process()
+        return found
 
     def close(self) -> None:
         """Let go of the connections; the next use makes others."""
@@ -149,6 +155,7 @@ class DatabaseStorage:
     @contextmanager
     def said(self) -> Iterator[None]:
         """The database's faults as StorageError, without what is secret in them."""
+        self.engine()  # says what is not installed
         from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
         try:
@@ -160,8 +167,11 @@ class DatabaseStorage:
                 f"the {self._schema.name} cannot be used: {said}", where=self.place, hint=_HINT
             ) from error
 
-    def _postgres(self) -> bool:
-        return self.engine().dialect.name == "postgresql"
+    def _locks(self) -> ModuleType:
+        """The way in which this database holds numbers."""
+        from ftkit.storage import advisory, leases
+
+        return advisory if self.engine().dialect.name == "postgresql" else leases
 
     def _version(self, connection: Connection) -> int | None:
         """The version of our tables; None where there are none. StorageError for a newer ftkit's."""
@@ -199,10 +209,10 @@ class DatabaseStorage:
 
 
 def _without_password(url: str) -> str:
+    """The address up to the name of the user, and from the last ``@``: whatever the password has in it."""
     scheme, between, rest = url.partition("://")
-    address, query, values = rest.partition("?")
-    who, at, where = address.rpartition("@")
-    return redact(f"{scheme}{between}{who.partition(':')[0]}{at}{where}{query}{values}")
+    who, at, where = rest.rpartition("@")
+    return redact(f"{scheme}{between}{who.partition(':')[0]}{at}{where}")
 
 
 def _storable(value: object) -> object:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from typing import TYPE_CHECKING, Any
 
 from ftkit.errors import ConfigurationError, UsageError
+from ftkit.storage.holders import mark
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
 PREFIX = "ftkit_"
 """Begins the name of every table of ours: the database may hold others' too."""
+
+CONNECT_SECONDS = 10
+"""So long a connection may take, where the address does not say ``connect_timeout``."""
+BUSY_SECONDS = 30
+"""So long another's transaction is waited for, in SQLite."""
 
 SCHEMA_TABLES = (
     "CREATE TABLE IF NOT EXISTS {p}schema (name {word} NOT NULL PRIMARY KEY, version INTEGER NOT NULL)",
@@ -31,6 +39,7 @@ _COLUMN_KEY = re.compile(r"(?<![:\w`])key\b")  # a reserved word in MySQL
 _SESSION = """
 SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
     set_config('tcp_keepalives_count', '3', false), set_config('idle_session_timeout', '0', false),
+    set_config('application_name', '{mark}', false),
     CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')
         THEN set_config('synchronous_commit', 'on', false) END
 """
@@ -56,7 +65,8 @@ def make_engine(address: str, place: str) -> Engine:
         raise _missing("SQLAlchemy is not installed", place) from error
     url = _url(address, place)
     try:
-        engine = sqlalchemy.create_engine(url, pool_size=2, max_overflow=-1, pool_pre_ping=True)
+        more = {"connect_args": _patience(url), "pool_size": 2, "max_overflow": -1, "pool_pre_ping": True}
+        engine = sqlalchemy.create_engine(url, **more)
     except ModuleNotFoundError as error:
         raise _missing(f"the driver for {url.drivername} is not installed ({error.name})", place) from error
     except sqlalchemy.exc.ArgumentError as error:  # also where the dialect is not known
@@ -77,9 +87,17 @@ def _url(address: str, place: str) -> URL:
             where=place,
             hint="It looks like postgresql://user@host:5432/database.",
         ) from error
+    if "@" in (url.host or ""):
+        raise UsageError("this is no address of a database", where=place, hint="An @ in a password is %40.")
     if url.drivername in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
     return url
+
+
+def _patience(url: URL) -> dict[str, int]:
+    """A host that is not there answers nothing at all: without a limit that takes minutes."""
+    by_libpq = url.get_backend_name() == "postgresql" and "psycopg" in url.drivername
+    return {"connect_timeout": CONNECT_SECONDS} if by_libpq and "connect_timeout" not in url.query else {}
 
 
 def _missing(what: str, place: str) -> ConfigurationError:
@@ -95,17 +113,25 @@ def _prepare(engine: Engine) -> None:
         event.listen(engine, "connect", _postgres_session)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_session)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        # at once for writing: SQLite does not wait where a transaction that has read begins to write
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
 
 
 def _postgres_session(connection: Any, _: object) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_SESSION)
+        cursor.execute(_SESSION.format(mark=mark()))
     connection.commit()
 
 
 def _sqlite_session(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions are begun by us, not by the driver
-    connection.execute("PRAGMA busy_timeout=30000")
-    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    until = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:  # nor does it wait for others here
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
     connection.execute("PRAGMA synchronous=FULL")

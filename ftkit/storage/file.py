@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ftkit.errors import StorageError, storage_error
 from ftkit.storage.base import Row, Schema, Waiting
-from ftkit.storage.locks import holding
+from ftkit.storage.locks import holder_of, holding
 
 BUSY_SECONDS = 30.0
 _ELSEWHERE = "Network file systems often cannot hold it: put state_dir (FTKIT_STATE_DIR) on a local disk."
@@ -121,6 +121,15 @@ class FileStorage:
             yield FileHold(self)
         finally:
             lock.__exit__(None, None, None)
+
+    def holder(self, number: int) -> str | None:
+        """The process that holds a byte of the lock file."""
+        if not self.lock_path.exists():
+            return None
+        try:
+            return holder_of(self.lock_path, number)
+        except OSError as error:
+            raise storage_error(error, self.lock_path) from error
 
     def make_folder(self) -> None:
         """Make the folder that the files lie in. Raises StorageError."""

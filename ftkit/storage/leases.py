@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ftkit.errors import StorageError
 from ftkit.storage.base import Waiting
+from ftkit.storage.holders import in_words, mark
 
 if TYPE_CHECKING:
     from ftkit.storage.database import DatabaseStorage, DatabaseWriter
@@ -35,7 +36,7 @@ class LeaseHold:
 
     def __init__(self, storage: DatabaseStorage, number: int) -> None:
         self._storage = storage
-        self._mine = {"number": number, "holder": secrets.token_hex(12)}
+        self._mine = {"number": number, "holder": f"{mark()} {secrets.token_hex(12)}"}
         self._ended = threading.Event()
         self._seen: tuple[str, int] | None = None
         self._since = time.monotonic()
@@ -85,6 +86,12 @@ class LeaseHold:
                 to.execute("DELETE FROM {p}leases WHERE number = :number AND holder = :holder", self._mine)
         except StorageError:
             return
+
+
+def holder(storage: DatabaseStorage, number: int) -> str | None:
+    """Who has the lease; it may have died, and nobody has taken it over."""
+    rows = storage.rows("SELECT holder FROM {p}leases WHERE number = :number", {"number": number})
+    return in_words(str(rows[0]["holder"])) if rows else None
 
 
 @contextmanager

@@ -3,13 +3,14 @@
 One lock file; a number is a byte of it, locked and never written. The operating system frees a
 dead process's locks at once. Such locks do not tell threads apart, so a table in the process does;
 and closing any descriptor of the file would free all of the process's locks on it, so a lock file
-is opened once a process and stays open.
+is opened once a process and stays open for as long as the process holds any number of it.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import struct
 import sys
 import threading
 import time
@@ -17,8 +18,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ftkit.storage.holders import process, this_process
+
 _File = tuple[int, int]  # device and inode
 _POLL_SECONDS = 0.05
+_FLOCK = "hhqqi0q"  # kind, whence, start, length, process
 
 
 class _Table:
@@ -26,7 +30,7 @@ class _Table:
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
-        self.files: dict[_File, int] = {}
+        self.files: dict[_File, list[int]] = {}
         self.held: dict[tuple[_File, int], int] = {}
 
     def file(self, path: Path) -> _File:
@@ -42,8 +46,18 @@ class _Table:
         return self._keep((found.st_dev, found.st_ino), descriptor)
 
     def _keep(self, file: _File, descriptor: int) -> _File:
-        self.files.setdefault(file, descriptor)  # a second one stays open as well: see above
+        self.files.setdefault(file, []).append(descriptor)
         return file
+
+    def descriptor(self, file: _File) -> int:
+        """What the file's bytes are locked by."""
+        return self.files[file][0]
+
+    def rest(self, file: _File) -> None:
+        """Close a file of which this process holds nothing (any more)."""
+        if not any(held == file for held, _ in self.held):
+            for descriptor in self.files.pop(file, ()):
+                os.close(descriptor)
 
 
 _table = _Table()
@@ -73,8 +87,23 @@ def holding(path: Path, number: int, waiting: Callable[[float], None]) -> Iterat
     finally:
         with _table.changed:
             if _table.held.pop((file, number), None) is not None:
-                _unlock(_table.files[file], number)
+                _unlock(_table.descriptor(file), number)
+            _table.rest(file)
             _table.changed.notify_all()
+
+
+def holder_of(path: Path, number: int) -> str | None:
+    """Who holds ``number`` of the lock file ``path``; None where nobody does, or the system does not tell.
+
+    Raises OSError where the file cannot be used.
+    """
+    with _table.changed:
+        file = _table.file(path)
+        if (file, number) in _table.held:
+            return this_process()
+        pid = _locked_by(_table.descriptor(file), number)
+        _table.rest(file)
+    return process(pid) if pid else None
 
 
 def _acquire(path: Path, number: int, waiting: Callable[[float], None]) -> _File:
@@ -82,14 +111,24 @@ def _acquire(path: Path, number: int, waiting: Callable[[float], None]) -> _File
     while True:
         with _table.changed:
             file = _table.file(path)
-            holder = _table.held.get((file, number))
-            if holder == threading.get_ident():
-                raise RuntimeError("this thread holds the same lock already")
-            if holder is None and _try_lock(_table.files[file], number):
-                _table.held[(file, number)] = threading.get_ident()
-                return file
+            try:
+                if _taken(file, number):
+                    return file
+            finally:
+                _table.rest(file)
             _table.changed.wait(_POLL_SECONDS)
         waiting(time.monotonic() - began)
+
+
+def _taken(file: _File, number: int) -> bool:
+    """Take a number that neither a thread of this process nor another process holds."""
+    holder = _table.held.get((file, number))
+    if holder == threading.get_ident():
+        raise RuntimeError("this thread holds the same lock already")
+    if holder is not None or not _try_lock(_table.descriptor(file), number):
+        return False
+    _table.held[(file, number)] = threading.get_ident()
+    return True
 
 
 if sys.platform == "win32":
@@ -109,6 +148,9 @@ if sys.platform == "win32":
         os.lseek(descriptor, number, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
+    def _locked_by(descriptor: int, number: int) -> int | None:
+        return None
+
 else:
     import fcntl
 
@@ -123,3 +165,11 @@ else:
 
     def _unlock(descriptor: int, number: int) -> None:
         fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, number)
+
+    def _locked_by(descriptor: int, number: int) -> int | None:
+        """The process that holds a byte, by Linux' struct flock; other systems order it otherwise."""
+        if not sys.platform.startswith("linux"):
+            return None
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, number, 1, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+        return int(pid) if kind != fcntl.F_UNLCK and pid > 0 else None

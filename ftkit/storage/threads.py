@@ -51,6 +51,12 @@ def among_threads(place: str, number: int, waiting: Waiting) -> Iterator[None]:
             _table.changed.notify_all()
 
 
+def held_beside(place: str, number: int) -> bool:
+    """Whether another thread of this process holds ``number`` of ``place``, or is about to."""
+    with _table.changed:
+        return _table.held.get((place, number)) not in (None, threading.get_ident())
+
+
 def _taken(which: tuple[str, int], me: int) -> bool:
     with _table.changed:
         if _table.held.get(which) == me:

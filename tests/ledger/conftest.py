@@ -8,11 +8,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from postgres_server import PostgresServer
 
 from ftkit.ledger import Ledger
 
 Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for leases to run out, or kills again and again in a database, is slow."""
+    for item in items:
+        kind = getattr(item, "callspec", None) and item.callspec.params.get("kind")  # type: ignore[attr-defined]
+        kills = "kills_at_any_moment" in item.name and kind == "postgresql"
+        waits = kind == "leases" and ("processes" in item.path.name or "lease_is_held" in item.name)
+        if Path(__file__).parent in item.path.parents and (kills or waits):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
@@ -38,8 +47,7 @@ def place(
     if kind == "file":
         return path
     if kind == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        return server.database()
+        return str(request.getfixturevalue("database"))
     monkeypatch.setattr("ftkit.storage.leases.LEASE_SECONDS", LEASE_SECONDS)
     return f"sqlite:///{tmp_path}/shared.db"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from subprocess import Popen
 
 import pytest
-from postgres_server import PASSWORD, PostgresServer
+from postgres_server import PASSWORD, PostgresServer, running
 
 from ftkit.errors import ConfigurationError, StorageError, UsageError
 from ftkit.gateway.connection import identity_of
@@ -133,12 +133,9 @@ def test_a_session_that_breaks_within_a_claim_is_made_anew_and_the_end_is_writte
         assert later.result_id == "job-1", "the broken session holds no lock"
 
 
-def test_a_server_that_starts_again_within_a_claim_is_waited_for(
-    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
-) -> None:
-    del postgres  # one of its own: others go on with that one
-    with __import__("tempfile").TemporaryDirectory(prefix="ftkit-pg") as name:
-        server = PostgresServer(Path(name))
+@pytest.mark.slow
+def test_a_server_that_starts_again_within_a_claim_is_waited_for() -> None:
+    with running() as server:  # one of its own: others go on with that of the session
         ledger = Ledger(server.database())
         with ledger.claim("job", "p", {"n": 0}) as claim:
             claim.intend()
@@ -149,7 +146,6 @@ def test_a_server_that_starts_again_within_a_claim_is_waited_for(
             back.join()
         assert [(o.state, o.result_id) for o in ledger.operations()] == [("done", "job-1")]
         ledger.close()
-        server.stop()
 
 
 @pytest.mark.parametrize("still_there", [True, False])

@@ -53,6 +53,7 @@ def test_nothing_set_up_is_enough_for_the_local_platform(tmp_path: Path) -> None
     assert {c.area for c in diagnosis.checks} == {
         "versions",
         "configuration",
+        "ledger",
         "keys",
         "platform",
         "vocabularies",

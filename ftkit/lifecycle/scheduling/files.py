@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ftkit.data import atomic_write
+from ftkit.display.html import Shown
 from ftkit.errors import UsageError, storage_error
 from ftkit.lifecycle.scheduling.calendar import Calendar, parse_cron
 
@@ -83,7 +84,7 @@ class ScheduleOptions(BaseModel):
         return [self.program, "retrain", self.recipe, *self.arguments]
 
 
-class ScheduleFile(BaseModel):
+class ScheduleFile(Shown, BaseModel):
     """One file: ``path`` is where it belongs within the folder that it is written to."""
 
     model_config = ConfigDict(frozen=True)
@@ -92,7 +93,7 @@ class ScheduleFile(BaseModel):
     text: str
 
 
-class Schedule(BaseModel):
+class Schedule(Shown, BaseModel):
     """The files of one scheduler and, in ``steps``, what a person does with them. ``cron`` says when."""
 
     model_config = ConfigDict(frozen=True)
@@ -144,7 +145,7 @@ def schedule(kind: str, options: ScheduleOptions) -> Schedule:
             raise UsageError(f"{word!r} has a character that a schedule cannot hold")
     if options.timezone is not None and (own := _OWN_TIME.get(kind)) is not None:
         raise UsageError(f"{kind} runs in {own}", hint="Say the time in that, and leave --timezone away.")
-    made = _FILES[kind](options.called)
+    made = _MAKERS[kind](options)
     values = _values(options)
     files = tuple(
         ScheduleFile(path=path, text=_rendered(template, values)) for path, template in made.files.items()
@@ -155,40 +156,69 @@ def schedule(kind: str, options: ScheduleOptions) -> Schedule:
             "name": options.called,
             "cron": options.calendar.cron,
             "files": files,
-            "steps": tuple(step.format(name=options.called) for step in made.steps),
+            "steps": made.steps,
         }
     )
 
 
-_FILES: dict[str, Callable[[str], _Made]] = {
-    "cron": lambda name: _Made(
-        files={f"{name}.crontab": "cron.crontab.j2"},
-        steps=("(crontab -l; cat {name}.crontab) | crontab -",),
-    ),
-    "systemd": lambda name: _Made(
-        files={f"{name}.service": "systemd.service.j2", f"{name}.timer": "systemd.timer.j2"},
+def _cron(options: ScheduleOptions) -> _Made:
+    file = f"{options.called}.crontab"
+    return _Made(files={file: "cron.crontab.j2"}, steps=(f"(crontab -l; cat {file}) | crontab -",))
+
+
+def _systemd(options: ScheduleOptions) -> _Made:
+    service, timer = f"{options.called}.service", f"{options.called}.timer"
+    return _Made(
+        files={service: "systemd.service.j2", timer: "systemd.timer.j2"},
         steps=(
-            "cp {name}.service {name}.timer ~/.config/systemd/user/",
+            "mkdir -p ~/.config/systemd/user",
+            f"cp {service} {timer} ~/.config/systemd/user/",
             "systemctl --user daemon-reload",
-            "systemctl --user enable --now {name}.timer",
+            f"systemctl --user enable --now {timer}",
             "loginctl enable-linger",
         ),
-    ),
-    "github-actions": lambda name: _Made(
-        files={f".github/workflows/{name}.yml": "github-actions.yml.j2"},
-        steps=("git add .github/workflows/{name}.yml", "gh workflow run {name}.yml"),
-    ),
-    "kubernetes": lambda name: _Made(
+    )
+
+
+def _github(options: ScheduleOptions) -> _Made:
+    file = f".github/workflows/{options.called}.yml"
+    return _Made(
+        files={file: "github-actions.yml.j2"},
+        steps=(
+            *(f"gh secret set {name}" for name in options.secrets),
+            f"git add {file} && git commit -m {shlex.quote('Retrain on a schedule')} && git push",
+            f"gh workflow run {options.called}.yml",
+        ),
+    )
+
+
+def _kubernetes(options: ScheduleOptions) -> _Made:
+    name = options.called
+    values = " ".join(f'--from-literal={secret}="${secret}"' for secret in options.secrets)
+    return _Made(
         files={f"{name}.yaml": "kubernetes.yaml.j2"},
         steps=(
-            "kubectl apply -f {name}.yaml",
-            "kubectl create job --from=cronjob/{name} {name}-by-hand",
+            *([f"kubectl create secret generic {name} {values}"] if values else []),
+            f"kubectl apply -f {name}.yaml",
+            f"kubectl create job --from=cronjob/{name} {name}-by-hand",
         ),
-    ),
-    "airflow": lambda name: _Made(
-        files={f"{name.replace('-', '_')}.py": "airflow.py.j2"},
-        steps=("cp *.py $AIRFLOW_HOME/dags/", "airflow dags test {name}"),
-    ),
+    )
+
+
+def _airflow(options: ScheduleOptions) -> _Made:
+    file = f"{options.called.replace('-', '_')}.py"
+    return _Made(
+        files={file: "airflow.py.j2"},
+        steps=(f"cp {file} $AIRFLOW_HOME/dags/", f"airflow dags test {options.called}"),
+    )
+
+
+_MAKERS: dict[str, Callable[[ScheduleOptions], _Made]] = {
+    "cron": _cron,
+    "systemd": _systemd,
+    "github-actions": _github,
+    "kubernetes": _kubernetes,
+    "airflow": _airflow,
 }
 
 
