@@ -81,9 +81,13 @@ def page_of(module: str) -> str:
 
 def package_page(module: str) -> str:
     """The page of a module: what it exports, from its docstrings."""
+    names = exported(module)
+    hidden = [name for name in names if ROOT.joinpath(*module.split("."), f"{name}.py").is_file()]
     lines = [f"# {module}", "", f"::: {module}"]
-    if members := exported(module):
+    if members := [name for name in names if name not in hidden]:
         lines += ["    options:", f"      members: [{', '.join(members)}]"]
+    for name in hidden:  # behind a submodule of the same name, which would be shown in its place
+        lines += ["", f"::: {module}.{name}.{name}", "    options:", "      show_root_heading: true"]
     return "\n".join(lines) + "\n"
 
 

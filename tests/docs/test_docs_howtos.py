@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from doc_pages import DOCS, LONGEST, PAGES, blocks, end_server, run_script, write_files
 
+from ftkit.benchmarking import find_metric
+from ftkit.local.engines.base import Engine
 from ftkit.settings import load_settings
 
 pytestmark = pytest.mark.timeout(LONGEST)
@@ -78,6 +82,30 @@ def test_the_validator_in_the_settings_and_in_a_package(folder: Path) -> None:
     assert "Customers must not learn" in packaged.stdout, packaged.stderr
 
 
+def test_the_metrics_of_the_page_are_metrics(folder: Path) -> None:
+    write_files("howto/write-a-metric.md", folder)
+    close = find_metric(f"{folder / 'scores.py'}:close", tolerance="0.05")
+    assert [close.score(text, ("100",), ()).correct for text in ("104", "1,000", "none")] == [
+        True,
+        False,
+        False,
+    ]
+    brief = find_metric(f"{folder / 'lengths.py'}:Brief", slack="2")
+    assert brief.score("four", ("ab",), ()).correct and not brief.score("fives", ("ab",), ()).correct
+
+
+def test_the_engine_of_the_page_is_one(folder: Path) -> None:
+    write_files("howto/write-an-engine.md", folder)
+    made = SimpleNamespace(**runpy.run_path(str(folder / "majority_engine.py")))
+    wanted = {*Engine.__annotations__, *(name for name in vars(Engine) if not name.startswith("_"))}
+    assert len(wanted) > 6 and all(hasattr(made.MajorityEngine, name) for name in wanted)
+    assert made.MajorityEngine().plan({}, 7).batch_size == 7
+    (folder / "majority.json").write_text('{"reply": "good"}')
+    model = made.MajorityEngine().load(folder, None)
+    assert model.respond([[], []]) == ["good", "good"]
+
+
+@pytest.mark.slow
 def test_the_metrics_of_the_page_score(folder: Path) -> None:
     page = "howto/write-a-metric.md"
     install(folder, page)
@@ -93,6 +121,7 @@ def test_the_metrics_of_the_page_score(folder: Path) -> None:
     assert "Characters that a reply may be longer." in done.stdout
 
 
+@pytest.mark.slow
 def test_the_engine_of_the_page_trains_and_answers(folder: Path) -> None:
     page = "howto/write-an-engine.md"
     install(folder, page)
@@ -110,6 +139,7 @@ def test_the_engine_of_the_page_trains_and_answers(folder: Path) -> None:
     assert job["fine_tuned_model"].startswith("ft:usual:") and job["status"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_the_rehearsal_of_a_migration(folder: Path) -> None:
     done = run_script(shell_of("howto/migrate-from-openai.md"), folder)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -117,6 +147,7 @@ def test_the_rehearsal_of_a_migration(folder: Path) -> None:
     assert "ft:linear:" in (folder / "house" / "report.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_on_retraining(folder: Path) -> None:
     from ftkit.lifecycle.retraining import EXIT_CODES, RetrainTable
 

@@ -33,7 +33,7 @@ def test_the_asynchronous_example_runs_as_printed(folder: Path) -> None:
 def test_the_count_on_the_page_about_tokens(capsys: pytest.CaptureFixture[str]) -> None:
     [example] = [block.code for block in blocks("concepts/tokens.md") if block.language == "python"]
     exec(example, {})
-    assert int(capsys.readouterr().out) == 12
+    assert example.endswith(f"# {capsys.readouterr().out}")
 
 
 def test_the_settings_are_good(folder: Path) -> None:

@@ -22,12 +22,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     end_server(tmp_path / "state")
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs_as_it_stands(folder: Path) -> None:
     shell = "\n".join(block.code for block in blocks(PAGE) if block.language == "bash")
     python = "\n".join(block.code for block in blocks(PAGE) if block.language == "python")
     (folder / "tutorial.py").write_text(python, "utf-8")
     done = run_script(f"{shell}\npython3 tutorial.py", folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "positive" in done.stdout.splitlines(), "what the page says that the model says"
+    assert "no difference from" in done.stdout, "what the page says of the two runs"
     for name in ("first", "python"):
         report = BenchmarkReport.model_validate_json((folder / "runs" / name / "report.json").read_bytes())
         tuned, base = sorted(report.models, key=lambda score: -score.accuracy)
