@@ -1,6 +1,6 @@
 """Shows the tutorial notebooks as pages of the documentation site, with the outputs that are kept in them.
 
-MkDocs calls the two hooks by their names. HTML of an output goes into the page as it is, after Markdown has
+MkDocs calls the hooks by their names. HTML of an output goes into the page as it is, after Markdown has
 been read: nothing in it is taken for Markdown.
 """
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 BOOKS = Path(__file__).resolve().parent.parent / "docs" / "notebooks"
 _PLACE = re.compile(r'<div class="notebook-output" id="out-(\d+)-(\d+)"></div>')
+_LINK = re.compile(r"\]\(([\w/.-]+)\.ipynb\)")
+_FRAME = re.compile(r'<style scoped>.*?</style>\s*<table border="1" class="dataframe">', re.S)
+"""How pandas draws a frame: the site has a style for tables of its own."""
 _STYLE = re.compile(r"<style>.*?</style>", re.S)
 
 
@@ -29,11 +32,23 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links to a notebook lead to its page; that of the page itself leads to the file."""
+    if is_shown(page.file.src_uri):
+        return markdown
+    return _LINK.sub(r"](\1.md)", markdown)
+
+
+def is_shown(uri: str) -> bool:
+    """Whether a page of the site shows a notebook."""
+    return uri.startswith("notebooks/") and (BOOKS / Path(uri).with_suffix(".ipynb").name).exists()
+
+
 def on_page_content(html: str, page: Any, **_: Any) -> str:
     """Put the outputs where the page has a place for them."""
-    book = BOOKS / Path(page.file.src_uri).with_suffix(".ipynb").name
-    if not page.file.src_uri.startswith("notebooks/") or not book.exists():
+    if not is_shown(page.file.src_uri):
         return html
+    book = BOOKS / Path(page.file.src_uri).with_suffix(".ipynb").name
     cells = cells_of(book)
     filled = _PLACE.sub(lambda match: drawn(cells[int(match[1])]["outputs"][int(match[2])]) or "", html)
     first, *others = _STYLE.split(filled, maxsplit=1)
@@ -62,7 +77,7 @@ def text_of(text: str | list[str]) -> str:
 def drawn(output: dict[str, Any]) -> str | None:
     """The HTML of an output; None where it has none."""
     data = output.get("data", {})
-    return text_of(data["text/html"]) if "text/html" in data else None
+    return _FRAME.sub("<table>", text_of(data["text/html"])) if "text/html" in data else None
 
 
 def _lines(cells: list[dict[str, Any]]) -> Iterator[str]:

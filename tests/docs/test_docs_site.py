@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import docs_hooks
+import docs_notebooks
 import pytest
 from doc_pages import CONFIG, DOCS, NAV, PAGES, PROJECT, anchors, blocks, commands, mentioned, words
 
@@ -24,7 +25,12 @@ MENTIONED = sorted(
 
 def is_made(page: str) -> bool:
     """Whether the page is written when the site is built."""
-    return page in docs_hooks.PROJECT_PAGES or docs_hooks.is_python(page)
+    return page in docs_hooks.PROJECT_PAGES or docs_hooks.is_python(page) or is_notebook(page)
+
+
+def is_notebook(page: str) -> bool:
+    """Whether the page shows a notebook."""
+    return docs_notebooks.is_shown(page)
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
@@ -45,7 +51,7 @@ def test_the_first_page_of_a_part_leads_to_all_others(index: str) -> None:
 def test_what_a_made_page_is_made_of_is_there(page: str) -> None:
     if page in docs_hooks.PROJECT_PAGES:
         assert (PROJECT / docs_hooks.PROJECT_PAGES[page]).is_file()
-    else:
+    elif not is_notebook(page):
         name = docs_hooks.module_of(page)
         assert docs_hooks.page_of(name) == page
         assert docs_hooks.package_page(name).startswith(f"# {name}\n\n::: {name}\n")

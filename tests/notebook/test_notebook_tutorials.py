@@ -129,10 +129,13 @@ def test_outputs_are_put_into_the_page_as_they_are_with_one_style_sheet() -> Non
     )
 
 
-def test_other_pages_are_left_alone() -> None:
+def test_other_pages_lead_to_the_pages_of_notebooks_and_are_left_alone_else() -> None:
     class Here:
         class file:
-            src_uri = "tour.md"
+            src_uri = "notebooks/index.md"
 
     text = '<div class="notebook-output" id="out-0-0"></div>'
     assert docs_notebooks.on_page_content(text, Here) == text
+    assert docs_notebooks.on_page_markdown("[a](sentiment.ipynb)", Here) == "[a](sentiment.md)"
+    Here.file.src_uri = "notebooks/sentiment.md"
+    assert docs_notebooks.on_page_markdown("[a](sentiment.ipynb)", Here) == "[a](sentiment.ipynb)"
