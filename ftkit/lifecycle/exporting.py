@@ -96,7 +96,8 @@ def _curve(card: Card, settings: Settings, display: Display) -> Material:
         with _platform_of(lineage, settings, display) as platform:
             curve = curve_from(platform, lineage.job)
     except (PlatformError, ConfigurationError, UsageError) as error:
-        return Material(notes=(f"The curve of its training is not there: {error.message}.",))
+        reason = error.message.partition("\n")[0]
+        return Material(notes=(f"The curve of its training is not there: {reason}.",))
     told = () if curve else (f"The events of {lineage.job} tell no figures: there is no curve.",)
     return Material(curve=curve, notes=told)
 

@@ -16,6 +16,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&$])")
 _LIST = re.compile(r"^(\d*)([-+=.)])(?=[-+=\s]|$)")
 """What would make a list or a line of the beginning of a text."""
 _MOST_LABELS = 30
+_PLACES = {"local": "ftkit's local platform"}
 
 
 def to_markdown(card: Card) -> str:
@@ -61,7 +62,7 @@ def _lead(card: Card) -> Iterator[str]:
         yield f"{plain(lineage.title)}."
         yield ""
     tuned = f", tuned from {code(lineage.base_model)}" if lineage.base_model else ""
-    place = f" on {plain(lineage.platform)}" if lineage.platform else ""
+    place = f" on {plain(_PLACES.get(lineage.platform, lineage.platform))}" if lineage.platform else ""
     yield f"The model {code(version.model)}{place}{tuned}."
     if version.aliases:
         names = ", ".join(code(f"{version.name}@{alias}") for alias in version.aliases)

@@ -5,6 +5,7 @@ Stands on ``mlflow.MlflowClient`` alone, so that ``mlflow-skinny`` is enough.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import tempfile
@@ -32,10 +33,12 @@ from ftkit.registry.publishing import write_card
 T = TypeVar("T")
 EXPERIMENT = "ftkit"
 _FOLDER = "ftkit"  # of the run's artifacts
-_UNFIT = re.compile(r"[^\w\-. /]")  # for the name of a metric or parameter
+_UNFIT = re.compile(r"[^\w\-. ]")  # for the name of a metric or parameter; "/" would make folders of files
 _ALIAS = re.compile(r"(?!latest$|v\d+$)[\w-]+")  # the others are MLflow's own, or no aliases to it
-_LONGEST_NAME, _LONGEST_PARAMETER, _LONGEST_TAG = 250, 6000, 5000  # characters
+_LONGEST_NAME = 200  # bytes
+_LONGEST_PARAMETER, _LONGEST_TAG = 6000, 5000  # characters
 _BATCH = 1000  # figures in a request
+_ITS = ("mlflow.", "sqlalchemy.", "alembic.")
 _WHICH = ("ftkit.name", "ftkit.version", "ftkit.model", "ftkit.platform")
 
 
@@ -154,7 +157,7 @@ def _draw(client: Any, run_id: str, curve: Sequence[Point]) -> None:
         return
     metric, now = import_module("mlflow.entities").Metric, int(time.time() * 1000)
     found = [
-        metric(_fit(name), value, int(point.at.timestamp() * 1000) if point.at else now, point.step)
+        metric(_drawn(name), value, int(point.at.timestamp() * 1000) if point.at else now, point.step)
         for point in curve
         for name, value in point.figures.items()
     ]
@@ -163,7 +166,7 @@ def _draw(client: Any, run_id: str, curve: Sequence[Point]) -> None:
 
 
 def _names(curve: Sequence[Point]) -> list[str]:
-    return sorted({_fit(name) for point in curve for name in point.figures})
+    return sorted({_drawn(name) for point in curve for name in point.figures})
 
 
 def _fitting(values: Mapping[str, T]) -> dict[str, T]:
@@ -175,18 +178,28 @@ def _fitting(values: Mapping[str, T]) -> dict[str, T]:
 
 
 def _fit(name: str) -> str:
-    """A name that MLflow takes: its signs, and no path that leads elsewhere."""
-    parts = [part for part in _UNFIT.sub("_", name).split("/") if part.strip(".")]
-    return "/".join(parts)[:_LONGEST_NAME].rstrip("/") or "_"
+    """A name that MLflow takes, and that its folders of files can have: no path, and not too long."""
+    return _UNFIT.sub("_", name).encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+
+
+def _drawn(name: str) -> str:
+    """The name of a figure of the curve: its parts are MLflow's groups."""
+    return "/".join(_fit(part) for part in name.split("/"))
 
 
 @contextmanager
 def _said() -> Iterator[None]:
-    """MLflow's own errors as ConfigurationError."""
+    """Errors of MLflow, its database and its disk as ConfigurationError, and no log of its own steps."""
+    log = logging.getLogger("mlflow")
+    _mlflow()  # which sets its log up
+    level = log.level
+    log.setLevel(max(level, logging.WARNING))
     try:
         yield
     except Exception as error:
-        if not type(error).__module__.startswith("mlflow."):
+        if not (isinstance(error, OSError) or type(error).__module__.startswith(_ITS)):
             raise
         hint = "Name its address with --uri or MLFLOW_TRACKING_URI, such as sqlite:///mlflow.db."
         raise ConfigurationError(f"MLflow refuses: {error}", hint=hint) from error
+    finally:
+        log.setLevel(level)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 PROJECT = "ftkit"
+_QUIET = {"WANDB_ERROR_REPORTING": "false", "WANDB_DISABLE_WEAVE": "true"}
 
 
 def write(card: Card, options: ExportOptions, material: Material) -> Exported:
@@ -39,17 +41,20 @@ def write(card: Card, options: ExportOptions, material: Material) -> Exported:
     version = card.version
     folder = _made(options.out or Path())
     try:
-        with wandb.init(
-            project=options.project or PROJECT,
-            name=f"{version.name}-{version.version}",
-            id=run_id(card),
-            resume="allow",
-            job_type="promotion",
-            config={**parameters_of(card), **tags_of(card)},
-            dir=str(folder),
-            mode="offline" if options.offline else None,
-            settings=wandb.Settings(console="off", silent=True, disable_git=True, save_code=False),
-        ) as run:
+        with (
+            _quietly(),
+            wandb.init(
+                project=options.project or PROJECT,
+                name=f"{version.name}-{version.version}",
+                id=run_id(card),
+                resume="allow",
+                job_type="promotion",
+                config={**parameters_of(card), **tags_of(card)},
+                dir=str(folder),
+                mode="offline" if options.offline else None,
+                settings=wandb.Settings(console="off", silent=True, disable_git=True, save_code=False),
+            ) as run,
+        ):
             where, offline = str(run.dir), bool(run.offline)
             _draw(run, material.curve)
             run.summary.update(metrics_of(card))
@@ -100,8 +105,21 @@ def _log(wandb: ModuleType, run: Any, card: Card) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         write_card(card, Path(folder))
-        artifact.add_dir(folder)  # copies the files to where they are sent from
+        for path in sorted(Path(folder).iterdir()):  # add_dir would talk about it
+            artifact.add_file(str(path))  # a copy, which is sent from elsewhere
     run.log_artifact(artifact, aliases=list(_aliases(card)))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Within, nothing goes out that nobody asked for, and no other product is praised."""
+    given = {name: value for name, value in _QUIET.items() if name not in os.environ}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name in given:
+            os.environ.pop(name, None)
 
 
 def _made(folder: Path) -> Path:
@@ -113,7 +131,6 @@ def _made(folder: Path) -> Path:
 
 
 def _wandb() -> ModuleType:
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # nothing goes out that nobody asked for
     try:
         return import_module("wandb")
     except ImportError as error:
