@@ -232,3 +232,21 @@ class TestCost:
         told = migration.report(folder)
         assert "ftkit migrate retrain" in str(told.models[0].next_step)  # the same call waits for it
         assert f"--base {base}" in str(told.models[0].next_step)
+
+    def test_a_job_that_came_to_nothing_is_said_where_a_comparison_needs_it(
+        self, canned: Canned, folder: Path
+    ) -> None:
+        serve_file(canned, "file-new", b"{}\n")
+        canned.answer("POST", "/files", {"id": "file-new", "object": "file", "bytes": 3})
+        job = {**OPENAI_JOB, "id": "ftjob-7", "status": "queued", "fine_tuned_model": None}
+        canned.answer("POST", "/fine_tuning/jobs", job)
+        migration.retrain(self.openai, folder, base="gpt-4.1-mini-2025-04-14", wait=False)
+        migration.record(self.openai, folder, via="realtime")
+        canned.answer("GET", "/fine_tuning/jobs/ftjob-7", {**job, "status": "running"})
+        with pytest.raises(UsageError, match=r"has made no model yet: ftjob-7 \(running\)"):
+            migration.compare(self.openai, folder)
+        canned.answer("GET", "/fine_tuning/jobs/ftjob-7", {**job, "status": "cancelled"})
+        with pytest.raises(UsageError, match=r"has made no model yet: ftjob-7 \(cancelled\)") as caught:
+            migration.compare(self.openai, folder)
+        assert "--new MODEL" in str(caught.value)
+        assert MigrationFolder(folder).models()[0].retrained[0].status == "cancelled"
