@@ -35,9 +35,8 @@ def test_a_report_is_a_table_of_its_findings(tmp_path: Path) -> None:
 
 
 def test_a_report_without_findings_has_its_columns(tmp_path: Path) -> None:
-    report = validate(write_chats(tmp_path / "good.jsonl", 30), platform="local")
-    if report.findings:
-        pytest.skip("a rule found something")
+    found = validate(write_chats(tmp_path / "good.jsonl", 30), platform="local")
+    report = found.model_copy(update={"findings": []})
     assert {"code", "line", "message"} <= set(report.to_pandas().columns)
     assert {"code", "line", "message"} <= set(report.to_dataset().column_names)
 
