@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import shutil
 import threading
 from pathlib import Path
 
@@ -9,8 +12,16 @@ import pytest
 
 from ftkit.errors import Busy
 from ftkit.ledger import open_ledger
-from ftkit.lifecycle.retraining.rounds import Rounds, last_decided, next_number, unfinished
+from ftkit.lifecycle.retraining.rounds import (
+    Rounds,
+    hashes_of,
+    last_decided,
+    left,
+    next_number,
+    unfinished,
+)
 from ftkit.settings import Settings
+from ftkit.splitting import split as divide
 
 
 @pytest.fixture
@@ -48,11 +59,33 @@ def test_a_round_that_was_begun_is_gone_on_with(rounds: Rounds, split: Path) -> 
     assert unfinished(rounds.all()) == one and last_decided(rounds.all()) is None
 
 
-def test_but_not_where_its_data_is_on_another_machine(rounds: Rounds, split: Path) -> None:
+def test_where_its_data_is_on_another_machine_it_is_done_anew_under_its_number(
+    rounds: Rounds, split: Path
+) -> None:
     begin(rounds, 1, split)
+    assert left(rounds.all()) is None
     split.unlink()
     assert unfinished(rounds.all()) is None
-    assert next_number(rounds.all()) == 2
+    begun = left(rounds.all())
+    assert begun is not None and (begun.number, begun.host) == (1, platform.node())
+    assert next_number(rounds.all()) == 1
+    begin(rounds, 1, split)
+    end(rounds, 1)
+    split.unlink(missing_ok=True)
+    assert left(rounds.all()) is None and next_number(rounds.all()) == 2
+
+
+def test_another_split_under_the_same_path_is_not_that_of_the_round(rounds: Rounds, tmp_path: Path) -> None:
+    """Another machine went on with the round, in a directory of the same name as this one's."""
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f'{{"messages": [{{"role": "user", "content": "{n}"}}]}}\n' for n in range(20)))
+    made = divide(rows, test=4, out=tmp_path / "splits").manifest
+    with rounds.claim(1) as claim:
+        claim.intend(directory=str(tmp_path), split=str(made), parts=hashes_of(made))
+    assert rounds.all()[0].split == made
+    shutil.rmtree(tmp_path / "splits")
+    divide(rows, test=4, seed=5, out=tmp_path / "splits")
+    assert rounds.all()[0].split is None
 
 
 def test_a_decided_round_is_the_last_one_until_the_next_is_decided(rounds: Rounds, split: Path) -> None:
@@ -95,6 +128,7 @@ def test_one_at_a_time(rounds: Rounds) -> None:
         assert inside.wait(20)
         with pytest.raises(Busy), rounds.alone(wait=False):
             pytest.fail("two at once")
+        assert rounds.holder() == f"another thread of process {os.getpid()} on {platform.node()}"
         with Rounds(rounds.ledger, rounds.place, "other").alone(wait=False):
             pass
     finally:
