@@ -2,7 +2,8 @@
 
 ``validate`` and ``split`` prepare chat data, ``connect`` talks to an OpenAI-compatible platform,
 ``benchmark`` compares models on held-out rows, ``LLM`` asks one about any rows and makes rows of its
-answers, ``run`` does all of it from a recipe. Names are imported when they are first used, so
+answers, ``run`` does all of it from a recipe, ``retrain`` does it again whenever there is a reason to, and
+``resolve`` says which model is in use. Names are imported when they are first used, so
 ``import ftkit`` costs next to nothing.
 """
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ftkit.errors import FtkitError
     from ftkit.gateway import AsyncPlatform, Platform, connect, connect_async
     from ftkit.inference.llm import LLM, LLMResponse
-    from ftkit.lifecycle import Recipe, RunResult, load_recipe, run
+    from ftkit.lifecycle import Recipe, Retrained, RetrainOptions, RunResult, load_recipe, retrain, run
     from ftkit.registry import resolve
     from ftkit.settings import Settings, load_settings
     from ftkit.splitting import SplitResult, split
@@ -35,6 +36,8 @@ _HOME = {
     "LLMResponse": "ftkit.inference.llm",
     "Platform": "ftkit.gateway",
     "Recipe": "ftkit.lifecycle",
+    "RetrainOptions": "ftkit.lifecycle",
+    "Retrained": "ftkit.lifecycle",
     "RunResult": "ftkit.lifecycle",
     "Settings": "ftkit.settings",
     "SplitResult": "ftkit.splitting",
@@ -46,6 +49,7 @@ _HOME = {
     "load_recipe": "ftkit.lifecycle",
     "load_settings": "ftkit.settings",
     "resolve": "ftkit.registry",
+    "retrain": "ftkit.lifecycle",
     "run": "ftkit.lifecycle",
     "split": "ftkit.splitting",
     "validate": "ftkit.validation",
@@ -61,6 +65,8 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "LLMResponse",
     "Platform",
     "Recipe",
+    "RetrainOptions",
+    "Retrained",
     "RunResult",
     "Settings",
     "SplitResult",
@@ -73,6 +79,7 @@ __all__ = [  # noqa: RUF022 - by the alphabet alone
     "load_recipe",
     "load_settings",
     "resolve",
+    "retrain",
     "run",
     "split",
     "validate",

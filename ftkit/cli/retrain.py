@@ -123,7 +123,8 @@ retrain.add_command(schedule)
 
 
 def _print(console: Console, result: Retrained) -> None:
-    from ftkit.lifecycle.estimate import dollars_in_words, in_words
+    from ftkit.lifecycle.estimate import in_words
+    from ftkit.lifecycle.retraining.asking import in_all
 
     console.print(f"[bold]{result.name}: {result.outcome}[/bold]")
     for reason in result.reasons:
@@ -140,13 +141,19 @@ def _print(console: Console, result: Retrained) -> None:
         for line in in_words(result.estimate):
             console.print(f"Estimate     {line}", soft_wrap=True, markup=False)
         for one in result.asking:
-            cost = dollars_in_words(one.dollars) + (f" ({one.note})" if one.note else "")
-            text = f"Asking       {one.model}: {one.requests:,} requests, {cost}"
-            console.print(text, soft_wrap=True, markup=False)
-    places = {"In use before": result.champion, "New model": result.challenger, "Summary": result.summary}
-    for name, place in places.items():
-        if place is not None:
-            console.print(f"{name:<13}{place}", soft_wrap=True, markup=False)
+            console.print(f"Asking       {one.model}: {one.in_words()}", soft_wrap=True, markup=False)
+        if result.asking:
+            console.print(f"In all       {in_all(result.estimate, result.asking)}", soft_wrap=True)
+    facts = {
+        "Round": result.round,
+        "Before" if result.outcome == "promoted" else "In use": result.champion,
+        "New model": result.challenger,
+        "Report": result.report,
+        "Summary": result.summary,
+    }
+    for name, fact in facts.items():
+        if fact is not None:
+            console.print(f"{name:<13}{fact}", soft_wrap=True, markup=False)
 
 
 def _print_rounds(console: Console, rounds: list[Round]) -> None:
@@ -156,9 +163,9 @@ def _print_rounds(console: Console, rounds: list[Round]) -> None:
         (
             one.number,
             when(one.at),
-            one.facts.get("outcome", one.state),
-            one.facts.get("challenger"),
-            "; ".join(one.facts.get("reasons", ())),
+            one.outcome,
+            one.challenger,
+            "; ".join(one.reasons),
         )
         for one in rounds
     ]

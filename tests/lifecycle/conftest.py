@@ -105,6 +105,16 @@ def recipe(tmp_path: Path, rows: Path) -> Path:
     return write_recipe(tmp_path / "updown", rows)
 
 
+@pytest.fixture(scope="session")
+def made_in() -> Callable[..., Path]:
+    """Writes ``rows.csv`` and a recipe folder of two labels into a directory; the folder."""
+
+    def make(home: Path, each: int = 30) -> Path:
+        return write_recipe(home / "updown", write_rows(home / "rows.csv", each))
+
+    return make
+
+
 @pytest.fixture(scope="module")
 def finished(shared_state: Path, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     """A run that has come to its end on the module's platform; never changed by a test."""

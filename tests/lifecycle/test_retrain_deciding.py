@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ftkit.benchmarking.statistics import parity_of_shares
 from ftkit.lifecycle.retraining import Check, Contest, Decision, Golden, RetrainTable, decide
 from ftkit.lifecycle.retraining.result import Figure
 
@@ -41,7 +42,8 @@ def contest(
     if rival is None:
         return Contest(task=task, rows=100, figures=tuple(figures), **more)
     gap = new - rival
-    found = {"difference": gap, "low": gap - 0.05, "high": gap + 0.05, "p": p, "gained": 12, "lost": 2}
+    counts = {"gained": 12, "lost": 2}
+    found = {"difference": gap, "low": gap - 0.05, "high": gap + 0.05, "p": p, **counts}
     against = "old" if old is not None else "base"
     return Contest(task=task, rows=100, figures=tuple(figures), against=against, **{**found, **more})
 
@@ -141,20 +143,63 @@ def test_golden_rows(golden: Golden | None, most: int, passed: bool) -> None:
     assert failed(decision) == ([] if passed else ["golden"])
 
 
-def test_where_the_model_in_use_ends_it_is_enough_not_to_be_worse() -> None:
-    level = contest(0.8, p=1.0)  # the interval reaches 5 points below
-    assert failed(judged(level)) == ["gain"]
-    assert judged(level, ending=True, max_loss=0.06).promote
-    assert failed(judged(level, ending=True, max_loss=0.04)) == ["not worse"]
+def level(gained: int, lost: int, rows: int = 400, **more: Any) -> Contest:
+    """Two models that are right on nearly the same rows."""
+    made = contest(0.8 + (gained - lost) / rows, p=1.0, gained=gained, lost=lost, **more)
+    return made.model_copy(update={"rows": rows, "parity": parity_of_shares(gained, lost, rows)})
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "rows", "max_loss", "passed"),
+    [
+        (4, 4, 400, 0.02, True),
+        (4, 4, 400, 0.01, False),
+        (4, 4, 100, 0.02, False),
+        (0, 0, 400, 0.02, True),
+        (0, 0, 20, 0.02, False),
+        (0, 12, 400, 0.02, False),
+        (0, 12, 400, 0.05, True),
+        (12, 0, 400, 0.0, True),
+        (0, 0, 400, 0.0, False),
+    ],
+)
+def test_where_the_model_in_use_ends_it_is_enough_not_to_be_worse(
+    gained: int, lost: int, rows: int, max_loss: float, passed: bool
+) -> None:
+    """By the lower end of the parity interval: 95 % confidence one way, where few rows show nothing."""
+    one = level(gained, lost, rows)
+    assert failed(judged(one)) == ["gain"], "while it lasts, a gain is wanted"
+    decision = judged(one, ending=True, max_loss=max_loss)
+    assert decision.promote is passed is parity_of_shares(gained, lost, rows).not_worse(max_loss)
+    assert failed(decision) == ([] if passed else ["not worse"])
+
+
+def test_parity_is_said_in_points_rounded_up() -> None:
+    shown = parity_of_shares(4, 4, 400)
+    [reason, *_] = judged(level(4, 4), ending=True, max_loss=0.02).reasons
+    assert reason.startswith("+0.0 points (") and "4 gained and 4 lost to old" in reason
+    assert reason.endswith("with 95 % confidence worse by at most 1.4 points")
+    assert 0.013 < shown.loss <= 0.014
+
+
+def test_too_few_rows_say_how_many_it_takes() -> None:
+    [reason] = judged(level(1, 1, 100), ending=True, max_loss=0.02).reasons
+    assert "where less than 2 points may be lost; about 429 held-out rows would show it" in reason
+    [worse] = judged(level(0, 40), ending=True, max_loss=0.02).reasons
+    assert "would show it" not in worse, "no number of rows shows that what is worse is not"
+
+
+def test_a_champion_that_cannot_be_asked_any_more_cannot_be_lost_to() -> None:
+    assert judged(contest(old=None, base=None), champion=None, ending=True).promote
 
 
 def test_of_several_tasks_one_must_gain_and_none_may_lose() -> None:
-    better, level = contest(task="a"), contest(0.8, p=1.0, task="b")
-    decision = judged(better, level, max_loss=0.06)
+    better, same = contest(task="a"), level(4, 4, task="b")
+    decision = judged(better, same, max_loss=0.02)
     assert decision.promote
     assert [check.said.split(":")[0] for check in decision.checks[:2]] == ["a", "b"]
-    assert failed(judged(better, level, max_loss=0.01)) == ["not worse"]
-    assert failed(judged(level, level, max_loss=0.06)) == ["gain", "gain"]
+    assert failed(judged(better, same, max_loss=0.01)) == ["not worse"]
+    assert failed(judged(same, same, max_loss=0.02)) == ["gain", "gain"]
 
 
 def test_the_reasons_are_what_decided() -> None:

@@ -83,7 +83,9 @@ def test_a_second_call_has_nothing_to_do_and_asks_nobody(recipe: Path, at: Setti
     before = jobs(at)
     again = retrain(recipe, settings=at)
     assert (again.outcome, again.exit_code, again.round) == ("nothing to do", 11, None)
-    assert again.reasons == ("the data is that of the last round",) and again.champion == first.challenger
+    [reason] = again.reasons
+    assert reason.startswith("the data is that of the last round on 2") and reason.endswith("was promoted")
+    assert again.champion == first.challenger
     assert jobs(at) == before and len(rounds_of(recipe, settings=at)) == 1
 
 
@@ -123,7 +125,9 @@ def test_a_model_that_is_no_better_is_kept_out(recipe: Path, rows: Path, at: Set
     assert {cause.kind for cause in second.causes} == {"recipe", "data"}
     assert "at least 50 points is wanted" in second.reasons[0]
     assert champion(at, first) == first.challenger != second.challenger
-    assert retrain(recipe, settings=at).outcome == "nothing to do"  # what was judged is not judged again
+    before, again = jobs(at), retrain(recipe, settings=at)
+    assert again.outcome == "nothing to do" and jobs(at) == before, "what was judged is not judged again"
+    assert "and kept the champion: " in again.reasons[0] and second.reasons[0] in again.reasons[0]
     assert [one.facts["outcome"] for one in rounds_of(recipe, settings=at)] == ["promoted", "kept"]
 
 

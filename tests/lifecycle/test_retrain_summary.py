@@ -18,6 +18,7 @@ from ftkit.lifecycle.retraining import (
     Retrained,
     to_markdown,
 )
+from ftkit.lifecycle.retraining.asking import AskingCost
 from ftkit.lifecycle.retraining.result import Figure
 
 
@@ -92,3 +93,28 @@ def test_texts_mean_nothing_to_markdown_or_html() -> None:
 def test_each_outcome_has_its_exit_code_in_the_record(outcome: str, code: int) -> None:
     assert retrained(outcome=outcome).model_dump(mode="json")["exit_code"] == code
     assert len({EXIT_CODES[name] for name in ("promoted", "kept", "nothing to do", "blocked", "failed")}) == 5
+
+
+def test_a_dry_run_tells_what_is_known_of_the_cost_and_what_is_not() -> None:
+    asking = (
+        AskingCost(model="the new model", requests=40, dollars=Span(low=0.5, high=0.5)),
+        AskingCost(model="old", requests=40, note="the catalog has no price"),
+    )
+    made = Estimate(platform="local", model="linear", dollars=Span(low=1.2, high=1.2))
+    text = to_markdown(retrained(outcome="planned", estimate=made, asking=asking))
+    assert "- Asking `the new model`: 40 requests, $0.50\n" in text
+    assert "- Asking `old`: 40 requests, an unknown sum (the catalog has no price)\n" in text
+    assert "- In all: at least $1.70\n" in text
+
+
+def test_a_round_with_nothing_in_it_is_still_a_page() -> None:
+    text = to_markdown(retrained(outcome="failed", reasons=()))
+    assert text.startswith("## `updown`: failed\n") and "None" not in text
+
+
+def test_every_check_is_a_line_of_one_table() -> None:
+    checks = tuple(Check(rule=f"rule {n}", passed=n % 2 == 0, said=f"said\n{n}") for n in range(4))
+    text = to_markdown(retrained(decision=Decision(promote=False, checks=checks)))
+    table = [line for line in text.splitlines() if line.startswith("| rule ")]
+    assert len(table) == 5 and all(line.count("|") == 4 for line in table)
+    assert table[2] == "| rule 1 | **no** | said 1 |"

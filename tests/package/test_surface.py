@@ -42,7 +42,7 @@ def test_import_loads_nothing_heavy(statement: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["validate", "split", "connect", "benchmark", "run"])
+@pytest.mark.parametrize("name", ["validate", "split", "connect", "benchmark", "run", "retrain", "resolve"])
 def test_functions_are_fully_annotated(name: str) -> None:
     signature = inspect.signature(getattr(ftkit, name))  # whether the names mean anything is mypy's matter
     assert all(each.annotation is not each.empty for each in signature.parameters.values())

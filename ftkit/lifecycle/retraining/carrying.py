@@ -11,10 +11,12 @@ from ftkit.lifecycle.comparing import Comparing
 from ftkit.lifecycle.journal import Journal
 from ftkit.lifecycle.options import RunOptions
 from ftkit.lifecycle.prepare import Preparation
+from ftkit.lifecycle.retraining.changes import digest_of
 from ftkit.lifecycle.retraining.deciding import decide
 from ftkit.lifecycle.retraining.evidence import contests_of, golden_of
 from ftkit.lifecycle.retraining.promotion import enter, is_served
 from ftkit.lifecycle.retraining.result import Golden
+from ftkit.lifecycle.retraining.rounds import hashes_of
 from ftkit.lifecycle.runner import run
 
 if TYPE_CHECKING:
@@ -47,21 +49,27 @@ class Carrying:
         self.found: dict[str, Any] = {}
 
     def carry_out(self, claim: Claim, max_cost: float | None) -> None:
-        """The whole round. What may be raised is what ``run`` may raise; the claim is begun by then."""
+        """The whole round but its end in the ledger, which is for the caller to write.
+
+        What may be raised is what ``run`` may raise; the claim is begun by then.
+        """
         from ftkit.gateway import connect
 
         manifest = self.data.divided()
-        claim.intend(**(self.plan.facts | {"split": str(manifest)}))
+        if self.plan.going is None:
+            self.plan.fingerprint["rows"] = digest_of(self.data.examples())
+        frozen = {"split": str(manifest), "parts": hashes_of(manifest)}
+        claim.intend(**(self.plan.facts | frozen))
         self.found["estimate"] = self.data.launch_plan().estimate
         platform = connect(settings=self.settings, display=self.display)
         try:
-            self._compete(claim, platform, manifest, max_cost)
+            self._compete(platform, manifest, max_cost)
             if platform.started_local:
                 platform.stop_local()
         finally:
             platform.close()
 
-    def _compete(self, claim: Claim, platform: Platform, manifest: Path, max_cost: float | None) -> None:
+    def _compete(self, platform: Platform, manifest: Path, max_cost: float | None) -> None:
         champion = self.plan.champion
         served = champion is not None and is_served(platform, champion)
         if champion is not None and not served:
@@ -83,12 +91,12 @@ class Carrying:
         self.found["outcome"] = "promoted" if decision.promote else "kept"
         self.found["reasons"] = decision.reasons
         self.found["version"] = self._entered(result, promote=decision.promote)
-        facts = {
-            "outcome": self.found["outcome"],
-            "reasons": list(decision.reasons),
-            "challenger": challenger,
-        }
-        claim.finish(f"{self.name}#{self.plan.number}", **facts)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the ledger keeps of a round that is decided."""
+        kept = {name: self.found[name] for name in ("outcome", "challenger", "version", "job")}
+        return {**kept, "reasons": list(self.found["reasons"])}
 
     def _run(self, manifest: Path, champion: str | None, max_cost: float | None) -> RunResult:
         """Upload, train and benchmark, on the frozen data; a run that was begun is gone on with."""

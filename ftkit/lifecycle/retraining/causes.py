@@ -11,6 +11,7 @@ from ftkit.lifecycle.retraining.result import Cause, Changes
 
 if TYPE_CHECKING:
     from ftkit.catalog import Model
+    from ftkit.lifecycle.retraining.rounds import Round
 
 
 def data_causes(
@@ -35,6 +36,16 @@ def data_causes(
         days = age / timedelta(days=1)
         return [Cause(kind="age", said=f"{said}, and the last round was {days:.1f} days ago")], []
     return [], [f"{said}: too few, it takes {policy.min_rows:,}"]
+
+
+def tried_in_words(before: Round, *, last: bool) -> str:
+    """Why a round is not done again: when this data and recipe were tried, and what came of it."""
+    day = f" on {before.at:%Y-%m-%d}" if before.at is not None else ""
+    if before.outcome == "kept":
+        why = "; ".join(before.reasons)
+        return f"this data and recipe were tried{day} (round {before.number}) and kept the champion: {why}"
+    which = "the last round" if last else f"round {before.number}"
+    return f"the data is that of {which}{day}, whose model was promoted"
 
 
 def _rows_in_words(new: int, gone: int) -> str:

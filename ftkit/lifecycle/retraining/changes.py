@@ -36,6 +36,15 @@ def changes_between(now: Path, before: Path | None) -> Changes:
     return Changes(rows=rows, new=new, gone=sum(known.values()), drift=drift, drift_p=p)
 
 
+def digest_of(path: Path) -> str:
+    """What stands for the examples in a file, whatever their order: 32 hexadecimal digits.
+
+    The sum of their hashes, so that a row that is there twice counts twice.
+    """
+    total = sum(int.from_bytes(digest) for digest, _ in _hashed(path))
+    return f"{total % 2**128:032x}"
+
+
 def _hashed(path: Path) -> Iterator[tuple[bytes, str]]:
     """Each example's hash (12 bytes) and its answer."""
     for row in read_jsonl(path):

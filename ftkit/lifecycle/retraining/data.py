@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftkit.data import canonical_json, prompt_of, read_jsonl
-from ftkit.errors import DataError, Where
+from ftkit.data import canonical_json, prompt_of, read_jsonl, sha256_file
+from ftkit.errors import DataError, UsageError, Where
 from ftkit.lifecycle.journal import Journal
+from ftkit.lifecycle.own_code import own_files
 from ftkit.lifecycle.prepare import Preparation, content_hash
 from ftkit.lifecycle.recipe import Recipe
 from ftkit.lifecycle.tables import changed
@@ -27,8 +28,9 @@ DATA = "data"
 class RoundData:
     """The data of the round in ``directory``; whatever was made before is not made again.
 
-    ``last`` is the last round that was decided: its rows stay in their parts. ``frozen`` is the manifest of
-    the split that this very round began with: whatever the data is now, it goes on with that.
+    ``last`` is the last round that was decided: its rows stay in their parts. Where there is none, ``before``
+    is the split that the model in use was trained on. ``frozen`` is the manifest of the split that this very
+    round began with: whatever the data is now, it goes on with that.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class RoundData:
         display: Display,
         last: Round | None,
         frozen: Path | None = None,
+        before: Path | None = None,
     ) -> None:
         self.settings, self.folder, self._frozen = settings, directory / DATA, frozen
-        self._earlier = last.split if last is not None else None
-        keep = None if last is None or is_split(Path(recipe.data_path)) else _kept(recipe, last, display)
+        self._earlier = last.split if last is not None else before
+        self._last, self._divides = last, recipe.split.divides and not is_split(Path(recipe.data_path))
+        keep = _kept(recipe, last, before) if self._divides else None
         if keep is not None:
             recipe = _with_seed_of(recipe, keep, display)
         self.recipe, self.display = recipe, display
@@ -61,6 +65,7 @@ class RoundData:
         if self._frozen is not None:
             return self._frozen
         examples = self.examples()
+        self._check_earlier()
         self._preparation.check(examples)
         parts = self._preparation.split(examples)
         source = Path(self.recipe.data_path)
@@ -69,9 +74,30 @@ class RoundData:
                 check_no_leak(self._earlier, source)
             return read_manifest(source).manifest
         made = self.folder / "splits"
-        if not is_split(made):  # the held-out rows are of their own: all others are trained on
-            split(parts["train"], train=1.0, out=made, display=self.display)
+        if parts["train"].parent != made:
+            self._train_on_all(parts["train"], made)
         return read_manifest(made).manifest
+
+    def _check_earlier(self) -> None:
+        """DataError where the last split is elsewhere, and counts would divide otherwise than it did."""
+        last, recipe = self._last, self.recipe
+        if last is None or last.split is not None or not self._divides:
+            return
+        sizes = (recipe.split.train, recipe.split.validation, recipe.split.test)
+        if any(isinstance(size, int) for size in sizes):
+            raise DataError(
+                f"the split of round {last.number} is not on this machine: counts would divide the rows anew",
+                where=str(last.facts.get("split")),
+                hint="Put `runs_dir` where all machines reach it, or give [split] in shares: "
+                "they depend on a row's content alone.",
+            )
+        said = "rows are divided by their content, as then"
+        self.display.note(f"the split of round {last.number} is on another machine: {said}")
+
+    def _train_on_all(self, rows: Path, made: Path) -> None:
+        """Held-out rows are of their own: all others are trained on, not an earlier attempt's."""
+        if not is_split(made) or read_manifest(made).source_sha256 != sha256_file(rows):
+            split(rows, train=1.0, out=made, display=self.display)
 
     def tests(self) -> Path:
         """The held-out rows, of all tasks."""
@@ -79,6 +105,11 @@ class RoundData:
         if own is not None:
             return self._preparation.others("held-out", own)
         return resolve_part(self.divided(), "test")
+
+    def golden(self) -> Path | None:
+        """The rows that must not get worse, where there are any."""
+        name = self.recipe.retrain.golden
+        return None if name is None else self._preparation.others("golden", name)
 
     def launch_plan(self) -> LaunchPlan:
         """What the training would send and cost; nothing is sent."""
@@ -99,25 +130,32 @@ class RoundData:
         return plan_launch(self.settings, order, display=self.display)
 
 
-def _kept(recipe: Recipe, last: Round, display: Display) -> Path | None:
-    """The earlier split, where the rows are divided at all.
+def split_of_run(directory: str | None) -> Path | None:
+    """The manifest of the split that a run trained on, where both are on this machine."""
+    from ftkit.lifecycle.lineage import read_run
 
-    Raises DataError where it is not on this machine and counts would divide the rows otherwise than it did.
-    """
-    if not recipe.split.divides or last.split is not None:
-        return last.split if recipe.split.divides else None
-    sizes = (recipe.split.train, recipe.split.validation, recipe.split.test)
-    if any(isinstance(size, int) for size in sizes):
-        raise DataError(
-            f"the split of round {last.number} is not on this machine, and counts would divide the rows anew",
-            where=str(last.facts.get("split")),
-            hint="Put `runs_dir` where all machines reach it, or give [split] in shares: "
-            "they depend on a row's content alone.",
-        )
-    display.note(
-        f"the split of round {last.number} is on another machine: rows are divided by their content, as then"
-    )
-    return None
+    if directory is None:
+        return None
+    try:
+        parts = read_run(Path(directory)).steps["split"]["result"]["parts"]
+    except (UsageError, DataError, KeyError):
+        return None  # it is on another machine, or is no run any more
+    folders = [Path(directory) / "splits", *(Path(part["path"]).parent for part in parts.values())]
+    return next((read_manifest(folder).manifest for folder in folders if is_split(folder)), None)
+
+
+def _kept(recipe: Recipe, last: Round | None, before: Path | None) -> Path | None:
+    """The earlier split, where it is on this machine."""
+    if last is None:
+        return before if before is not None and _has_the_parts(recipe, before) else None
+    return last.split
+
+
+def _has_the_parts(recipe: Recipe, before: Path) -> bool:
+    """Whether a split held back what the recipe does: a run may have been told otherwise."""
+    sizes = recipe.split.model_dump(include={"validation", "test"})
+    parts = read_manifest(before).parts
+    return all(sizes[name] is not None for name in sizes if name in parts and parts[name].rows)
 
 
 def check_no_leak(earlier: Path, now: Path) -> None:
@@ -151,17 +189,19 @@ def _with_seed_of(recipe: Recipe, keep: Path, display: Display) -> Recipe:
 def fingerprint_of(recipe: Recipe) -> dict[str, str]:
     """Hashes by which two rounds are compared: of the data, and of all that the recipe says of them.
 
+    To what the recipe says belong the rows that it holds out, its golden rows and the Python files beside it.
     The data of a hosted dataset has no hash before it is read: its name stands for it.
     """
     from ftkit.lifecycle.journal import key_of
 
     held_out, golden = recipe.benchmark.data, recipe.retrain.golden
-    data = [recipe.data_path, *([recipe.beside(held_out)] if held_out else [])]
+    beside = [recipe.beside(name) for name in (held_out, golden) if name]
     work = [task.model_dump(mode="json") for task in recipe.work]
     source = recipe.source.model_dump(mode="json", exclude={"data"})
-    asked = content_hash(recipe.beside(golden)) if golden else None
-    said = (work, source, recipe.split, recipe.train, recipe.benchmark, recipe.retrain, asked)
-    return {"data": key_of(*(content_hash(name) or name for name in data)), "recipe": key_of(*said)}
+    asked = [content_hash(name) or name for name in beside]
+    tables = (recipe.split, recipe.train, recipe.benchmark, recipe.retrain)
+    said = (work, source, *tables, asked, own_files(recipe))
+    return {"data": content_hash(recipe.data_path) or recipe.data_path, "recipe": key_of(*said)}
 
 
 def is_hosted(recipe: Recipe) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
+from ftkit.benchmarking.statistics.equivalence import Parity, rows_for_parity
 from ftkit.lifecycle.retraining.policy import RetrainTable
 from ftkit.lifecycle.retraining.result import Check, Contest, Decision, Golden
 
@@ -71,17 +73,31 @@ def _gain(contest: Contest, policy: RetrainTable, ending: bool) -> Check:
 
 
 def _not_worse(contest: Contest, policy: RetrainTable) -> Check:
-    """The whole interval lies above the loss that is borne: a one-sided test of being no worse."""
-    if contest.against is None or contest.low is None:
+    """Non-inferiority: a loss as large as ``max_loss`` is ruled out, by a one-sided test."""
+    shown = contest.parity
+    if contest.against is None or shown is None:
         return Check(
             rule="not worse", passed=True, said="there is nothing to be worse than", task=contest.task
         )
-    said = f"{_difference(contest)} to {contest.against}"
-    if contest.low < -policy.max_loss:
-        said = f"{said}: a loss of more than {_points(policy.max_loss)} cannot be ruled out"
-        return Check(rule="not worse", passed=False, said=said, task=contest.task)
-    said = f"{said}: not worse by more than {_points(policy.max_loss)}"
-    return Check(rule="not worse", passed=True, said=said, task=contest.task)
+    passed = shown.not_worse(policy.max_loss)
+    sure = f"with {shown.confidence * 100:g} % confidence"
+    said = f"{_difference(contest)} to {contest.against}: {sure} worse by {_at_most(shown)}"
+    if not passed:
+        said = f"{said}, where less than {_points(policy.max_loss)} may be lost{_more_rows(contest, policy)}"
+    return Check(rule="not worse", passed=passed, said=said, task=contest.task)
+
+
+def _at_most(shown: Parity) -> str:
+    """The most that may be lost, rounded up: what is said is never less than what is shown."""
+    return f"at most {ceil(round(shown.loss * 1000, 6)) / 10:.1f} points"
+
+
+def _more_rows(contest: Contest, policy: RetrainTable) -> str:
+    """How many rows it would take, where the two seem to be as good as each other."""
+    if not policy.max_loss or contest.difference is None or contest.difference <= -policy.max_loss:
+        return ""
+    needed = rows_for_parity(policy.max_loss, max(contest.gained + contest.lost, 1) / contest.rows)
+    return f"; about {needed:,} held-out rows would show it" if needed > contest.rows else ""
 
 
 def _difference(contest: Contest) -> str:

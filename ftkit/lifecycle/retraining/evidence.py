@@ -28,7 +28,7 @@ def contest_of(
     task: str, report: BenchmarkReport, folder: Path, challenger: str, champion: str | None
 ) -> Contest:
     """The models on one task. ``folder`` holds the benchmark's ``answers.csv``."""
-    from ftkit.benchmarking.compare import compare
+    from ftkit.benchmarking.compare import compare, parity
     from ftkit.benchmarking.versus.groups import groups_of
     from ftkit.benchmarking.versus.marks import read_table
     from ftkit.benchmarking.versus.reading import read_recorded
@@ -47,16 +47,14 @@ def contest_of(
     recorded = read_recorded(folder)
     table = read_table(recorded.answers, {challenger, other})
     rows = range(len(table))
-    test = compare(
-        own,
-        report.model(other),
-        table.marks(challenger, rows),
-        table.marks(other, rows),
-        groups=groups_of(recorded, len(table), rows),
-    )
+    new, old = table.marks(challenger, rows), table.marks(other, rows)
+    groups = groups_of(recorded, len(table), rows)
+    test = compare(own, report.model(other), new, old, groups=groups)
+    continuous = own.continuous and report.model(other).continuous
     found = {"difference": test.difference, "low": test.low, "high": test.high, "p": test.p_value}
     counts = {"gained": test.only_model, "lost": test.only_other}
-    return made.model_copy(update={"against": other, **found, **counts})
+    shown = {"parity": parity(new, old, continuous=continuous, groups=groups)}
+    return made.model_copy(update={"against": other, **found, **counts, **shown})
 
 
 def _against(contest: Contest, champion: str | None, challenger: str) -> str | None:

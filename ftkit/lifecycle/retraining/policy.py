@@ -26,8 +26,9 @@ class RetrainTable(Table):
     as good as every base model; as good as ``min_score``; its recall of each label at least the one in
     ``floors``. A thousand requests by batch may cost ``max_per_1000`` dollars at most. Of the rows in
     ``golden`` (a file beside the recipe, with the columns of the source), at most ``max_regressions`` may be
-    wrong that the model in use has right. Where the model in use ends soon, or is gone, it is enough that the
-    new one is not worse by more than ``max_loss``. ``max_cost`` (US dollars) lets no dearer training begin.
+    wrong that the model in use has right. Where the model in use ends soon, or is gone, it is enough that a
+    loss as large as ``max_loss`` is ruled out with 95 % confidence (non-inferiority, one test one way).
+    ``max_cost`` (US dollars) lets no dearer training begin.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 
 
 class Champion(NamedTuple):
-    """The model in use. ``called`` is its name in a benchmark: with the platform, if it is another one."""
+    """The model in use. ``called`` is its name in a benchmark: with the platform, if it is another one.
+
+    ``round`` is the last one that judged it, None where it came to its name otherwise; ``run`` is the
+    directory of the run that made it.
+    """
 
     model: str
     called: str
     version: int
     base: str | None
+    round: int | None = None
+    run: str | None = None
 
 
 def champion_of(registry: Registry, name: str, platform: str) -> Champion | None:
@@ -32,7 +38,9 @@ def champion_of(registry: Registry, name: str, platform: str) -> Champion | None
 def _champion(version: Version, platform: str) -> Champion:
     there = version.lineage.platform
     called = version.model if there in (None, platform) else f"{version.model}@{there}"
-    return Champion(version.model, called, version.version, version.lineage.base_model)
+    known = version.lineage
+    judged = known.more.get("round")
+    return Champion(version.model, called, version.version, known.base_model, judged, known.run)
 
 
 def is_served(platform: Platform, champion: Champion) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from ftkit.benchmarking.statistics.equivalence import Parity
 from ftkit.display.html import Shown
 from ftkit.lifecycle.estimate import Estimate
 from ftkit.lifecycle.retraining.asking import AskingCost
@@ -80,7 +81,8 @@ class Contest(_Result):
 
     ``against`` is the champion, or the best base model where there is none; ``difference`` is the
     challenger's figure minus its, with the 95 % interval ``low`` to ``high`` and the p-value of the paired
-    test. ``gained`` rows are right only with the challenger, ``lost`` ones only with the other.
+    test. ``gained`` rows are right only with the challenger, ``lost`` ones only with the other. ``parity``
+    is what is shown of the two being equally good.
     """
 
     task: str
@@ -94,6 +96,7 @@ class Contest(_Result):
     p: float | None = None
     gained: int = 0
     lost: int = 0
+    parity: Parity | None = None
 
     def figure(self, role: str) -> Figure | None:
         """The best figure among the models of a role; None where there is none."""
@@ -156,6 +159,11 @@ class Retrained(_Result):
     summary: Path | None = None
     started: datetime
     seconds: float = 0.0
+
+    def _repr_html_(self) -> str:
+        from ftkit.lifecycle.retraining.drawn import retrained_html
+
+        return retrained_html(self)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

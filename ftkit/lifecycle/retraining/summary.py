@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ftkit.lifecycle.retraining.asking import in_all
+
 if TYPE_CHECKING:
     from ftkit.lifecycle.retraining.result import Contest, Retrained
 
@@ -24,13 +26,16 @@ def _lines(result: Retrained) -> Iterator[str]:
     facts = {
         "Why now": "; ".join(_plain(cause.said) for cause in result.causes),
         "Recipe": f"{_code(result.recipe)} on {result.platform}",
-        "In use before": _code(result.champion),
+        "In use before" if result.outcome == "promoted" else "In use": _code(result.champion),
         "New model": _code(result.challenger),
         "Job": _code(result.job),
         "Cost": _cost(result),
         "Round": str(result.round) if result.round is not None else "",
     }
     yield from (f"- {name}: {value}" for name, value in facts.items() if value)
+    yield from (f"- Asking {_code(one.model)}: {_plain(one.in_words())}" for one in result.asking)
+    if result.asking:
+        yield f"- In all: {in_all(result.estimate, result.asking)}"
     for contest in result.contests:
         yield ""
         yield from _figures(contest)

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftkit.display import Display, SilentDisplay
-from ftkit.errors import Busy, FtkitError, Interrupted, OverBudget, PlatformUnreachable, UsageError
+from ftkit.errors import (
+    Busy,
+    FtkitError,
+    Interrupted,
+    OverBudget,
+    PlatformUnreachable,
+    StorageError,
+    UsageError,
+)
 from ftkit.lifecycle.guards import check_budget, check_cost, spent_on
 from ftkit.lifecycle.launching import identity_of
 from ftkit.lifecycle.options import RunOptions
@@ -27,6 +35,7 @@ from ftkit.lifecycle.retraining.summary import to_markdown
 from ftkit.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from ftkit.ledger import Claim
     from ftkit.lifecycle.estimate import Estimate
     from ftkit.lifecycle.retraining.data import RoundData
     from ftkit.registry import Registry
@@ -119,7 +128,9 @@ class _Retraining:
             try:
                 stack.enter_context(rounds.alone(wait=self.options.wait))
             except Busy:
-                return self.result("nothing to do", ("another call is retraining it now",))
+                who = rounds.holder()
+                said = "another call is retraining it now" + (f" ({who})" if who else "")
+                return self.result("nothing to do", (said,))
             return self._alone(rounds, open_registry(self.settings))
 
     def _alone(self, rounds: Rounds, registry: Registry) -> Retrained:
@@ -136,7 +147,7 @@ class _Retraining:
         self.found = {
             "causes": tuple(plan.causes),
             "changes": plan.changes,
-            "champion": champion.model if champion is not None else None,
+            "champion": plan.champion.model if plan.champion is not None else None,
         }
         if not plan.causes:
             return self.result("nothing to do", tuple(plan.reasons))
@@ -154,7 +165,7 @@ class _Retraining:
         champion = (plan.champion.model, plan.champion.base) if plan.champion is not None else None
         models = models_asked(self.settings, plan.recipe.train.model, champion, plan.bases)
         self.found["estimate"] = launch.estimate
-        self.found["asking"] = asking_costs(data.tests(), models, plan.recipe.benchmark.max_tokens)
+        self.found["asking"] = asking_costs(data.tests(), models, plan.recipe.benchmark, data.golden())
         try:
             self._check(launch.estimate, rounds)
         except OverBudget as error:
@@ -175,6 +186,7 @@ class _Retraining:
         with rounds.claim(plan.number) as claim:
             try:
                 carrying.carry_out(claim, self._max_cost)
+                self._decided(carrying, claim)
             except OverBudget as error:
                 claim.abandon(error.message)
                 carrying.found |= {"outcome": "blocked", "reasons": (error.message,)}
@@ -186,6 +198,12 @@ class _Retraining:
             finally:
                 self.found |= carrying.found
         return self.result(self.found["outcome"], self.found["reasons"])
+
+    def _decided(self, carrying: Carrying, claim: Claim) -> None:
+        """Why it was decided so is on the disk before the ledger says that it was: a kill leaves no gap."""
+        self.found |= carrying.found
+        self._record(self.result(self.found["outcome"], self.found["reasons"]))
+        claim.finish(f"{self.name}#{carrying.plan.number}", **carrying.facts)
 
     @property
     def _max_cost(self) -> float | None:
@@ -209,9 +227,17 @@ class _Retraining:
 
     def finished(self, result: Retrained) -> Retrained:
         """The result, recorded in the round's directory where a round was begun, and summed up as asked."""
-        if self.directory is not None:
-            result = result.model_copy(update={"summary": self.directory / SUMMARY_FILE})
-            write_decision(self.directory, result.model_dump_json(indent=2), to_markdown(result))
+        result = self._record(result)
         if self.options.summary is not None:
-            add_text(self.options.summary, to_markdown(result))
+            try:
+                add_text(self.options.summary, to_markdown(result))
+            except StorageError as error:
+                self.display.warn(f"the summary is not there: {error}")  # what was decided stays so
+        return result
+
+    def _record(self, result: Retrained) -> Retrained:
+        if self.directory is None:
+            return result
+        result = result.model_copy(update={"summary": self.directory / SUMMARY_FILE})
+        write_decision(self.directory, result.model_dump_json(indent=2), to_markdown(result))
         return result
