@@ -114,6 +114,17 @@ def test_no_curve_of_fewer_than_two_points(points: list[tuple[float, float]]) ->
     assert curves({"loss": points}) is None
 
 
+def test_a_curve_that_grows_keeps_the_place_of_its_first_steps(page: Read) -> None:
+    points = [(1.0, 3.0), (2.0, 1.0)]
+    now = curves({"loss": points}, until=10)
+    later = curves({"loss": [*points, (5.0, 2.0)]}, until=10)
+    assert now is not None and later is not None
+    drawn_now, drawn_later = (
+        next(v for k, v in page(made).attributes if k == "points") for made in (now, later)
+    )
+    assert drawn_later.startswith(drawn_now + " ") and "10</text>" in now
+
+
 def test_a_flat_curve_stands_in_the_picture(page: Read) -> None:
     made = curves({"loss": [(1, 3.0), (2, 3.0)]})
     assert made is not None and "nan" not in made

@@ -65,6 +65,9 @@ with display.work("<b>counting</b>", 4, "rows") as progress:
         progress.update(done + 1, text="going")
         time.sleep(0.3)
 display.note("noted"); display.warn("warned"); display.event("happened")
+with display.work("tuning") as progress:
+    for n in range(5):
+        display.event(f"line <{n}>")
 try:
     with display.work("breaking"):
         raise ValueError
@@ -121,7 +124,7 @@ def test_a_job_is_one_output_that_changed_in_its_place(cells: dict[str, Any], pa
 def test_what_changes_changes_in_its_place(name: str, messages: dict[str, Any]) -> None:
     began = [which for kind, which in messages[name] if kind == "display_data"]
     changed = [which for kind, which in messages[name] if kind == "update_display_data"]
-    assert len(began) == len(set(began)) == (2 if name == "bars" else 1), "one output for each bar or board"
+    assert len(began) == len(set(began)) == (3 if name == "bars" else 1), "one output for each bar or board"
     assert None not in began and set(changed) == set(began)
     assert len(changed) >= (2 if name == "watch" else 1)
 
@@ -154,7 +157,9 @@ def test_a_frame_of_events(cells: dict[str, Any]) -> None:
 
 
 def test_bars_end_with_a_mark_and_notices_are_lines(cells: dict[str, Any], page: Read) -> None:
-    good, bad = map(page, html_of(cells["bars"]))
+    good, logged, bad = map(page, html_of(cells["bars"]))
+    assert "5 lines of the log" in logged.words and "line <0>\nline <1>" in logged.words
+    assert "details" in logged.tags and logged.harmless()
     assert "✓ <b>counting</b>" in good.words and "4 of 4 rows, going" in good.words
     assert "✗ breaking" in bad.words
     assert "  noted\nwarning: warned\n    happened\n" in text_of(cells["bars"])

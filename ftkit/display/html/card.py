@@ -16,7 +16,7 @@ div.ftkit .head{display:flex;flex-wrap:wrap;gap:.5em;align-items:baseline;margin
 div.ftkit .head b{font-size:1.1em}
 div.ftkit .head span.quiet,div.ftkit .quiet{color:var(--quiet)}
 div.ftkit .pill{border:1px solid var(--quiet);border-radius:1em;padding:0 .6em;font-size:.9em;
-white-space:nowrap}
+white-space:normal;overflow-wrap:anywhere}
 div.ftkit .pill.good{color:var(--good);border-color:var(--good)}
 div.ftkit .pill.bad{color:var(--bad);border-color:var(--bad)}
 div.ftkit .pill.warn{color:var(--warn);border-color:var(--warn)}
