@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from ftkit.benchmarking.results import Comparison, ModelScore, Test
 from ftkit.benchmarking.statistics import (
     ALPHA,
+    CONFIDENCE,
     Bootstrap,
     Difference,
     Parity,
@@ -123,19 +124,24 @@ def compare(
 
 
 def parity(
-    new: Marked, old: Marked, *, continuous: bool = False, groups: Sequence[int] | None = None
+    new: Marked,
+    old: Marked,
+    *,
+    continuous: bool = False,
+    groups: Sequence[int] | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Parity:
-    """How far apart two models may be, by their marks of the same rows, with 95 % confidence either way.
+    """How far apart two models may be, by their marks of the same rows, with ``confidence`` either way.
 
     By the values of a ``continuous`` metric; by right and wrong otherwise, whole ``groups`` (a number from 0
     for every row) at a time where rows come in them.
     """
     if continuous:
-        return parity_of_scores(new.values, old.values, groups)
+        return parity_of_scores(new.values, old.values, groups, confidence=confidence)
     if groups is not None:
-        return parity_of_scores(new.right, old.right, groups)
+        return parity_of_scores(new.right, old.right, groups, confidence=confidence)
     only_new, only_old = discordant(new.right, old.right)
-    return parity_of_shares(only_new, only_old, len(new.right))
+    return parity_of_shares(only_new, only_old, len(new.right), confidence)
 
 
 class _Tests:

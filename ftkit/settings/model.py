@@ -92,7 +92,7 @@ class Settings(BaseModel):
         """A copy with some settings changed; its catalog is made of its own providers and models."""
         made = super().model_copy(update=update, deep=deep)
         if update and not update.keys().isdisjoint(("providers", "models")):
-            made.__dict__.pop("catalog", None)  # pydantic copies what was cached, too
+            vars(made).pop("catalog", None)  # pydantic copies what was cached, too
         return made
 
     @property

@@ -8,9 +8,15 @@ from collections.abc import Sequence
 import pytest
 from scipy.stats import binomtest
 
-from ftkit.benchmarking.compare import Compared, Marks, compare, compare_models, verdict
+from ftkit.benchmarking.compare import Compared, Marks, compare, compare_models, parity, verdict
 from ftkit.benchmarking.results import Comparison, ModelScore
-from ftkit.benchmarking.statistics import holm, mcnemar_exact, wilson_interval
+from ftkit.benchmarking.statistics import (
+    holm,
+    mcnemar_exact,
+    parity_of_scores,
+    parity_of_shares,
+    wilson_interval,
+)
 
 
 def right_with(share: float, n: int, seed: int) -> bytearray:
@@ -230,3 +236,21 @@ def test_a_comparison_is_its_json_and_old_ones_are_read() -> None:
     old = {"model": "a", "other": "b", "n": 3, "only_model": 1, "only_other": 0}
     read = Comparison.model_validate({**old, "difference": 1 / 3, "p_value": 0.5, "verdict": "better"})
     assert (read.p, read.family, read.test, read.low) == (0.5, 1, "mcnemar", None)
+
+
+def test_parity_is_of_what_the_metric_measures() -> None:
+    """Right and wrong by shares, values and groups by the bootstrap; each end at its own confidence."""
+    new = Marks(bytearray([1] * 70 + [0] * 30), [0.7] * 70 + [0.1] * 30)
+    old = Marks(bytearray([1] * 66 + [0] * 4 + [1] * 2 + [0] * 28), [0.6] * 66 + [0.2] * 34)
+    groups = [row // 10 for row in range(100)]
+    assert parity(new, old) == parity_of_shares(4, 2, 100)
+    assert parity(new, old, continuous=True) == parity_of_scores(new.values, old.values)
+    assert parity(new, old, groups=groups) == parity_of_scores(new.right, old.right, groups)
+    wide, narrow = parity(new, old, confidence=0.99), parity(new, old, confidence=0.8)
+    assert wide.low < parity(new, old).low < narrow.low < narrow.estimate == pytest.approx(0.02)
+
+
+def test_a_model_is_as_good_as_itself_the_surer_the_more_rows() -> None:
+    marks = Marks(right_with(0.7, 50, 1))
+    more = Marks(right_with(0.7, 500, 1))
+    assert parity(marks, marks).within > parity(more, more).within > 0

@@ -184,7 +184,7 @@ def test_parity_is_said_in_points_rounded_up() -> None:
 
 def test_too_few_rows_say_how_many_it_takes() -> None:
     [reason] = judged(level(1, 1, 100), ending=True, max_loss=0.02).reasons
-    assert "where less than 2 points may be lost; about 429 held-out rows would show it" in reason
+    assert "where less than 2 points may be lost; about 430 held-out rows would show it" in reason
     [worse] = judged(level(0, 40), ending=True, max_loss=0.02).reasons
     assert "would show it" not in worse, "no number of rows shows that what is worse is not"
 

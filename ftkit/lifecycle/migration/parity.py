@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from ftkit.benchmarking import BenchmarkReport
+from ftkit.benchmarking.compare import parity
 from ftkit.benchmarking.metrics import normalise
 from ftkit.benchmarking.statistics import (
     Parity,
     discordant,
-    parity_of_scores,
-    parity_of_shares,
     parity_words,
     rows_for_parity,
     rows_words,
@@ -64,14 +63,10 @@ def sides_of(found: BenchmarkReport, old: str, new: str, out: Path, rows: Path, 
     first, second = table.columns[old], table.columns[new]
     only_old, only_new = discordant(first.right, second.right)
     groups = groups_of(rows, found.group)
-    if found.model(new).continuous:
-        parity = parity_of_scores(second.values, first.values, groups, confidence=confidence)
-    elif groups is not None:
-        parity = parity_of_scores(second.right, first.right, groups, confidence=confidence)
-    else:
-        parity = parity_of_shares(only_new, only_old, found.rows, confidence)
+    continuous = found.model(new).continuous
+    shown = parity(second, first, continuous=continuous, groups=groups, confidence=confidence)
     scores = (found.model(old).figure[0], found.model(new).figure[0])
-    return Sides(parity, found.rows, only_old, only_new, agreeing(answers, old, new), *scores)
+    return Sides(shown, found.rows, only_old, only_new, agreeing(answers, old, new), *scores)
 
 
 def groups_of(rows: Path, group: str | None) -> array[int] | None:

@@ -117,7 +117,7 @@ class Carrying:
         unjudged = recipe.benchmark.model_copy(update={"judge": None})
         plain = recipe.model_copy(update={"benchmark": unjudged})
         comparing = Comparing(plain, folder, self.settings, self.display, lambda: platform)
-        models = list(dict.fromkeys([challenger, *([champion] if champion else [])]))
+        models = [challenger] if champion in (None, challenger) else [challenger, champion]
         reports = comparing.reports(tests, models, challenger)
         places = [folder / "benchmark" / (name if len(reports) > 1 else "") for name in reports]
         return golden_of(places, challenger, champion)

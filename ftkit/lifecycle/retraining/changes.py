@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ftkit.data import canonical_json, read_jsonl, reply_of
 from ftkit.lifecycle.retraining.result import Changes
@@ -66,5 +67,6 @@ def drift_of(before: Counter[str], now: Counter[str]) -> tuple[float | None, flo
         return distance, 1.0
     from scipy.stats import chi2_contingency
 
-    test = chi2_contingency([[before[k] for k in kinds], [now[k] for k in kinds]], correction=False)
+    counts = [[side[kind] for kind in kinds] for side in (before, now)]
+    test: Any = chi2_contingency(counts, correction=False)
     return distance, float(test.pvalue)

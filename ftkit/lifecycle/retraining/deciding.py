@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from ftkit.benchmarking.statistics.equivalence import Parity, rows_for_parity
+from ftkit.benchmarking.statistics import Parity, rows_for_parity, rows_words
 from ftkit.lifecycle.retraining.policy import RetrainTable
 from ftkit.lifecycle.retraining.result import Check, Contest, Decision, Golden
 
@@ -97,7 +97,7 @@ def _more_rows(contest: Contest, policy: RetrainTable) -> str:
     if not policy.max_loss or contest.difference is None or contest.difference <= -policy.max_loss:
         return ""
     needed = rows_for_parity(policy.max_loss, max(contest.gained + contest.lost, 1) / contest.rows)
-    return f"; about {needed:,} held-out rows would show it" if needed > contest.rows else ""
+    return f"; about {rows_words(needed)} held-out rows would show it" if needed > contest.rows else ""
 
 
 def _difference(contest: Contest) -> str:
