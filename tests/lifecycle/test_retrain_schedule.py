@@ -254,7 +254,7 @@ def test_kubernetes_gets_a_cron_job_that_runs_once_at_a_time(tmp_path: Path) -> 
 def test_airflow_gets_a_dag_whose_command_is_the_one_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Airflow itself reads and runs it in ``test_retrain_airflow.py``; here stand-ins for its two names do."""
+    """Airflow itself runs it in ``test_retrain_airflow.py``; here stand-ins for its two names do."""
     seen: dict[str, dict[str, Any]] = {}
 
     class Dag:
