@@ -75,14 +75,13 @@ def record(
     from ftkit.lifecycle.migration import record as keep
 
     said = json_values(parameters, "--param")
+    if dry_run:
+        plan = plan_record(app.settings, folder, parameters=said, **given)
+        app.emit(plan, lambda console: _show_record_plan(console, plan))
+        return
     with app.connect() as platform:
-        if dry_run:
-            plan = plan_record(platform, folder, parameters=said, **given)
-            app.emit(plan, lambda console: _show_record_plan(console, plan))
-            return
-        found = keep(
-            platform, folder, parameters=said, logprobs=not no_logprobs, via=via, fresh=fresh, **given
-        )
+        ways: dict[str, Any] = {"logprobs": not no_logprobs, "via": via, "fresh": fresh}
+        found = keep(platform, folder, parameters=said, **ways, **given)
     app.emit(found, lambda console: _show_recorded(console, found, folder))
 
 
@@ -153,22 +152,14 @@ def retrain(
     from ftkit.lifecycle.migration import retrain as tune
 
     said = json_values(hyperparameters, "--hyperparameter")
-    with app.connect() as platform:
-        if dry_run:
-            plan = plan_retrain(platform, folder, hyperparameters=said, **given)
-            app.emit(plan, lambda console: _show_retrain_plan(console, plan))
-            plan.check_cost(max_cost)
-            return
-        with detaching(app, "the job", "ftkit jobs list"):
-            found = tune(
-                platform,
-                folder,
-                hyperparameters=said,
-                max_cost=max_cost,
-                wait=not no_wait,
-                again=again,
-                **given,
-            )
+    if dry_run:
+        plan = plan_retrain(app.settings, folder, hyperparameters=said, display=app.display, **given)
+        app.emit(plan, lambda console: _show_retrain_plan(console, plan))
+        plan.check_cost(max_cost)
+        return
+    with app.connect() as platform, detaching(app, "the job", "ftkit jobs list"):
+        launching: dict[str, Any] = {"max_cost": max_cost, "wait": not no_wait, "again": again}
+        found = tune(platform, folder, hyperparameters=said, **launching, **given)
     app.emit(found, lambda console: _show_retrained(console, found, folder))
 
 

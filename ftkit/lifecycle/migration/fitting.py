@@ -12,6 +12,7 @@ from ftkit.errors import DataError, UsageError
 from ftkit.lifecycle.migration.folder import ModelFolder, make_folder
 from ftkit.lifecycle.migration.preferences import fit_preferences, is_preference, write_preferred
 from ftkit.lifecycle.migration.results import ExportedModel
+from ftkit.lifecycle.migration.target import Target
 from ftkit.splitting import SplitOptions, split
 from ftkit.splitting.result import Fitting
 
@@ -51,7 +52,7 @@ def data_for(
     new: Path,
     method: str,
     limit: Limit | None,
-    platform: Platform,
+    target: Target,
 ) -> Data:
     """The exported files for training by ``method``; what is made of them is written into ``new``.
 
@@ -73,7 +74,7 @@ def data_for(
         parts = [part._replace(file=_as_supervised(part.file, part.folder)) for part in parts]
     if limit is None:
         return _data([(part.file, _rows(part.file)) for part in parts])
-    return _fitted(parts, limit, platform)
+    return _fitted(parts, limit, target)
 
 
 class _Part(NamedTuple):
@@ -83,7 +84,9 @@ class _Part(NamedTuple):
     file: Path
 
 
-def limit_of(platform: Platform, base: str, rule: OverLimit | None, tokens: int | None) -> Limit | None:
+def limit_of(
+    target: Target | Platform, base: str, rule: OverLimit | None, tokens: int | None
+) -> Limit | None:
     """How long a row may be for ``base``; None where no rule is wanted.
 
     ``tokens`` goes before what the catalog says. Raises UsageError where neither is known.
@@ -92,11 +95,11 @@ def limit_of(platform: Platform, base: str, rule: OverLimit | None, tokens: int 
         return None
     from ftkit.lifecycle.gate import counted_as
 
-    entry = counted_as(platform.settings, platform.provider, base)
+    entry = counted_as(target.settings, target.provider, base)
     if entry is None or entry.tokenizer is None:
         raise UsageError(
             f"how {base} counts is not known, so no row can be called too long",
-            hint=f'Set it in ftkit.toml, [models."{base}"]: provider = "{platform.name}", tokenizer = "...".',
+            hint=f'Set it in ftkit.toml, [models."{base}"]: provider = "{target.name}", tokenizer = "...".',
         )
     most = tokens or entry.limits.training_context or entry.limits.inference_context
     if most is None:
@@ -106,9 +109,9 @@ def limit_of(platform: Platform, base: str, rule: OverLimit | None, tokens: int 
     return Limit(entry, most, rule or "error")
 
 
-def _fitted(parts: Sequence[_Part], limit: Limit, platform: Platform) -> Data:
+def _fitted(parts: Sequence[_Part], limit: Limit, target: Target) -> Data:
     """The files with their long rows treated by the rule."""
-    made = [_fit(part.file, part.folder, limit, platform) for part in parts]
+    made = [_fit(part.file, part.folder, limit, target) for part in parts]
     if not made[0].rows:
         raise DataError("no row of the training file fits the new base", where=str(parts[0].file))
     found = _data([(one.path, one.rows) for one in made if one.rows])
@@ -129,7 +132,7 @@ class _Fitted(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def _fit(file: Path, folder: Path, limit: Limit, platform: Platform) -> _Fitted:
+def _fit(file: Path, folder: Path, limit: Limit, target: Target) -> _Fitted:
     """One file, with its long rows treated by the rule."""
     make_folder(folder)
     first = next(read_jsonl(file), None)
@@ -147,8 +150,8 @@ def _fit(file: Path, folder: Path, limit: Limit, platform: Platform) -> _Fitted:
             max_row_tokens=limit.tokens,
             over_limit=limit.rule,
         ),
-        settings=platform.settings,
-        display=platform.display,
+        settings=target.settings,
+        display=target.display,
     )
     return _Fitted(folder / TRAIN, result.parts["train"].rows, result.fitting, tuple(result.notes))
 

@@ -70,7 +70,8 @@ def _section(moved: Moved) -> Iterator[str]:
 def _exported(one: ExportedModel | None) -> Iterator[str]:
     if one is None:
         return
-    yield from ("", "| File | Bytes | SHA-256 |", "|---|---:|---|")
+    if one.files:
+        yield from ("", "| File | Bytes | SHA-256 |", "|---|---:|---|")
     for file in one.files:
         yield f"| {_code(file.path)} | {file.bytes:,} | {_code(file.sha256)} |"
     yield ""

@@ -20,12 +20,14 @@ from ftkit.inference.lines import read_lines
 from ftkit.lifecycle.migration.folder import RECORD, MigrationFolder, ModelFolder, write_record
 from ftkit.lifecycle.migration.golden import Prompts, copy_prompts, golden_file, rows_of
 from ftkit.lifecycle.migration.results import ExportedModel, Recorded, RecordPlan
+from ftkit.lifecycle.migration.target import target_of
 
 if TYPE_CHECKING:
     from ftkit.gateway import Platform
     from ftkit.gateway.realtime import Pace
     from ftkit.inference import Backend
     from ftkit.inference.backends.base import Via
+    from ftkit.settings import Settings
 
 PROMPTS, ANSWERS = "golden/prompts.jsonl", "golden/answers.jsonl"
 _NEW = "golden/new"  # what is on its way: the record before it stays whole until that is there
@@ -72,7 +74,7 @@ def record(
 
 
 def plan_record(
-    platform: Platform,
+    where: Platform | Settings,
     folder: str | Path,
     model: str | None = None,
     *,
@@ -84,6 +86,7 @@ def plan_record(
 ) -> RecordPlan:
     """What :func:`record` would ask when called so, and what it would cost; nothing is sent.
 
+    ``where`` is a platform, or settings that name one: then nothing is connected to, and no key is needed.
     Raises UsageError where there is no golden set, DataError for a row that is none.
     """
     from ftkit.lifecycle.retraining.asking import Asked as OneAsked
@@ -95,12 +98,13 @@ def plan_record(
     source = golden_file(place, exported, golden)
     with place.alone("recording"):
         prompts = copy_prompts(source, place.path / _NEW / "prompts.jsonl", limit)
-    entry = platform.catalog.model(exported.model.base or name, platform.provider.name)
+    target = target_of(where)
+    entry = target.catalog.model(exported.model.base or name, target.name)
     table = BenchmarkTable(max_tokens=given.get("max_tokens"))
     [cost] = asking_costs(prompts.path, [OneAsked(name, entry, tuned=True)], table)
     return RecordPlan(
         model=name,
-        platform=platform.name,
+        platform=target.name,
         source=str(source),
         rows=prompts.rows,
         expected=prompts.expected,

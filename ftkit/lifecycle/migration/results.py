@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ftkit.data.tabled import Tabled, plain_records
 from ftkit.display.html import Shown
 from ftkit.lifecycle.estimate import Estimate, Span
 from ftkit.splitting.result import Fitting
@@ -68,8 +70,8 @@ class TunedModel(_Record):
     notes: tuple[str, ...] = ()
 
 
-class Inventory(_Record):
-    """Every tuned model of a platform, the one that ends first at the top.
+class Inventory(Tabled, _Record):
+    """Every tuned model of a platform, the one that ends first at the top; they are the rows of its table.
 
     ``unfinished`` jobs still run, ``failed`` ones have ended without a model.
     """
@@ -88,6 +90,12 @@ class Inventory(_Record):
         from ftkit.lifecycle.migration.drawn import inventory_html
 
         return inventory_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        return plain_records(self.models)
+
+    def _columns(self) -> tuple[str, ...]:
+        return tuple(TunedModel.model_fields)
 
 
 class ExportedFile(_Record):

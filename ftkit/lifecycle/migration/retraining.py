@@ -17,9 +17,12 @@ from ftkit.lifecycle.launching import Launched, LaunchPlan, plan_launch
 from ftkit.lifecycle.migration.fitting import Another, Data, data_for, limit_of
 from ftkit.lifecycle.migration.folder import RETRAIN, MigrationFolder, ModelFolder, write_record
 from ftkit.lifecycle.migration.results import ExportedModel, Retrained, RetrainPlan
+from ftkit.lifecycle.migration.target import Target, target_of
 
 if TYPE_CHECKING:
+    from ftkit.display import Display
     from ftkit.gateway import Job, Platform
+    from ftkit.settings import Settings
     from ftkit.splitting.result import OverLimit
 
 TAKEN_ALONG = ("n_epochs", "beta")
@@ -68,7 +71,7 @@ def retrain(
     place, exported = MigrationFolder(folder).model(model)
     wanted = _Wanted(base, method, over_limit, max_row_tokens, hyperparameters or {}, suffix, seed)
     with place.alone("retraining"):
-        found = _Retraining(platform, place, exported, wanted).prepared(max_cost)
+        found = _Retraining(target_of(platform), place, exported, wanted).prepared(max_cost)
         launched = found.launch.carry_out(platform, again=again)
         made = found.told(launched)
         write_record(found.new / RETRAIN, made)
@@ -76,7 +79,7 @@ def retrain(
 
 
 def plan_retrain(
-    platform: Platform,
+    where: Platform | Settings,
     folder: str | Path,
     model: str | None = None,
     *,
@@ -87,15 +90,17 @@ def plan_retrain(
     hyperparameters: Mapping[str, Any] | None = None,
     suffix: str | None = None,
     seed: int | None = None,
+    display: Display | None = None,
 ) -> RetrainPlan:
     """What :func:`retrain` would do when called so, and what it would cost; nothing is sent.
 
+    ``where`` is a platform, or settings that name one: then nothing is connected to, and no key is needed.
     The data is made as the base takes it, in the folder. Raises what :func:`retrain` raises before it sends.
     """
     place, exported = MigrationFolder(folder).model(model)
     wanted = _Wanted(base, method, over_limit, max_row_tokens, hyperparameters or {}, suffix, seed)
     with place.alone("retraining"):
-        return _Retraining(platform, place, exported, wanted).prepared(None).planned()
+        return _Retraining(target_of(where, display), place, exported, wanted).prepared(None).planned()
 
 
 class _Wanted(NamedTuple):
@@ -114,20 +119,20 @@ class _Wanted(NamedTuple):
 class _Retraining:
     """One model on its way to a new base."""
 
-    platform: Platform
+    target: Target
     place: ModelFolder
     exported: ExportedModel
     wanted: _Wanted
 
     def prepared(self, max_cost: float | None) -> _Prepared:
         """All that needs no platform: method, data, limits, cost."""
-        old, wanted, platform = self.exported.model, self.wanted, self.platform
+        old, wanted, target = self.exported.model, self.wanted, self.target
         method = wanted.method or old.method or "supervised"
-        given, left = carried_over(self.exported, platform, wanted.hyperparameters, method)
-        check_method(platform, wanted.base, method, given)
-        new = self.place.path / "retrained" / slug(f"{platform.name}-{wanted.base}")
-        limit = limit_of(platform, wanted.base, wanted.over_limit, wanted.max_row_tokens)
-        data = data_for(self.place, self.exported, new, method, limit, platform)
+        given, left = carried_over(self.exported, target, wanted.hyperparameters, method)
+        check_method(target, wanted.base, method, given)
+        new = self.place.path / "retrained" / slug(f"{target.name}-{wanted.base}")
+        limit = limit_of(target, wanted.base, wanted.over_limit, wanted.max_row_tokens)
+        data = data_for(self.place, self.exported, new, method, limit, target)
         order = JobOrder(
             model=wanted.base,
             training_file=str(data.training),
@@ -139,15 +144,15 @@ class _Retraining:
         return _Prepared(self, new, method, data, given, left, self._launch(order, max_cost))
 
     def _launch(self, order: JobOrder, max_cost: float | None) -> LaunchPlan:
-        platform = self.platform
+        target = self.target
         try:
             return plan_launch(
-                platform.settings,
+                target.settings,
                 order,
-                provider=platform.provider,
-                place=platform.identity,
+                provider=target.provider,
+                place=target.place,
                 max_cost=max_cost,
-                display=platform.display,
+                display=target.display,
             )
         except ValidationFailed as error:
             raise _with_a_way_out(error) from None
@@ -169,7 +174,7 @@ class _Prepared:
         return {
             "old": self.of.exported.model.name,
             "base": self.of.wanted.base,
-            "platform": self.of.platform.name,
+            "platform": self.of.target.name,
             "method": self.method,
             "hyperparameters": self.given,
             "left_behind": self.left,
@@ -200,14 +205,14 @@ class _Prepared:
 
 
 def carried_over(
-    exported: ExportedModel, platform: Platform, wanted: Mapping[str, Any], method: str | None = None
+    exported: ExportedModel, target: Target | Platform, wanted: Mapping[str, Any], method: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The hyperparameters of the new job, and those of the old one that it does not get."""
-    old, dialect = exported.model.hyperparameters, platform.provider.dialect
+    old, dialect = exported.model.hyperparameters, target.provider.dialect
     was = exported.model.method or "supervised"
     by = method or was
     known = dialect.hyperparameters.get(by) or (() if by != was else None)
-    same = platform.name == exported.model.platform and by == was
+    same = target.name == exported.model.platform and by == was
     taken = {
         name: value
         for name, value in old.items()
@@ -221,9 +226,9 @@ def carried_over(
     return given, left
 
 
-def check_method(platform: Platform, base: str, method: str, hyperparameters: Mapping[str, Any]) -> None:
+def check_method(target: Target, base: str, method: str, hyperparameters: Mapping[str, Any]) -> None:
     """NotOnPlatform where the platform, or the base on it, is not known to train by ``method``."""
-    entry = platform.catalog.model(base, platform.provider.name)
+    entry = target.catalog.model(base, target.name)
     ways = {"dpo": _NO_DPO, "reinforcement": _NO_REWARDS}
     if entry is not None and entry.tunable and _TUNABLE.get(method) not in entry.tunable:
         by = " and ".join(name for name, short in _TUNABLE.items() if short in entry.tunable)
@@ -231,7 +236,7 @@ def check_method(platform: Platform, base: str, method: str, hyperparameters: Ma
             f"the old model was trained by {method}, and {base} trains by {by} only", hint=ways.get(method)
         )
     try:
-        Method(method, dict(hyperparameters), {}).check(platform.provider)
+        Method(method, dict(hyperparameters), {}).check(target.provider)
     except NotOnPlatform as error:
         raise NotOnPlatform(error.message, hint=ways.get(method, error.hint)) from None
 
