@@ -390,3 +390,21 @@ def test_a_migration_says_how_far_each_model_has_come(page: Read) -> None:
     read = page(report._repr_html_())
     for words in ("1 of 2 moved", "equivalent", "ft:z: a file is gone", "ftkit migrate record"):
         assert words in read.words, words
+
+
+# tables
+
+
+def test_a_round_is_a_table_of_the_models_that_it_compared() -> None:
+    found = round_of().to_pandas()
+    assert list(found["task"]) == ["sentiment"] * 2 and list(found["role"]) == ["challenger", "champion"]
+    assert list(found["value"]) == [0.9, 0.8]
+    nothing = round_of(contests=())
+    assert list(nothing.to_pandas().columns) == list(found.columns) == nothing.to_dataset().column_names
+
+
+def test_an_inventory_is_a_table_of_its_models() -> None:
+    given: dict[str, Any] = {"platform": "local", "title": "t", "address": "a", "as_of": date(2026, 5, 20)}
+    found = Inventory(**given, models=(tuned(), tuned(name="ft:b"))).to_dataset()
+    assert found["name"] == ["ft:a", "ft:b"] and found["days_left"] == [12, 12]
+    assert list(Inventory(**given, models=()).to_pandas().columns) == found.column_names

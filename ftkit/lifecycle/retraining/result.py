@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from ftkit.benchmarking.statistics.equivalence import Parity
+from ftkit.data.tabled import Tabled
 from ftkit.display.html import Shown
 from ftkit.lifecycle.estimate import Estimate
 from ftkit.lifecycle.retraining.asking import AskingCost
@@ -126,8 +128,8 @@ class Decision(_Result):
         return failed or tuple(check.said for check in self.checks)
 
 
-class Retrained(_Result):
-    """One call of ``retrain``.
+class Retrained(Tabled, _Result):
+    """One call of ``retrain``; the rows of its table are the models on the held-out rows of each task.
 
     ``reasons`` say why it ended so, ``causes`` why anything was done. ``champion`` is the model in use before
     the call, ``challenger`` the one that was trained; None where there is none. ``round`` counts from 1,
@@ -164,6 +166,13 @@ class Retrained(_Result):
         from ftkit.lifecycle.retraining.drawn import retrained_html
 
         return retrained_html(self)
+
+    def _records(self) -> Iterable[dict[str, Any]]:
+        for contest in self.contests:
+            yield from ({"task": contest.task, **figure.model_dump()} for figure in contest.figures)
+
+    def _columns(self) -> tuple[str, ...]:
+        return ("task", *Figure.model_fields)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
