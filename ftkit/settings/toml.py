@@ -102,5 +102,7 @@ def faults_of(error: ValidationError, text: str, path: Path, *, under: Sequence[
 
 
 def _short(value: object) -> str:
+    if isinstance(value, str) and "@" in value:  # before it may stand a password, whatever is wrong there
+        value = f"...@{value.rpartition('@')[2]}"
     text = redact(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."

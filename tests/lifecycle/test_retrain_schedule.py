@@ -145,10 +145,10 @@ OPTIONS = {
         cron="*/20 1-3 1,15 * mon-fri",
         arguments=("--max-cost", "20", "--webhook", "https://example.com/hook?a=1&b=%20"),
         folder=Path("/srv/a folder"),
-        secrets=("OPENAI_API_KEY", "FTKIT_LEDGER_URL"),
-        image="registry.example.com:5000/team/ftkit@sha256:" + "0" * 64,
     ),
 }
+KEPT = {"secrets": ("OPENAI_API_KEY", "FTKIT_LEDGER_URL")}
+IMAGE = {"image": "registry.example.com:5000/team/ftkit@sha256:" + "0" * 64}
 
 
 def by_module(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -176,7 +176,8 @@ def test_cron_takes_the_line(which: str) -> None:
 
 @pytest.mark.parametrize("which", OPTIONS)
 def test_githubs_schema_takes_the_workflow(tmp_path: Path, which: str) -> None:
-    (place,) = schedule("github-actions", OPTIONS[which]).write(tmp_path).written
+    options = OPTIONS[which].model_copy(update=KEPT if which == "full" else {})
+    (place,) = schedule("github-actions", options).write(tmp_path).written
     check = ("check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(place))
     done = by_module(*check)
     assert done.returncode == 0, done.stdout
@@ -188,7 +189,8 @@ def test_githubs_schema_takes_the_workflow(tmp_path: Path, which: str) -> None:
 def test_kubernetes_own_schemas_take_the_objects(which: str) -> None:
     import kubernetes_validate
 
-    documents = list(yaml.safe_load_all(text_of("kubernetes", OPTIONS[which])))
+    options = OPTIONS[which].model_copy(update=KEPT | IMAGE if which == "full" else {})
+    documents = list(yaml.safe_load_all(text_of("kubernetes", options)))
     assert [one["kind"] for one in documents] == ["PersistentVolumeClaim", "CronJob"]
     for one in documents:
         kubernetes_validate.validate(one, kubernetes_validate.latest_version(), strict=True)
@@ -329,6 +331,10 @@ def test_not_said_when_is_once_a_night_at_a_minute_of_its_own() -> None:
         ("cron", {"timezone": "Europe/Berlin"}, "machine's own time"),
         ("github-actions", {"timezone": "Europe/Berlin"}, "runs in UTC"),
         ("systemd", {"arguments": ("a\nb",)}, "cannot hold"),
+        ("cron", {"secrets": ("A_KEY",)}, "cron knows no --secret"),
+        ("airflow", {"secrets": ("A_KEY",)}, "airflow knows no --secret"),
+        ("kubernetes", {"env_file": Path("keys.env")}, "kubernetes knows no --env-file"),
+        ("systemd", {"image": "mine:1"}, "systemd knows no --image"),
     ],
 )
 def test_what_a_scheduler_cannot_do_is_said(kind: str, values: dict[str, Any], said: str) -> None:

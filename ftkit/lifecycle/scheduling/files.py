@@ -21,6 +21,18 @@ from ftkit.lifecycle.scheduling.calendar import Calendar, parse_cron
 Kind = Literal["cron", "systemd", "github-actions", "kubernetes", "airflow"]
 KINDS: tuple[str, ...] = get_args(Kind)
 _OWN_TIME = {"cron": "the machine's own time", "github-actions": "UTC"}
+_ONLY_FOR = {
+    "env_file": ("cron", "systemd"),
+    "secrets": ("github-actions", "kubernetes"),
+    "image": ("kubernetes",),
+}
+_KEYS = {  # where the keys of platforms come from
+    "cron": "Name a file of NAME=value lines with --env-file.",
+    "systemd": "Name a file of NAME=value lines with --env-file.",
+    "github-actions": "Name the variables with --secret.",
+    "kubernetes": "Name the variables with --secret.",
+    "airflow": "Its workers' environment has the keys.",
+}
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
 _ZONE = re.compile(r"^[A-Za-z0-9_+\-/]+$")
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -145,6 +157,12 @@ def schedule(kind: str, options: ScheduleOptions) -> Schedule:
             raise UsageError(f"{word!r} has a character that a schedule cannot hold")
     if options.timezone is not None and (own := _OWN_TIME.get(kind)) is not None:
         raise UsageError(f"{kind} runs in {own}", hint="Say the time in that, and leave --timezone away.")
+    for name, kinds in _ONLY_FOR.items():
+        if kind not in kinds and getattr(options, name) != ScheduleOptions.model_fields[name].default:
+            flag = "secret" if name == "secrets" else name.replace("_", "-")
+            raise UsageError(
+                f"{kind} knows no --{flag}", hint=f"That is for {' and '.join(kinds)}. {_KEYS[kind]}"
+            )
     made = _MAKERS[kind](options)
     values = _values(options)
     files = tuple(
