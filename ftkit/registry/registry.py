@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ftkit.storage import Row, Storage, Writer
 
 WAIT_SECONDS = 30.0
+_MOST_TOLD = 8  # versions, in a hint
 
 
 def open_registry(settings: Settings) -> Registry:
@@ -156,9 +157,9 @@ class Registry:
 
     def version(self, name: str, number: int) -> Version:
         """One version of a name, with its lineage. Raises UsageError where there is none."""
-        for version in self.versions(name):
-            if version.version == number:
-                return version
+        heads = self._heads(name)
+        for row in self._storage.rows(tables.VERSION, {"name": name, "version": number}):
+            return tables.version_of(row, heads)
         raise self._unknown(Reference(name, version=number))
 
     def versions(self, name: str) -> tuple[Version, ...]:
@@ -171,7 +172,7 @@ class Registry:
         """Every move of a name's aliases, or of one, the oldest first. Raises UsageError for no such name."""
         # the moves first: then the version of each is there, and what comes meanwhile is not asked for
         found = self._storage.rows(tables.MOVES, {"name": checked_name(name)})
-        models = {version.version: version.model for version in self.versions(name)}
+        models = self._models(name)
         if not models:
             raise self._unknown(Reference(name))
         return tuple(move for move in tables.moves_of(found, models) if alias in (None, move.alias))
@@ -207,20 +208,21 @@ class Registry:
         self.publish(name)
 
     def _aliases(self, name: str) -> tuple[Resolved, ...]:
-        heads = self._heads(name).items()  # before the versions, as in history
-        versions = {version.version: version for version in self.versions(name)}
         return tuple(
-            tables.resolved(versions[move["version"]], alias, tables.moment(move["at"]))
-            for alias, move in heads
+            tables.resolved(self.version(name, move["version"]), alias, tables.moment(move["at"]))
+            for alias, move in self._heads(name).items()
         )
+
+    def _models(self, name: str) -> dict[int, str]:
+        """The models of a name by their versions, without their lineages."""
+        return {row["version"]: row["model"] for row in self._storage.rows(tables.MODELS, {"name": name})}
 
     def _heads(self, name: str) -> dict[str, Row]:
         """The last move of each alias, by the alphabet."""
-        moves = self._storage.rows(tables.MOVES, {"name": name})
-        return {move["alias"]: move for move in moves}
+        return {move["alias"]: move for move in self._storage.rows(tables.HEADS, {"name": name})}
 
     def _promotion(self, now: Reference, before: int | None, changed: bool, reason: str) -> Promotion:
-        models = {version.version: version.model for version in self.versions(now.name)}
+        models = self._models(now.name)
         left = before if changed else None
         assert now.version is not None
         return Promotion(
@@ -239,12 +241,13 @@ class Registry:
         return str(card_folder(self._folder, name, version) / CARD) if self._folder is not None else None
 
     def _unknown(self, wanted: Reference) -> UsageError:
-        known = self.versions(wanted.name)
+        known = self._models(wanted.name)
         if not known:
             names = ", ".join(name.name for name in self.names())
             hint = f"Known are {names}." if names else "`ftkit models promote --help` says how to name one."
             return UsageError(f"no model is called {wanted.name!r}", where=self.place, hint=hint)
-        there = [f"{wanted.name}@{which}" for which in (*self._heads(wanted.name), *range(1, len(known) + 1))]
+        newest = list(known)[-_MOST_TOLD:]
+        there = [f"{wanted.name}@{which}" for which in (*self._heads(wanted.name), *newest)]
         hint = f"There are {', '.join(there)}."
         return UsageError(f"{wanted} stands for no model", where=self.place, hint=hint)
 

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 LAST = "SELECT * FROM {p}model_moves WHERE name = :name AND alias = :alias ORDER BY step DESC LIMIT 1"
 VERSIONS = "SELECT * FROM {p}model_versions WHERE name = :name ORDER BY version"
+VERSION = "SELECT * FROM {p}model_versions WHERE name = :name AND version = :version"
+MODELS = "SELECT version, model FROM {p}model_versions WHERE name = :name ORDER BY version"
+HEADS = (
+    "SELECT * FROM {p}model_moves AS moves WHERE name = :name AND step = (SELECT max(step) "
+    "FROM {p}model_moves AS other WHERE other.name = moves.name AND other.alias = moves.alias) ORDER BY alias"
+)
 MOVES = "SELECT * FROM {p}model_moves WHERE name = :name ORDER BY alias, step"
 NAMES = "SELECT name, count(*) AS n FROM {p}model_versions GROUP BY name ORDER BY name"
 _STEP = "SELECT * FROM {p}model_moves WHERE name = :name AND alias = :alias AND step = :step"

@@ -186,6 +186,10 @@ def test_unknown_names_are_told_with_those_there_are(registry: Registry) -> None
     with pytest.raises(UsageError, match="sentiment@7 stands for no model") as caught:
         registry.resolve("sentiment@7")
     assert "sentiment@champion, sentiment@1" in str(caught.value)
+    promoted(registry, *(f"ft:{number}" for number in range(2, 21)))
+    with pytest.raises(UsageError) as caught:
+        registry.resolve("sentiment@99")
+    assert "@20." in str(caught.value) and "@1," not in str(caught.value), "the newest are enough"
 
 
 def test_to_ask_makes_nothing(settings: Settings) -> None:

@@ -40,6 +40,7 @@ NASTY = (
     "- an item",
     "1. an item",
     "12) an item",
+    "1",
     "+ an item",
     "> a quotation",
     "---",

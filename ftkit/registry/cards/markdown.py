@@ -59,7 +59,7 @@ def code_cell(text: object) -> str:
 def _lead(card: Card) -> Iterator[str]:
     version, lineage = card.version, card.version.lineage
     if lineage.title:
-        yield f"{plain(lineage.title)}."
+        yield plain(f"{lineage.title}.")
         yield ""
     tuned = f", tuned from {code(lineage.base_model)}" if lineage.base_model else ""
     place = f" on {plain(_PLACES.get(lineage.platform, lineage.platform))}" if lineage.platform else ""
