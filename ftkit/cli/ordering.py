@@ -197,8 +197,8 @@ def order_options(function: Callable[..., Any]) -> Callable[..., Any]:
     platform=True,
     examples=[
         "ftkit jobs create --training-file train.jsonl --model linear --watch",
-        "ftkit jobs create --training-file parts --model gpt-4.1 --max-cost 20 --platform openai",
-        "ftkit jobs create --training-file file-abc123 --model gpt-4.1 --beta 0.1 --dry-run",
+        "ftkit jobs create --training-file parts --model gpt-4.1-2025-04-14 --max-cost 20 --platform openai",
+        "ftkit jobs create --training-file file-abc123 --model gpt-4.1-2025-04-14 --beta 0.1 --dry-run",
     ],
 )
 @order_options

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
 @click.option(
     "--rehearse",
     metavar="PLATFORM",
-    help="Use the models that the recipe names for that platform; on the local one, stand-ins answer.",
+    help="Use the models that the recipe names for that platform; on the local one, stand-ins answer. "
+    "It stays local, also where the settings name another platform.",
 )
 @click.option("--model", help="Base model to tune.")
 @click.option("--base-model", "base_models", multiple=True, help="Model to compare with; may be repeated.")
@@ -91,7 +92,11 @@ def run(app: App, recipe: str, columns: tuple[str, ...], **given: Any) -> None:
         base_models=given.pop("base_models") or None,
         **given,
     )
-    result = run_recipe(recipe, options, settings=app.settings, display=app.display)
+    settings = app.settings
+    if options.rehearse and app.platform is None and settings.platform_name not in ("local", "custom"):
+        # whoever rehearses does not want to pay the platform that the project's settings name
+        settings = settings.model_copy(update={"platform": "local", "base_url": None})
+    result = run_recipe(recipe, options, settings=settings, display=app.display)
     app.emit(result, lambda console: _print(console, result))
 
 

@@ -73,6 +73,11 @@ class RunOptions(BaseModel):
         )
 
     def _on_platform(self, recipe: Recipe, platform: str) -> Recipe:
+        if self.rehearse == platform:
+            raise UsageError(
+                f"on {platform} itself this is no rehearsal: its own models would be tuned and asked",
+                hint="Rehearse on the local platform (--platform local), or leave the rehearsal out.",
+            )
         if self.rehearse is not None and self.rehearse not in recipe.platforms:
             raise UsageError(
                 f"the recipe {recipe.name!r} names no models for {self.rehearse!r}",

@@ -21,6 +21,7 @@ from ftkit.data import (
 )
 from ftkit.display import Display
 from ftkit.errors import DataError, Where
+from ftkit.lifecycle.gate import counted_as
 from ftkit.lifecycle.journal import Journal, key_of
 from ftkit.lifecycle.recipe import Recipe
 from ftkit.lifecycle.tables import SourceTable, SplitTable, TaskTable
@@ -148,7 +149,7 @@ class Preparation:
         with self.display.work("Validating") as progress:
             report = validate(
                 examples,
-                models=[recipe.train.model],
+                models=self._counted_as(),
                 platform=platform,
                 settings=self.settings,
                 options=ValidateOptions(labels=labels),
@@ -161,6 +162,19 @@ class Preparation:
         for name, count in counts.items():
             self.display.warn(f"{name}: {count} times (see `ftkit validate {examples}`)")
         self.journal.finish("validate", key, rows=report.rows, messages=report.messages, findings=counts)
+
+    def _counted_as(self) -> list[str]:
+        """The model whose limits hold and whose tokens are counted; none where nothing is known of it.
+
+        A model of one's own, on a local platform or behind an address alone, stands in no catalog.
+        """
+        model, catalog = self.recipe.train.model, self.settings.catalog
+        provider = catalog.provider(self.settings.platform_name)
+        lists_its_own = catalog.models(provider.name) and not provider.local
+        if lists_its_own or catalog.model(model) is not None:
+            return [model]
+        known = counted_as(self.settings, provider, model)
+        return [known.id] if known is not None else []
 
     def split(self, examples: Path) -> dict[str, Path]:
         """The parts by name (train, validation, test), disjoint by prompt; a split's own as they are.

@@ -177,6 +177,18 @@ def test_no_key_names_the_variable(here: Any) -> None:
     assert "OPENAI_API_KEY" in done.stderr
 
 
+def test_a_rehearsal_stays_local_where_the_settings_name_the_platform(
+    here: Any, tmp_path: Path, at_shared: None
+) -> None:
+    """Without a key and a network: whatever went to openai would fail."""
+    (tmp_path / "ftkit.toml").write_text('platform = "openai"\n')
+    done = here("run", "sentiment", "--rehearse", "openai", "--limit", "60", "--epochs", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["platform"] == "local"
+    typed = here("run", "sentiment", "--rehearse", "openai", "--platform", "openai")
+    assert typed.returncode == 2 and "no rehearsal" in typed.stderr
+
+
 def test_platform_not_reachable(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FTKIT_MAX_RETRIES", "0")
     done = here("run", "sentiment", "--platform", "local", "--base-url", "http://127.0.0.1:9/v1")

@@ -25,8 +25,11 @@ SPLIT = (
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
     """A working directory with the recipe ``news`` and its parts; its local platform ends with the test."""
-    done = run_script(f"ftkit recipes copy sentiment news --quiet\n{SPLIT}\ncp parts/train.jsonl .", tmp_path)
-    assert done.returncode == 0, done.stderr
+    made = run_script("ftkit recipes copy sentiment news --quiet", tmp_path)
+    rows = tmp_path / "news" / "headlines.csv"
+    rows.write_text("".join(rows.read_text().splitlines(keepends=True)[:161]))  # training takes long here
+    done = run_script(f"{SPLIT}\ncp parts/train.jsonl .", tmp_path)
+    assert (made.returncode, done.returncode) == (0, 0), made.stderr + done.stderr
     yield tmp_path
     end_server(tmp_path / "state")
 
@@ -109,8 +112,8 @@ def test_the_page_on_an_own_gpu(folder: Path) -> None:
             "\n"
         )
         done = run_script(f"{keys}\n{tune.replace('ft:llama:...', tuned)}\n{run}", folder)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         stand_in = run_script(f"{keys}\nftkit chat gpt-4.1-mini Hello --json", folder)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert (folder / "news-adapter" / "adapter_config.json").is_file()
     assert (folder / "news-model" / "config.json").is_file()
     assert stand_in.returncode == 0, stand_in.stderr

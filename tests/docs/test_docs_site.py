@@ -115,7 +115,8 @@ def test_commands_take_what_the_pages_give_them(page: str, line: str) -> None:
     assert not more
     for parameter in command.params:
         value = given.get(parameter.name)
-        assert value or not parameter.required or parameter.nargs == -1, f"{parameter.name} is required"
+        is_there = isinstance(value, str | tuple | list | bool)  # what is missing is a mark of click's own
+        assert is_there or not parameter.required, f"{parameter.name} is required"
         if isinstance(parameter.type, click.Choice) and isinstance(value, str) and not value.isupper():
             parameter.type.convert(value, parameter, context)
 

@@ -118,6 +118,12 @@ def test_a_rehearsal_of_a_platform_that_is_not_named(tmp_path: Path) -> None:
     assert "openai" in str(caught.value.hint)
 
 
+def test_on_the_platform_itself_there_is_no_rehearsal(tmp_path: Path) -> None:
+    recipe = loaded(tmp_path, SOURCE, EXAMPLE, OPENAI)
+    with pytest.raises(UsageError, match="no rehearsal"):
+        RunOptions(rehearse="openai").applied_to(recipe, "openai")
+
+
 def test_tune_is_the_callers_to_say(tmp_path: Path) -> None:
     recipe = loaded(tmp_path, SOURCE, EXAMPLE)
     assert RunOptions(tune=False).applied_to(recipe, "local").kind == "compare"
