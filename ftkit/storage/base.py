@@ -36,6 +36,7 @@ class Writer(Protocol):
 
     def rows(self, sql: str, values: Mapping[str, object] = {}) -> list[Row]:
         """Every row of a query, as this transaction sees them."""
+        ...
 
     def put(self, table: str, values: Mapping[str, object], keys: Sequence[str]) -> None:
         """Write a row in the place of the one that has the same ``keys``, or as a new one.
@@ -49,6 +50,7 @@ class Hold(Protocol):
 
     def write(self) -> AbstractContextManager[Writer]:
         """A transaction that cannot succeed where the lock was lost. Raises StorageError then."""
+        ...
 
 
 class Storage(Protocol):
@@ -60,28 +62,35 @@ class Storage(Protocol):
     @property
     def place(self) -> str:
         """The file, or the address of the database without its password."""
+        ...
 
     @property
     def shared(self) -> bool:
         """True where other machines use it too."""
+        ...
 
     def exists(self) -> bool:
         """False where nothing can have been written yet; asking makes nothing."""
+        ...
 
     def rows(self, sql: str, values: Mapping[str, object] = {}) -> list[Row]:
         """Every row of a query; none where there is nothing yet, and nothing is made."""
+        ...
 
     def write(self) -> AbstractContextManager[Writer]:
         """One transaction: all of it is durable when the block ends, or none of it."""
+        ...
 
     def holding(self, number: int, waiting: Waiting) -> AbstractContextManager[Hold]:
         """Hold ``number`` (0 to 2**60) alone among all who use this storage; freed when the holder dies.
 
         Raises RuntimeError where this very thread holds it already and would wait for itself.
         """
+        ...
 
     def holder(self, number: int) -> str | None:
         """Who holds ``number`` now, in words; None where nobody does, or where the system does not tell."""
+        ...
 
     def close(self) -> None:
         """Let go of files and connections; the next use opens them again."""

@@ -61,6 +61,7 @@ def make_engine(address: str, place: str) -> Engine:
     """
     try:
         import sqlalchemy
+        from sqlalchemy.exc import ArgumentError
     except ModuleNotFoundError as error:
         raise _missing("SQLAlchemy is not installed", place) from error
     url = _url(address, place)
@@ -69,7 +70,7 @@ def make_engine(address: str, place: str) -> Engine:
         engine = sqlalchemy.create_engine(url, **more)
     except ModuleNotFoundError as error:
         raise _missing(f"the driver for {url.drivername} is not installed ({error.name})", place) from error
-    except sqlalchemy.exc.ArgumentError as error:  # also where the dialect is not known
+    except ArgumentError as error:  # also where the dialect is not known
         raise UsageError(f"this database cannot be used: {error}", where=place) from error
     _prepare(engine)
     return engine

@@ -316,3 +316,17 @@ def test_a_waiter_on_another_machine_goes_on_when_the_holder_is_killed(start: St
     with ledger.claim("job", "p", {"n": 0}) as claim:
         assert claim.begun is not None and claim.name == name
     assert time.monotonic() - began < 10
+
+
+def test_a_session_that_is_another_than_the_one_with_the_lock_is_said(place: str) -> None:
+    """As behind a pooler that gives every transaction another session."""
+    store = storage_at(place, SCHEMA)
+    with store.holding(7, lambda _: None) as hold:
+        hold._session += 1  # type: ignore[attr-defined]
+        with pytest.raises(StorageError, match="changes sessions under a connection") as caught, hold.write():
+            raise AssertionError("not reached")
+        hold._session -= 1  # type: ignore[attr-defined]
+        with hold.write():
+            pass
+    assert "PgBouncer" in str(caught.value)
+    store.close()
