@@ -35,7 +35,8 @@ def promote(
     version that the alias stands for until now (0: none). Raises UsageError, NotOnPlatform, StorageError.
     """
     settings, display = settings or load_settings(), display or SilentDisplay()
-    checked_name(name), checked_alias(alias)  # before anybody is asked
+    checked_name(name)  # before anybody is asked
+    checked_alias(alias)
     result = _read(run)
     if model is None:
         model = result.tuned_model if result is not None else None

@@ -20,6 +20,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     end_server(tmp_path / "state")
 
 
+def test_the_programs_of_the_page_are_programs() -> None:
+    programs = [block.code for block in blocks(PAGE) if block.language == "python"]
+    assert len(programs) == 2 and "ftkit" not in programs[1], "one of them needs no ftkit"
+    for program in programs:
+        compile(program, PAGE, "exec")
+
+
 def script(folder: Path) -> str:
     """Shell and Python as they come on the page, each Python block as a program of its own."""
     lines = []
@@ -32,6 +39,7 @@ def script(folder: Path) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_the_page_on_names(folder: Path) -> None:
     done = run_script(script(folder), folder)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -50,6 +58,7 @@ def test_the_page_on_names(folder: Path) -> None:
     assert "library_name" in (hub / "README.md").read_text("utf-8") and len(list(hub.iterdir())) > 2
 
 
+@pytest.mark.slow
 def test_the_exit_codes_of_the_page(folder: Path) -> None:
     text = (DOCS / PAGE).read_text("utf-8")
     script = """

@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftkit.registry import Lineage, Registry, Score, Version
+from ftkit.registry import Label, Lineage, Registry, Score, Version
 from ftkit.registry.cards import Card, card_of, to_markdown
 from ftkit.registry.cards.yaml import yaml
 from ftkit.settings import Settings
@@ -110,6 +110,64 @@ def test_only_names_of_the_hub_are_linked(
         to_markdown(card(lineage.model_copy(update={"source": source, "base_model": base})))
     ).data
     assert (data.datasets, data.base_model) == (datasets, base_models)
+
+
+def test_several_tasks_have_a_section_and_a_result_each(lineage: Lineage) -> None:
+    [found] = lineage.benchmarks.values()
+    other = found.model_copy(update={"metric": "exact", "measure": "score", "labels": (), "rows": 7})
+    noted = other.model_copy(update={"notes": ("few rows",)})
+    made = card(lineage.model_copy(update={"benchmarks": {"mood": found, "topic": noted}}))
+    text = to_markdown(made)
+    assert (
+        text.index("### mood")
+        < text.index("100 held-out rows")
+        < text.index("### topic")
+        < text.index("7 held-out")
+    )
+    assert "| model | score | 95 % interval |" in text and "- topic: few rows" in text
+    mood, f1, topic = ModelCard(text).data.eval_results
+    assert [(one.task_name, one.metric_type) for one in (mood, f1, topic)] == [
+        ("mood", "accuracy"),
+        ("mood", "f1"),
+        ("topic", "exact"),
+    ]
+    assert ModelCard(text).data.metrics == ["accuracy", "exact"]
+
+
+def test_of_very_many_labels_the_first_are_shown_and_the_others_counted(lineage: Lineage) -> None:
+    [found] = lineage.benchmarks.values()
+    labels = tuple(Label(label=f"l{number}", support=1, f1=0.5) for number in range(45))
+    text = to_markdown(
+        card(lineage.model_copy(update={"benchmarks": {"t": found.model_copy(update={"labels": labels})}}))
+    )
+    assert "| l29 |" in text and "| l30 |" not in text and "And 15 more labels." in text
+
+
+def test_a_mean_of_which_a_part_is_unknown_is_no_result(lineage: Lineage) -> None:
+    [found] = lineage.benchmarks.values()
+    labels = (Label(label="up", support=60, f1=0.9), Label(label="down", support=0))
+    made = card(lineage.model_copy(update={"benchmarks": {"t": found.model_copy(update={"labels": labels})}}))
+    assert [one.metric_type for one in ModelCard(to_markdown(made)).data.eval_results] == ["accuracy"]
+    assert "| down | 0 | – | – | – |" in to_markdown(made)
+
+
+def test_a_score_without_an_interval_claims_none(lineage: Lineage) -> None:
+    [found] = lineage.benchmarks.values()
+    bare = found.model_copy(
+        update={"scores": (Score(model=TUNED, role="tuned", value=1.0, stand_in_for="gpt-x"),)}
+    )
+    text = to_markdown(card(lineage.model_copy(update={"benchmarks": {"t": bare}})))
+    assert f"| **`{TUNED}`** (stands in for gpt-x) | 100.0 % | – | 0 | unknown |" in text
+
+
+def test_the_history_of_a_card_is_that_of_its_version(registry: Registry, lineage: Lineage) -> None:
+    for model in ("ft:1", "ft:2", "ft:3"):
+        registry.promote("sentiment", model, lineage, reason=f"for {model}")
+    told = [
+        move.reason
+        for move in card_of(registry.version("sentiment", 1), registry.history("sentiment")).history
+    ]
+    assert told == ["for ft:1", "for ft:2"], "how it came, and what took its place"
 
 
 NASTY = "<script>alert(1)</script> | `a``b` [x](http://x) *b* # --- \n---\nlicense: mit"
