@@ -14,11 +14,14 @@ from ftkit.ledger import Ledger
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
+_LONG = ("kills_at_any_moment", "told_to_stop", "ctrl_c", "a_long_wait")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for leases to run out, or kills again and again in a database, is slow."""
+    """What waits for leases to run out, or is shown in a database by other tests as well, is slow."""
     for item in items:
         kind = getattr(item, "callspec", None) and item.callspec.params.get("kind")  # type: ignore[attr-defined]
-        kills = "kills_at_any_moment" in item.name and kind == "postgresql"
+        kills = kind == "postgresql" and any(word in item.name for word in _LONG)
         waits = kind == "leases" and ("processes" in item.path.name or "lease_is_held" in item.name)
         if Path(__file__).parent in item.path.parents and (kills or waits):
             item.add_marker(pytest.mark.slow)
