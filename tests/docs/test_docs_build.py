@@ -104,7 +104,9 @@ def test_links_and_the_search_lead_to_pages(address: str, tab: chromium.Tab) -> 
     assert "FT502" in tab.text(".md-search-result__list")
 
 
-@pytest.mark.parametrize("page", ["index", "tutorial", "commands", "catalog", "rules", "reference/gateway"])
+@pytest.mark.parametrize(
+    "page", ["index", "tutorial", "commands", "catalog", "rules", "reference/gateway", "notebooks/sentiment"]
+)
 def test_on_a_telephone_only_tables_and_code_are_wider_than_the_page(
     site: Path, tab: chromium.Tab, page: str
 ) -> None:
