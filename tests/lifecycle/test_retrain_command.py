@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from retrain_helpers import add_rows, name_of, with_policy
 
 from ftkit.lifecycle import Retrained
 from ftkit.registry import open_registry
@@ -19,25 +20,14 @@ Here = Callable[..., Any]
 
 @pytest.fixture
 def name(recipe: Path) -> str:
-    return f"c-{abs(hash(str(recipe))):x}"
+    return name_of(recipe)
 
 
 @pytest.fixture
-def policy(recipe: Path, name: str) -> Callable[..., None]:
-    """Writes ``[retrain]`` anew."""
-
-    def write(*lines: str) -> None:
-        file = recipe / "recipe.toml"
-        head = file.read_text().split("[retrain]")[0].rstrip()
-        file.write_text("\n".join([head, "[retrain]", f'name = "{name}"', *lines, ""]))
-
-    write()
-    return write
-
-
-@pytest.fixture
-def call(platform: Settings, recipe: Path, policy: Any, here: Here) -> Here:
+def call(platform: Settings, recipe: Path, here: Here) -> Here:
     """``ftkit retrain RECIPE`` on the module's platform; runs are the test's own."""
+
+    with_policy(recipe)
 
     def run(*arguments: str) -> Any:
         return here("retrain", str(recipe), "--quiet", *arguments)
@@ -45,15 +35,9 @@ def call(platform: Settings, recipe: Path, policy: Any, here: Here) -> Here:
     return run
 
 
-def add(rows: Path, count: int, label: str = "up", words: str = "profit rose") -> None:
-    unit = rows.read_text().splitlines()[1].rsplit(" ", 1)[-1]
-    with rows.open("a") as file:
-        file.writelines(f"{label},{words} in district {n} of the unit {unit}\n" for n in range(count))
-
-
 @pytest.mark.slow
 def test_four_nights_as_a_person_reads_them(
-    call: Here, policy: Callable[..., None], recipe: Path, rows: Path, here: Here, name: str, tmp_path: Path
+    call: Here, recipe: Path, rows: Path, here: Here, name: str, tmp_path: Path
 ) -> None:
     """Without a champion; without new data; with new data; with a regression on golden rows."""
     first = call()
@@ -67,15 +51,15 @@ def test_four_nights_as_a_person_reads_them(
     assert second.stdout.startswith(f"{name}: nothing to do\n  the data is that of the last round on 2")
     assert second.stdout.splitlines()[2].startswith("In use       ft:linear:")
     assert second.stdout.count("\n") == 3, "it is short: a scheduler's log has one each night"
-    add(rows, 30)
+    add_rows(rows, 30)
     third = call()
     assert third.returncode in (0, 10)
     assert "Reason       30 new rows" in third.stdout
     assert ("Before" if third.returncode == 0 else "In use") in third.stdout
     golden = "label,text\nup,profit rose in the golden case\n"
     (recipe / "golden.csv").write_text(golden)
-    add(rows, 300, "down")
-    policy('golden = "golden.csv"')
+    add_rows(rows, 300, "down")
+    with_policy(recipe, 'golden = "golden.csv"')
     fourth = call("--summary", str(tmp_path / "summary.md"))
     assert fourth.returncode == 10
     assert "1 of 1 golden rows have become wrong, where 0 may" in fourth.stdout
@@ -131,9 +115,9 @@ def test_what_nobody_knows_the_price_of_is_called_unknown(call: Here, tmp_path: 
     ("rules", "code", "exit_zero"), [([], 0, 0), (["min_score = 1.0", "min_gain = 1.0"], 10, 0)]
 )
 def test_exit_zero_is_for_schedulers_that_know_one_good_code(
-    call: Here, policy: Callable[..., None], rules: list[str], code: int, exit_zero: int
+    call: Here, recipe: Path, rules: list[str], code: int, exit_zero: int
 ) -> None:
-    policy(*rules)
+    with_policy(recipe, *rules)
     assert call().returncode == code
     assert call("--exit-zero").returncode == exit_zero
     assert call().returncode == 11

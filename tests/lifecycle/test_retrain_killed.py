@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from retrain_helpers import name_of, with_policy
 
 from ftkit.gateway import connect
 from ftkit.lifecycle import RetrainOptions, retrain
@@ -44,8 +45,7 @@ PLACES = {
 def at(platform: Settings, tmp_path: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The module's platform; runs and the model's name are the test's own."""
     monkeypatch.setenv("FTKIT_RUNS_DIR", str(tmp_path / "runs"))
-    file = recipe / "recipe.toml"
-    file.write_text(f'{file.read_text()}[retrain]\nname = "m-{abs(hash(str(recipe))):x}"\n')
+    with_policy(recipe)
     return platform.model_copy(update={"runs_dir": tmp_path / "runs"})
 
 
@@ -78,12 +78,7 @@ class Counted:
 
 
 def moves(settings: Settings, recipe: Path) -> Counter[str]:
-    name = rounds_name(recipe)
-    return Counter(move.what for move in open_registry(settings).history(name))
-
-
-def rounds_name(recipe: Path) -> str:
-    return (recipe / "recipe.toml").read_text().rsplit('name = "', 1)[1].split('"')[0]
+    return Counter(move.what for move in open_registry(settings).history(name_of(recipe)))
 
 
 @pytest.mark.slow
@@ -100,7 +95,7 @@ def test_a_call_that_is_killed_is_gone_on_with_and_nothing_is_done_twice(
         assert (result.outcome, result.round, result.champion) == ("promoted", 1, None), result.reasons
     assert counted.new() == {"uploads": 2, "jobs": 1, "batches": 2}
     assert moves(at, recipe) == {"promoted": 1}
-    assert len(open_registry(at).versions(rounds_name(recipe))) == 1
+    assert len(open_registry(at).versions(name_of(recipe))) == 1
     [one] = rounds_of(recipe, settings=at)
     assert (one.state, one.outcome) == ("done", "promoted")
     record = json.loads((one.directory / "decision.json").read_text())
@@ -124,13 +119,6 @@ def test_a_call_killed_after_it_promoted_a_second_model_tells_what_it_has_beaten
     assert result.contests[0].against == "linear" and result.contests[0].difference
     assert counted.new()["jobs"] == 0, "the model was trained in round 1"
     assert [move.model for move in open_registry(at).history(kept.name)] == ["linear", result.challenger]
-
-
-def with_policy(recipe: Path, *lines: str) -> None:
-    file = recipe / "recipe.toml"
-    head, table = file.read_text().split("[retrain]")
-    name = next(line for line in table.splitlines() if line.startswith("name"))
-    file.write_text("\n".join([head.rstrip(), "[retrain]", name, *lines, ""]))
 
 
 @pytest.mark.slow

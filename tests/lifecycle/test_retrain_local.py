@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from retrain_helpers import add_rows, with_policy
 
 from ftkit.data import read_jsonl
 from ftkit.errors import DataError, FtkitError, UsageError
@@ -27,20 +28,6 @@ def at(platform: Settings, tmp_path: Path, recipe: Path) -> Settings:
     """The module's platform, with runs and a model's name that are the test's own."""
     with_policy(recipe)
     return platform.model_copy(update={"runs_dir": tmp_path / "runs"})
-
-
-def with_policy(recipe: Path, *lines: str) -> None:
-    """Write ``[retrain]`` anew; the model's name is the test's own."""
-    file = recipe / "recipe.toml"
-    before = file.read_text().split("[retrain]")[0]
-    name = f'name = "m-{abs(hash(str(recipe))):x}"'
-    file.write_text("\n".join([before.rstrip(), "[retrain]", name, *lines, ""]))
-
-
-def add_rows(rows: Path, count: int, label: str = "up", words: str = "profit rose") -> None:
-    unit = rows.read_text().splitlines()[1].rsplit(" ", 1)[-1]
-    with rows.open("a") as file:
-        file.writelines(f"{label},{words} in district {n} of the unit {unit}\n" for n in range(count))
 
 
 def jobs(settings: Settings) -> set[str]:
