@@ -218,7 +218,7 @@ def test_a_killed_export_goes_on_where_it_was(canned: Canned, folder: Path, to_c
     environment = {
         **os.environ,
         "FTKIT_BASE_URL": canned.address,
-        "FTKIT_API_KEY": "none",
+        "OPENAI_API_KEY": "none",
         "FTKIT_STATE_DIR": str(folder.parent / "canned"),
     }
     line = ["migrate", "export", "--platform", "openai", "--folder", str(folder), "--json"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from math import ceil, sqrt
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -35,9 +35,8 @@ def tango(gained: int, lost: int, n: int, difference: float) -> float:
         return -sum(count * np.log(max(part, 1e-300)) for count, part in parts if count)
 
     low, high = max(0.0, -difference), (1 - difference) / 2
-    share = optimize.minimize_scalar(
-        unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-12}
-    ).x
+    search = cast("Any", optimize.minimize_scalar)  # what it gives back is not annotated
+    share = search(unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-12}).x
     return (gained - lost - n * difference) / sqrt(n * (2 * share + difference * (1 - difference)))
 
 
