@@ -106,7 +106,7 @@ def test_the_page_on_an_own_gpu(folder: Path) -> None:
     [tune] = [block for block in shell_of(page) if "jobs create" in block]
     [elsewhere] = [block for block in shell_of(page) if "FTKIT_BASE_URL" in block]
     tuned = "$(ftkit models list --json | grep -o 'ft:llama:[^\"]*' | head -n 1)"
-    with served(f"{serve} --models {models}", folder, OMP_NUM_THREADS="2") as url:
+    with served(f"{serve} --models {models}", folder, OMP_NUM_THREADS="1") as url:
         elsewhere = elsewhere.replace("http://gpu.example.com:8080", url.replace("0.0.0.0", "127.0.0.1"))
         keys, _, run = elsewhere.replace("FTKIT_API_KEY=...", "FTKIT_API_KEY=a-key-of-the-team").partition(
             "\n"
