@@ -33,7 +33,7 @@ class LogLine(Shown, BaseModel):
 
 
 class Operation(Shown, BaseModel):
-    """An upload, a job, a batch or a round of retraining that ftkit did, or began. Holds no content and no keys.
+    """An upload, job, batch or round of retraining that ftkit did, or began. Holds no content and no keys.
 
     ``key`` stands for kind, platform and request; ``name`` for the last attempt, and is sent to
     the platform with it. ``result_id`` is the id there. ``history`` is filled where it was asked for.

@@ -134,7 +134,7 @@ class Preparation:
             self.display.warn(f"{bad.rows} of {read} rows make no example: see {rejected}")
 
     def origin(self) -> str | None:
-        """The SHA-256 of the data that the examples were made of; None where it has none or none were made."""
+        """The SHA-256 of the data that the examples were made of; None where there is none."""
         entry = self.journal.entries().get("examples")
         return entry.result.get("source_hash") if entry is not None else None
 

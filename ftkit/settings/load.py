@@ -187,7 +187,8 @@ def _password(table: Mapping[str, Any], text: str, file: Path) -> Iterator[Fault
 
 
 def _environment() -> tuple[dict[str, Any], list[Fault]]:
-    values: dict[str, Any] = {n: v for n in _FROM_ENVIRONMENT if (v := os.environ.get(f"FTKIT_{n.upper()}", "").strip())}
+    given = {name: os.environ.get(f"FTKIT_{name.upper()}", "").strip() for name in _FROM_ENVIRONMENT}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value}
     if url := os.environ.get(_LEDGER_URL, "").strip():
         values["ledger"] = {"url": url}
     try:

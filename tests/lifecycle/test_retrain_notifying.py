@@ -134,7 +134,8 @@ def test_an_address_that_is_none_is_refused_before_anything_is_trained() -> None
 
 def test_a_command_finds_what_happened_in_its_environment(tmp_path: Path) -> None:
     told = Told()
-    command = 'printf "%s|%s|%s" "$FTKIT_RETRAIN_OUTCOME" "$FTKIT_RETRAIN_CHALLENGER" "$FTKIT_RETRAIN_REASONS" > said'
+    values = " ".join(f'"$FTKIT_RETRAIN_{name}"' for name in ("OUTCOME", "CHALLENGER", "REASONS"))
+    command = f'printf "%s|%s|%s" {values} > said'
     Notifier(told, command=command)(result(summary=tmp_path / "summary.md"))
     assert Path("said").read_text() == "promoted|ft:new|it is better\nit breaks no rule"
     assert told.lines == [("note", "the command for the end of the retraining ended with exit code 0")]
