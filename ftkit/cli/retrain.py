@@ -94,7 +94,8 @@ def run(
     more), the command finds FTKIT_RETRAIN_OUTCOME, _NAME, _REASONS, _CHAMPION, _CHALLENGER and _SUMMARY in
     its environment; that nothing was to do is told only with --tell. Where either fails, that is a warning.
 
-    Exit codes: 0 promoted, 10 kept, 11 nothing to do, 12 blocked by the budget, others failed.
+    Exit codes: 0 promoted, 10 kept, 11 nothing to do, 12 blocked by the budget (or by
+    jobs that failed again and again), others failed.
     """
     from ftkit.lifecycle.retraining import RetrainOptions
     from ftkit.lifecycle.retraining import retrain as retrain_recipe

@@ -73,9 +73,13 @@ class Claim:
         self.begun = None
         self._write("done", "done", result_id)
 
-    def abandon(self, reason: str) -> None:
-        """The platform surely did not do it (it refused, or was never reached): only the log keeps it."""
+    def abandon(self, reason: str, **facts: Any) -> None:
+        """The platform surely did not do it (it refused, or was never reached): only the log keeps it.
+
+        ``facts`` are about the attempt that failed; the next one begins without them.
+        """
         self._reset()
+        self.result |= facts
         self._write("abandoned", "abandoned", reason)
 
     def renew(self, reason: str) -> None:

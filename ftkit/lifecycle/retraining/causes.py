@@ -48,6 +48,15 @@ def tried_in_words(before: Round, *, last: bool) -> str:
     return f"the data is that of {which}{day}, whose model was promoted"
 
 
+def given_up_in_words(failed: Round) -> str:
+    """Why no job is launched any more, and what would launch one."""
+    day = f", the last one on {failed.at:%Y-%m-%d}" if failed.at is not None else ""
+    return (
+        f"round {failed.number}: {failed.attempts} jobs in a row have failed on this data and recipe{day} "
+        f"({failed.facts.get('why')}). Other data, another recipe or --force launch another one"
+    )
+
+
 def _rows_in_words(new: int, gone: int) -> str:
     parts = [f"{count:,} {word}" for count, word in ((new, "new"), (gone, "vanished")) if count]
     return f"{' and '.join(parts)} row{'' if new + gone == 1 else 's'}"

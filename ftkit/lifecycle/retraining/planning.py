@@ -27,6 +27,7 @@ class Plan:
 
     ``going`` is the round where it was begun before: its data is as it was then.
     ``ending`` says that the champion's base model ends soon. ``bases`` are the models to compare with.
+    ``failed`` is the attempt before, where its job failed on the same data and recipe.
     """
 
     recipe: Recipe
@@ -41,6 +42,7 @@ class Plan:
     changes: Changes | None = None
     ending: bool = False
     bases: tuple[str, ...] = ()
+    failed: Round | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -55,7 +57,12 @@ class Plan:
             "champion": self.champion.model if self.champion is not None else None,
             "standing": self.champion._asdict() if self.champion is not None else None,
             "ending": self.ending,
+            "attempts": self.failed.attempts if self.failed is not None else 0,
         }
+
+    def after_failure(self, why: str) -> dict[str, Any]:
+        """What the ledger keeps of a round whose job has failed."""
+        return {**self.facts, "attempts": self.facts.get("attempts", 0) + 1, "why": why}
 
 
 class Planner:
@@ -96,6 +103,7 @@ class Planner:
             plan.causes.append(Cause(kind="asked", said="it was asked for"))
         self._look(plan)
         plan.reasons += self.warnings
+        plan.failed = None if force else self._failed(plan)
         return plan
 
     def data(self, plan: Plan) -> RoundData:
@@ -171,6 +179,16 @@ class Planner:
             if kept or (plan.last is not None and one.number == plan.last.number):
                 return one
         return None
+
+    def _failed(self, plan: Plan) -> Round | None:
+        """The last attempt, where its job failed on what this one would train on, as far as that is known."""
+        one = self.past[-1] if self.past else None
+        if one is None or one.state == "done" or not one.attempts:
+            return None
+        known = ["recipe", "rows" if "rows" in plan.fingerprint else "data"]
+        if known[-1] == "data" and is_hosted(self.recipe):
+            return None
+        return one if all(plan.fingerprint[what] == one.fingerprint.get(what) for what in known) else None
 
     def _causes_beside_data(self, plan: Plan, last: Round) -> Iterator[Cause]:
         """A base model that ends, or a recipe that says something else."""

@@ -28,7 +28,8 @@ class RetrainTable(Table):
     ``golden`` (a file beside the recipe, with the columns of the source), at most ``max_regressions`` may be
     wrong that the model in use has right. Where the model in use ends soon, or is gone, it is enough that a
     loss as large as ``max_loss`` is ruled out with 95 % confidence (non-inferiority, one test one way).
-    ``max_cost`` (US dollars) lets no dearer training begin.
+    ``max_cost`` (US dollars) lets no dearer training begin. A job that fails on the platform is launched
+    anew by the next call, ``max_attempts`` times in all for the same data and recipe.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] | None = None
@@ -46,6 +47,7 @@ class RetrainTable(Table):
     max_regressions: int = Field(default=0, ge=0)
     max_loss: Share = 0.02
     max_cost: float | None = Field(default=None, ge=0)
+    max_attempts: int = Field(default=3, ge=1)
     max_per_1000: float | None = Field(default=None, ge=0)
 
     @field_validator("successor")

@@ -16,7 +16,7 @@ from ftkit.lifecycle.estimate import Estimate
 from ftkit.lifecycle.retraining.asking import AskingCost
 
 Outcome = Literal["promoted", "kept", "nothing to do", "blocked", "failed", "planned"]
-"""``blocked``: the training may cost more than it may; ``planned``: what a dry run says would be done."""
+"""``blocked``: the training may cost too much, or has failed too often; ``planned``: what would be done."""
 CauseKind = Literal["first", "data", "drift", "age", "recipe", "shutdown", "asked", "unfinished"]
 
 EXIT_CODES: dict[str, int] = {
@@ -177,5 +177,5 @@ class Retrained(Tabled, _Result):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def exit_code(self) -> int:
-        """0 promoted (or planned), 10 kept, 11 nothing to do, 12 blocked by the budget, 1 failed."""
+        """0 promoted (or planned), 10 kept, 11 nothing to do, 12 blocked, 1 failed."""
         return EXIT_CODES[self.outcome]

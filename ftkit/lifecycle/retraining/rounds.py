@@ -56,6 +56,11 @@ class Round(Shown, BaseModel):
         return tuple(self.facts.get("reasons", ()))
 
     @property
+    def attempts(self) -> int:
+        """How many of its jobs have failed, one after the other."""
+        return int(self.facts.get("attempts", 0))
+
+    @property
     def directory(self) -> Path:
         """Where the round's files are, on the machine that began it."""
         return Path(str(self.facts.get("directory", "")))

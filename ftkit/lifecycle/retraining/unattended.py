@@ -14,6 +14,7 @@ from ftkit.errors import (
     Busy,
     FtkitError,
     Interrupted,
+    JobFailed,
     OverBudget,
     PlatformUnreachable,
     StorageError,
@@ -26,6 +27,7 @@ from ftkit.lifecycle.own_code import own_code
 from ftkit.lifecycle.recipe import Recipe, load_recipe
 from ftkit.lifecycle.retraining.asking import asking_costs, models_asked
 from ftkit.lifecycle.retraining.carrying import SUMMARY_FILE, Carrying, add_text, write_decision
+from ftkit.lifecycle.retraining.causes import given_up_in_words
 from ftkit.lifecycle.retraining.options import RetrainOptions
 from ftkit.lifecycle.retraining.planning import Plan, Planner, for_retraining
 from ftkit.lifecycle.retraining.promotion import champion_of
@@ -60,7 +62,8 @@ def retrain(
     time: a call that was killed anywhere is gone on with by the next one, and nothing is paid twice.
 
     ``ended`` is called with every result, also with that of a round that failed, before its error is raised.
-    Raises what ``run`` raises; OverBudget does not come out: the outcome is ``blocked``.
+    Raises what ``run`` raises; OverBudget does not come out: the outcome is ``blocked``, as it is where
+    ``max_attempts`` jobs have failed on the same data.
     """
     settings = settings or load_settings()
     options = options or RetrainOptions()
@@ -154,6 +157,8 @@ class _Retraining:
         self.found |= {"round": plan.number, "directory": plan.directory}
         for cause in plan.causes:
             self.display.note(f"round {plan.number} of {self.name}: {cause.said}")
+        if plan.failed is not None and plan.failed.attempts >= self.recipe.retrain.max_attempts:
+            return self.result("blocked", (given_up_in_words(plan.failed),))
         data = planner.data(plan)
         if self.options.dry_run:
             return self._rehearsed(plan, data, rounds)
@@ -190,6 +195,9 @@ class _Retraining:
             except OverBudget as error:
                 claim.abandon(error.message)
                 carrying.found |= {"outcome": "blocked", "reasons": (error.message,)}
+            except JobFailed as error:
+                claim.abandon(error.message, **plan.after_failure(error.message))
+                raise
             except (PlatformUnreachable, Interrupted):
                 raise  # the round is begun and stays so: the next call goes on with it
             except FtkitError as error:
