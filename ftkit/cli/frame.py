@@ -47,9 +47,10 @@ class App:
     @cached_property
     def display(self) -> Display:
         """Where progress goes: stderr."""
-        from ftkit.display import choose_display
+        from ftkit.display import QuietDisplay, choose_display
 
-        return choose_display("none" if self.quiet else "json" if self.json else "auto")
+        shown = choose_display("json" if self.json else "auto")
+        return QuietDisplay(shown) if self.quiet else shown
 
     @cached_property
     def console(self) -> Console:
@@ -122,7 +123,9 @@ _COMMON: list[Callable[[Any], Any]] = [
     click.option(
         "--json", "app_json", is_flag=True, help="Print the result as JSON; progress as JSON lines on stderr."
     ),
-    click.option("-q", "--quiet", "app_quiet", is_flag=True, help="No progress and no notices."),
+    click.option(
+        "-q", "--quiet", "app_quiet", is_flag=True, help="No progress and no notices: warnings alone."
+    ),
     click.option(
         "--config",
         "app_config",

@@ -54,3 +54,14 @@ class SilentDisplay:
     def work(self, title: str, total: float | None = None, unit: str = "") -> Iterator[Progress]:
         """Nothing is shown."""
         yield _NoProgress()
+
+
+class QuietDisplay(SilentDisplay):
+    """Shows warnings alone, as ``shown`` shows them: what nobody watches must not fail in silence."""
+
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+
+    def warn(self, text: str) -> None:
+        """As the display does that is not quiet."""
+        self._shown.warn(text)
