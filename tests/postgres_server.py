@@ -36,6 +36,7 @@ class PostgresServer:
         if self._as:
             os.chown(folder, self._as["user"], self._as["group"])
         (folder / "password").write_text(PASSWORD)
+        (folder / "password").chmod(0o644)  # an earlier test's umask may be stricter
         made = ("-U", "team", "--pwfile", folder / "password", "-A", "scram-sha-256", "-E", "UTF8")
         self._run("initdb", "-D", self.data, *made, "--no-sync", "--locale=C")
         self.start()

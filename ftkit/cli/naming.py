@@ -127,7 +127,7 @@ def names(app: App, out: Path | None) -> None:
 def card(app: App, name: str) -> None:
     """Print the card of the model that NAME stands for: Markdown as the Hugging Face Hub reads it."""
     from ftkit.registry.cards import to_markdown
-    from ftkit.registry.exports.export import card_for
+    from ftkit.registry.exports.exporting import card_for
 
     found = card_for(_registry(app), name, app.settings)
     app.emit(found, lambda console: click.echo(to_markdown(found), nl=False))

@@ -10,7 +10,7 @@ from ftkit.display import Display, SilentDisplay
 from ftkit.errors import ConfigurationError, NotOnPlatform, PlatformError, UsageError
 from ftkit.registry.curve import Point, curve_of
 from ftkit.registry.exports.base import Exported, ExportOptions, Material
-from ftkit.registry.exports.export import card_now, check_installed, check_target, write
+from ftkit.registry.exports.exporting import card_now, check_installed, check_target, write
 from ftkit.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -260,9 +260,15 @@ def test_all_pause_as_long_as_the_platform_asks(canned: Canned, to_canned: Conne
 def test_a_pause_until_a_date(canned: Canned, to_canned: Connect) -> None:
     from datetime import UTC, datetime, timedelta
 
-    now = datetime.now(UTC).replace(microsecond=0)
-    headers = {"retry-after": format_datetime(now + timedelta(seconds=1)), "date": format_datetime(now)}
-    canned.answer("POST", CHAT, (429, {}, headers), reply())
+    def busy(asked: Asked) -> Any:
+        now = datetime.now(UTC).replace(microsecond=0)  # when it answers: a slow machine sends late
+        return (
+            429,
+            {},
+            {"retry-after": format_datetime(now + timedelta(seconds=1)), "date": format_datetime(now)},
+        )
+
+    canned.answer("POST", CHAT, busy, reply())
     began = time.monotonic()
     run(to_canned(), requests(1))
     assert time.monotonic() - began >= 0.5  # the server sends a date of its own as well
@@ -364,7 +370,7 @@ def test_errors_come_out_of_a_running_loop(canned: Canned, to_canned: Connect) -
 def test_progress_is_shown(canned: Canned, to_canned: Connect, seen: Any) -> None:
     canned.answer("POST", CHAT, (400, {"error": {"message": "no"}}), echo)
     with seen.work("Answers") as progress:
-        run(to_canned(), requests(9), progress=progress)
+        run(to_canned(settings={"timeout": 60}), requests(9), progress=progress)
     assert seen.progress[-1][1:] == (9, None, "1 failed")
 
 

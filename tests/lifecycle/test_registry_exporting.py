@@ -15,7 +15,7 @@ from ftkit.lifecycle import RunResult, promote
 from ftkit.lifecycle.exporting import curve_from, export, material_for
 from ftkit.registry import Lineage, open_registry
 from ftkit.registry.exports import ExportOptions
-from ftkit.registry.exports.export import card_now
+from ftkit.registry.exports.exporting import card_now
 from ftkit.settings import Settings
 
 

@@ -189,6 +189,7 @@ def test_the_lock_of_a_process_that_was_killed_is_nobodys(
     assert retrain(recipe, RetrainOptions(dry_run=True), settings=at).outcome == "planned"
 
 
+@pytest.mark.slow
 def test_who_is_to_wait_waits(holder: subprocess.Popen[str], recipe: Path, at: Settings) -> None:
     command = [sys.executable, "-m", "ftkit", "retrain", str(recipe), "--dry-run", "--wait", "--json"]
     waiting = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

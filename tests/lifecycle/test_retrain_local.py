@@ -76,6 +76,7 @@ def test_a_second_call_has_nothing_to_do_and_asks_nobody(recipe: Path, at: Setti
     assert jobs(at) == before and len(rounds_of(recipe, settings=at)) == 1
 
 
+@pytest.mark.slow
 def test_the_same_rows_in_another_order_are_nothing_to_do(recipe: Path, rows: Path, at: Settings) -> None:
     retrain(recipe, settings=at)
     head, *lines = rows.read_text().splitlines()
@@ -129,6 +130,7 @@ def test_another_policy_judges_the_same_model_without_paying_again(recipe: Path,
     assert jobs(at) == before
 
 
+@pytest.mark.slow
 def test_too_few_new_rows_wait_for_more(recipe: Path, rows: Path, at: Settings) -> None:
     with_policy(recipe, "min_rows = 10")
     retrain(recipe, settings=at)
@@ -175,6 +177,7 @@ def test_a_dry_run_says_what_it_would_do_and_starts_nothing(recipe: Path, tmp_pa
 GOLDEN = "label,text\nup,profit rose in the golden case\ndown,profit rose in the golden case too\n"
 
 
+@pytest.mark.slow
 def test_golden_rows_are_asked_of_both_models(recipe: Path, rows: Path, at: Settings) -> None:
     (recipe / "golden.csv").write_text(GOLDEN)
     with_policy(recipe, 'golden = "golden.csv"')
@@ -188,6 +191,7 @@ def test_golden_rows_are_asked_of_both_models(recipe: Path, rows: Path, at: Sett
     assert any("1 of 2 golden rows have become wrong" in reason for reason in second.reasons)
 
 
+@pytest.mark.slow
 def test_a_model_in_use_that_is_gone_is_replaced(recipe: Path, rows: Path, at: Settings) -> None:
     first = retrain(recipe, settings=at)
     assert first.challenger is not None
@@ -224,6 +228,7 @@ golden = "golden.csv"
 """
 
 
+@pytest.mark.slow
 def test_of_several_tasks_each_is_judged(recipe: Path, rows: Path, at: Settings) -> None:
     (recipe / "recipe.toml").write_text(TASKS.format(rows=rows))
     (recipe / "golden.csv").write_text(GOLDEN)
@@ -280,6 +285,7 @@ def test_a_round_that_fails_is_told_and_done_again(recipe: Path, rows: Path, at:
     assert told[-1].outcome == "promoted"
 
 
+@pytest.mark.slow
 def test_counts_without_the_earlier_split_are_refused(recipe: Path, rows: Path, at: Settings) -> None:
     """The rows of the test part would be others than those that the model in use was not trained on."""
     first = retrain(recipe, settings=at)
@@ -290,6 +296,7 @@ def test_counts_without_the_earlier_split_are_refused(recipe: Path, rows: Path, 
     assert "shares" in str(error.value.hint)
 
 
+@pytest.mark.slow
 def test_a_split_that_trains_on_tested_rows_is_refused(recipe: Path, at: Settings, tmp_path: Path) -> None:
     first = retrain(recipe, settings=at)
     examples = splits(first).parent / "examples.jsonl"

@@ -17,6 +17,8 @@ from ftkit.registry import open_registry
 from ftkit.settings import Settings
 from ftkit.splitting import read_manifest
 
+pytestmark = pytest.mark.slow  # the decisions alone are in test_retrain_deciding.py
+
 GOLDEN = "label,text\nup,profit rose in district 998 after all\ndown,profit rose in district 999 after all\n"
 
 

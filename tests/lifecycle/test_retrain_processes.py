@@ -48,6 +48,7 @@ def jobs(state: Path) -> list[str]:
         return [job.id for job in there.jobs.list()]
 
 
+@pytest.mark.slow
 def test_exit_codes_tell_a_scheduler_what_happened(call: Any) -> None:
     code, first = ended(call())
     assert (code, first["outcome"], first["exit_code"]) == (0, "promoted", 0)

@@ -96,6 +96,7 @@ def test_one_line_is_another() -> None:
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
 
 
+@pytest.mark.slow
 def test_its_cells_run_and_every_answer_stands_in_its_own_row(
     run_cells: Run, address: tuple[str, str]
 ) -> None:

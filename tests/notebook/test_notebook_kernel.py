@@ -187,6 +187,7 @@ def test_the_notebooks_display_is_chosen_in_a_kernel_and_nowhere_else(cells: dic
     assert not isinstance(notebook.display(), NotebookDisplay)
 
 
+@pytest.mark.slow
 def test_an_interrupt_says_that_the_job_goes_on_and_it_does(run_cells: Run) -> None:
     interrupted = """
 import os, signal

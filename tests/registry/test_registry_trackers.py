@@ -21,7 +21,7 @@ from ftkit.errors import ConfigurationError, UsageError
 from ftkit.registry import Label, Lineage, Registry
 from ftkit.registry.curve import Point
 from ftkit.registry.exports import Exported, ExportOptions, Material, export, write
-from ftkit.registry.exports.export import card_now
+from ftkit.registry.exports.exporting import card_now
 from ftkit.settings import Settings
 
 pytest.importorskip("mlflow", reason="run in the environment of the trackers")

@@ -66,7 +66,7 @@ def read_answers(path: Path) -> Iterator[AnsweredRow]:
         with path.open(encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
             places = _places(next(lines, []), path)
-            for cells, line in _whole(lines):
+            for cells, line in whole_lines(lines):
                 yield _answered(cells, places, path, line)
     except OSError as error:
         raise storage_error(error, path) from error
@@ -74,8 +74,8 @@ def read_answers(path: Path) -> Iterator[AnsweredRow]:
         raise DataError(f"the table of answers is damaged: {error}", where=str(path)) from error
 
 
-def _whole(lines: Any) -> Iterator[tuple[list[str], int]]:
-    """The cells of a reader's lines, however long, with the number of the line."""
+def whole_lines(lines: Any) -> Iterator[tuple[list[str], int]]:
+    """The cells of a csv reader's lines, however long, with the number of the line."""
     while True:
         before = csv.field_size_limit(sys.maxsize)  # of the whole process: others keep what they have
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from ftkit.benchmarking.statistics import (
     rows_words,
     wilson_interval,
 )
-from ftkit.benchmarking.versus.marks import read_table
+from ftkit.benchmarking.versus.marks import read_table, whole_lines
 from ftkit.data import canonical_json, read_jsonl
 from ftkit.lifecycle.migration.results import Verdict
 
@@ -81,11 +80,13 @@ def groups_of(rows: Path, group: str | None) -> array[int] | None:
 
 def agreeing(answers: Path, old: str, new: str) -> int:
     """Rows on which both say the same: the same label or value read from the answers, else the same text."""
-    csv.field_size_limit(sys.maxsize)
     said: dict[str, str] = {}
     same = 0
     with answers.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
+        lines = csv.reader(file)
+        header = next(lines, [])
+        for cells, _ in whole_lines(lines):
+            row = dict(zip(header, cells, strict=False))
             if row["model"] not in (old, new):
                 continue
             said[row["model"]] = row["predicted"] or normalise(row["answer"])

@@ -8,15 +8,15 @@ from ftkit._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ftkit.registry.exports.base import Exported, ExportOptions, Material
-    from ftkit.registry.exports.export import TARGETS, export, write
+    from ftkit.registry.exports.exporting import TARGETS, export, write
 
 _HOME = {
-    "TARGETS": "ftkit.registry.exports.export",
+    "TARGETS": "ftkit.registry.exports.exporting",
     "ExportOptions": "ftkit.registry.exports.base",
     "Exported": "ftkit.registry.exports.base",
     "Material": "ftkit.registry.exports.base",
-    "export": "ftkit.registry.exports.export",
-    "write": "ftkit.registry.exports.export",
+    "export": "ftkit.registry.exports.exporting",
+    "write": "ftkit.registry.exports.exporting",
 }
 
 __all__ = ["TARGETS", "ExportOptions", "Exported", "Material", "export", "write"]
