@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import subprocess
 import sys
 
 import pytest
+
+import ftkit
 
 PACKAGES = (
     "ftkit",
@@ -56,3 +59,14 @@ def test_a_star_import_gives_the_surface(name: str) -> None:
     space: dict[str, object] = {}
     exec(f"from {name} import *", space)
     assert set(importlib.import_module(name).__all__) <= set(space)
+
+
+def test_no_module_hides_the_name_that_it_holds() -> None:
+    """An import of ``a.b.c`` makes ``c`` an attribute of ``a.b``: a lazy ``c`` of that home would be lost."""
+    hidden = []
+    for info in pkgutil.walk_packages(ftkit.__path__, "ftkit."):
+        package, _, module = info.name.rpartition(".")
+        if getattr(sys.modules.get(package), "_HOME", {}).get(module) == info.name:
+            hidden.append(info.name)
+    assert hidden == []
+    assert "ftkit.registry.exports" in sys.modules, "the walk imports every package"
