@@ -67,7 +67,8 @@ METADATA: Final[Schema] = {
 def check(value: Any, schema: Schema, param: str = "") -> None:
     """Raise ``ApiError`` (400) for the first thing wrong with a value; ``param`` is its name."""
     if "x-unsupported" in schema:
-        if value:
+        # clients send an empty value for what they do not use
+        if value or not is_type(value, schema.get("type", "")):
             raise bad_value(param, schema["x-unsupported"], "unsupported_parameter")
         return
     if "anyOf" in schema:
@@ -86,10 +87,13 @@ def check(value: Any, schema: Schema, param: str = "") -> None:
 
 
 def is_type(value: Any, kind: str) -> bool:
-    """Whether a JSON value is of this JSON Schema type; 1.0 is no whole number, and true is no number."""
+    """Whether a JSON value is of this JSON Schema type; 1.0 is no whole number, and true is no number.
+
+    Every value is of the type "".
+    """
     if kind in ("integer", "number"):
         return isinstance(value, int if kind == "integer" else int | float) and not isinstance(value, bool)
-    kinds: dict[str, type] = {"string": str, "boolean": bool, "array": list, "object": dict}
+    kinds: dict[str, type] = {"string": str, "boolean": bool, "array": list, "object": dict, "": object}
     return isinstance(value, kinds[kind])
 
 

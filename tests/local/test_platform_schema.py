@@ -103,6 +103,7 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
     ({"beta": 0}, "beta", VALUE, "'beta' must be a number of more than 0 and at most 2."),
     ({"off": [1]}, "off", UNSUPPORTED, "Leave 'off' out."),
     ({"off": "on"}, "off", UNSUPPORTED, "Leave 'off' out."),
+    ({"off": False}, "off", UNSUPPORTED, "Leave 'off' out."),
     ({"x" * 500: 1}, "x" * 80, UNKNOWN, "Unknown parameter"),
     ({"": 1}, "", UNKNOWN, "Unknown parameter: ''."),
 ]
