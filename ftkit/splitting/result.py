@@ -231,7 +231,8 @@ class SplitResult(Shown, Tabled, BaseModel):
             for row in read_jsonl(part.path):
                 yield {"part": name, **row.data}
 
-    def to_dataset(self) -> DatasetDict:
+    # a split is the one result of several datasets
+    def to_dataset(self) -> DatasetDict:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The rows as a DatasetDict, a Dataset for each part.
 
         Raises DataError where a column has values of several types, which a Dataset cannot hold.
