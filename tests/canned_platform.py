@@ -73,7 +73,7 @@ class Canned:
 
 
 class Server(ThreadingHTTPServer):
-    """Answers from the ``canned`` of the test at hand; a client that has left is no trouble."""
+    """Answers from its test's ``canned``; a client that has left is no trouble."""
 
     daemon_threads = True
     canned: Canned
@@ -84,9 +84,9 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def canned_server() -> Iterator[Server]:
-    """One server for the session; what it answers is the ``canned`` of the test at hand."""
+    """A server of the test's own: what an earlier test sent, and may be read late, does not come to it."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -115,7 +115,7 @@ def canned_server() -> Iterator[Server]:
             """Nothing on stderr."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
